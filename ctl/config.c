@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration files: every line is looked at before the first one is run; then they run in order,
+ * and a refusal takes back what the lines before it did. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/file.h"
+#include "ctl/flow-set.h"
+#include "ctl/rows.h"
+#include "ctl/verb.h"
+#include "ctl/words.h"
+#include "lib/log.h"
+
+struct config_line {
+	struct verb_call call;
+	const struct verb *verb;
+	unsigned number;
+	struct line_words words;
+	char *content; /* of the file that a word names */
+	const char *word[LINE_WORDS_MAX + 1];
+	bool finished, refused, skipped;
+	struct refusal refusal;
+};
+
+struct config {
+	struct daemon *daemon;
+	unsigned n, room;
+	struct config_line **line;
+};
+
+static void config_free(struct config *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		line_words_free(&c->line[i]->words);
+		json_decref(c->line[i]->call.undo);
+		free(c->line[i]->content);
+		free(c->line[i]);
+	}
+	free(c->line);
+}
+
+/* Where the refusal's field stands in the line; else its first argument. */
+static unsigned field_column(const struct line_words *w, const char *field)
+{
+	for (unsigned i = 1; *field && i < w->n; i++) {
+		const char *at = strstr(w->word[i], field);
+
+		if (at && (at == w->word[i] || strchr(" ,:(=", at[-1])))
+			return w->column[i] + (unsigned)(at - w->word[i]);
+	}
+	return w->column[w->n > 1];
+}
+
+/* ---- Reading ---- */
+
+static void find_verb(struct config_line *l, const struct daemon *d, struct config_error *e)
+{
+	const char *name = l->words.word[0], *near;
+	unsigned flag = d->offline ? VERB_OFFLINE : VERB_CONFIG;
+
+	l->verb = verb_find(name);
+	if (l->verb && (l->verb->flags & flag))
+		return;
+	e->column = l->words.column[0];
+	near = l->verb ? NULL : verb_near(name);
+	if (l->verb)
+		refuse(&e->refusal, NOT_HERE, name, "%s cannot stand in a configuration file%s",
+		       name, d->offline ? " of an --offline run" : "");
+	else
+		refuse(&e->refusal, UNKNOWN_WORD, name, "no verb %.40s%s%s%s", name,
+		       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+/* Checks the usage and fetches the file that a word may name. */
+static void check_words(struct config_line *l, struct config_error *e)
+{
+	struct args args;
+
+	for (unsigned i = 1; i < l->words.n; i++)
+		l->word[i - 1] = l->words.word[i];
+	l->call.words = (struct words){l->words.n - 1, l->word};
+	if (args_parse(&args, l->verb->usage, l->words.n - 1, l->word, &e->refusal)) {
+		e->column = l->words.column[MIN(args.bad + 1, l->words.n - 1)];
+		return;
+	}
+	if (!(l->verb->flags & VERB_FILE))
+		return;
+	if (file_read(args.word[0], 64 << 20, &l->content, NULL, &e->refusal))
+		e->column = l->words.column[args.at[0] + 1];
+	else
+		l->call.words.n = args_put_content(&args, l->content, l->word);
+}
+
+static void line_done(struct verb_call *call, json_t *result)
+{
+	struct config_line *l = container_of(call, struct config_line, call);
+
+	json_decref(result);
+	l->finished = true;
+}
+
+static void line_refused(struct verb_call *call, const struct refusal *r)
+{
+	struct config_line *l = container_of(call, struct config_line, call);
+
+	l->refusal = *r;
+	l->finished = l->refused = true;
+}
+
+static int read_line(struct config *c, const char *line, size_t size, struct config_error *e)
+{
+	struct config_line *l = calloc(1, sizeof *l);
+
+	if (!l)
+		abort();
+	if (c->n == c->room) {
+		c->room = c->room ? 2 * c->room : 32;
+		c->line = realloc(c->line, c->room * sizeof(struct config_line *));
+		if (!c->line)
+			abort();
+	}
+	c->line[c->n++] = l;
+	l->number = e->line;
+	l->call.daemon = c->daemon;
+	l->call.done = line_done;
+	l->call.refused = line_refused;
+	if (line_words_split(&l->words, line, size, &e->column, &e->refusal))
+		return -EINVAL;
+	if (!l->words.n) {
+		line_words_free(&l->words);
+		free(l);
+		c->n--;
+		return 0;
+	}
+	find_verb(l, c->daemon, e);
+	if (!e->refusal.code)
+		check_words(l, e);
+	return e->refusal.code ? -EINVAL : 0;
+}
+
+static int config_read(struct config *c, const char *text, size_t size, struct config_error *e)
+{
+	for (e->line = 1; size; e->line++) {
+		const char *end = memchr(text, '\n', size);
+		size_t n = end ? (size_t)(end - text) : size;
+
+		if (read_line(c, text, n, e))
+			return -EINVAL;
+		text += n + (end != NULL);
+		size -= n + (end != NULL);
+	}
+	return 0;
+}
+
+/* ---- Running ---- */
+
+/* One word of what an object was made from against the file's; a key's value is not remembered in
+ * what can be shown, so it does not count. */
+static bool same_word(const char *was, size_t n, const char *word)
+{
+	const char *equals = strchr(word, '=');
+	size_t key = equals ? (size_t)(equals - word) + 1 : 0;
+
+	if (n == strlen(word) && !memcmp(was, word, n))
+		return true;
+	return key && n > key && !memcmp(was, word, key) && !strncmp(was + key, "…", strlen("…"));
+}
+
+/* A port or connection of the same words is there already, from the store: nothing to do. */
+static bool already_there(struct daemon *d, const struct config_line *l)
+{
+	bool port = l->verb == &verbs[VERB_ID_add_port], conn = l->verb == &verbs[VERB_ID_add_conn];
+	struct port *p = port || conn ? ofproto_port(d->ofproto, l->word[0]) : NULL;
+	const char *was;
+
+	if (!p || !(p->flags & PORT_CONN) != port)
+		return false;
+	was = ofproto_port_spec(d->ofproto, p);
+	for (unsigned i = 0; was && i < l->call.words.n; i++) {
+		size_t n = strcspn(was, " ");
+
+		if (!same_word(was, n, l->word[i]))
+			return false;
+		was += n + (was[n] == ' ');
+	}
+	return was && (!*was || !strncmp(was, "ofport=", 7)); /* a number that it was given */
+}
+
+static void finish(struct config *c, struct config_line *l)
+{
+	struct refusal r = {0};
+
+	if (!l->finished)
+		ofproto_sync(c->daemon->ofproto, &r);
+	if (!l->finished) { /* never: who waits is told by then */
+		LOG(ERR, "config: line %u: no answer: %s", l->number, r.text);
+		abort();
+	}
+}
+
+static void undo_words(struct config *c, const json_t *words)
+{
+	struct config_line back = {
+		.call = {.daemon = c->daemon, .done = line_done, .refused = line_refused}};
+	const char *word = json_string_value(json_array_get(words, 1));
+
+	back.word[0] = word;
+	back.call.words = (struct words){word != NULL, back.word};
+	verb_run(verb_find(json_string_value(json_array_get(words, 0))), &back.call);
+	finish(c, &back);
+	json_decref(back.call.undo);
+	if (back.refused)
+		LOG(WARN, "config: %s %s is not taken back: %s",
+		    json_string_value(json_array_get(words, 0)), word ? word : "",
+		    back.refusal.text);
+}
+
+/* Rules first, since they may name ports; then line by line, the last first. */
+static void undo_all(struct config *c, unsigned n, const struct flow_set *before)
+{
+	struct flow_change *changes;
+	struct flow_set now;
+	struct refusal r = {0};
+	size_t n_changes;
+
+	flow_set_current(&now, c->daemon->ofproto);
+	n_changes = flow_set_diff(&now, before, false, &changes);
+	if (n_changes && flow_changes_apply(c->daemon->ofproto, changes, n_changes, NULL, &r))
+		LOG(WARN, "config: rules are not taken back: %s", r.text);
+	free(changes);
+	flow_set_free(&now);
+	while (n-- > 0) {
+		json_t *words;
+		size_t i;
+
+		json_array_foreach(c->line[n]->call.undo, i, words)
+		{
+			if (!c->line[n]->refused)
+				undo_words(c, words);
+		}
+	}
+	ofproto_sync(c->daemon->ofproto, NULL);
+}
+
+static int config_run(struct config *c, struct config_error *e)
+{
+	struct flow_set before;
+	unsigned n, failed = c->n;
+
+	flow_set_current(&before, c->daemon->ofproto);
+	for (n = 0; n < c->n; n++) {
+		struct config_line *l = c->line[n];
+
+		l->skipped = already_there(c->daemon, l);
+		if (l->skipped)
+			l->finished = true;
+		else
+			verb_run(l->verb, &l->call);
+		if (l->refused)
+			break;
+	}
+	for (unsigned i = 0; i < c->n && i <= n; i++) {
+		finish(c, c->line[i]);
+		if (c->line[i]->refused && failed == c->n)
+			failed = i;
+	}
+	if (failed < c->n) {
+		const struct config_line *l = c->line[failed];
+
+		*e = (struct config_error){l->number, field_column(&l->words, l->refusal.field),
+					   l->refusal};
+		if (!c->daemon->offline)
+			undo_all(c, MIN(n + 1, c->n), &before);
+	}
+	flow_set_free(&before);
+	return failed < c->n ? -EINVAL : 0;
+}
+
+int config_apply(struct daemon *d, const char *file, struct config_error *e)
+{
+	struct config c = {.daemon = d};
+	char *text = NULL;
+	size_t size = 0;
+	int error;
+
+	*e = (struct config_error){0};
+	error = file_read(file, 16 << 20, &text, &size, &e->refusal);
+	if (!error)
+		error = config_read(&c, text, size, e);
+	if (!error)
+		error = config_run(&c, e);
+	config_free(&c);
+	if (text)
+		explicit_bzero(text, size);
+	free(text);
+	return error;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/method.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/addr.h"
+#include "lib/openflow.h"
+
+static int parse_port(const char *text, uint16_t *port, struct refusal *r)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !n || n > UINT16_MAX)
+		return refuse(r, BAD_VALUE, "port", "TCP port `%s'; 1 to 65535 would be accepted",
+			      text);
+	*port = (uint16_t)n;
+	return 0;
+}
+
+static void set_address(struct method *m, const struct ip *ip, uint16_t port)
+{
+	if (ip->family == 4) {
+		struct sockaddr_in *in = (void *)&m->address;
+
+		in->sin_family = AF_INET;
+		in->sin_port = htobe16(port);
+		in->sin_addr.s_addr = ip_as_v4(ip);
+		m->size = sizeof *in;
+	} else {
+		struct sockaddr_in6 *in6 = (void *)&m->address;
+
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htobe16(port);
+		memcpy(&in6->sin6_addr, ip->octet, 16);
+		m->size = sizeof *in6;
+	}
+}
+
+/* An address, in brackets or not (IPv6 needs them when a port follows); *rest is behind it. */
+static int parse_address(char *text, struct ip *ip, char **rest, struct refusal *r)
+{
+	char *begin = text, *end;
+
+	if (*text == '[') {
+		begin++;
+		end = strchr(begin, ']');
+		if (end)
+			*end++ = '\0';
+		if (end && *end && *end != ':')
+			end = NULL;
+	} else {
+		end = strchr(text, ':');
+		if (end && strchr(end + 1, ':')) /* IPv6 without brackets and port */
+			end = begin + strlen(begin);
+		else if (!end)
+			end = begin + strlen(begin);
+	}
+	*rest = end && *end ? end + 1 : NULL;
+	if (end && *end)
+		*end = '\0';
+	if (!end || !ip_parse(begin, ip))
+		return refuse(r, BAD_VALUE, "address",
+			      "`%s' is no address; IPv4, or IPv6 in brackets, would be accepted",
+			      begin);
+	return 0;
+}
+
+static int parse_tcp(char *text, struct method *m, struct refusal *r)
+{
+	uint16_t port = OFP_TCP_PORT;
+	char *rest;
+	struct ip ip;
+	int error = parse_address(text, &ip, &rest, r);
+
+	if (!error && rest)
+		error = parse_port(rest, &port, r);
+	if (!error)
+		set_address(m, &ip, port);
+	return error;
+}
+
+static int parse_ptcp(char *text, struct method *m, struct refusal *r)
+{
+	struct ip ip = ip_v4(htobe32(INADDR_LOOPBACK));
+	uint16_t port = OFP_TCP_PORT;
+	char *address = strchr(text, ':'), *rest = NULL;
+	int error = 0;
+
+	if (address)
+		*address++ = '\0';
+	if (*text)
+		error = parse_port(text, &port, r);
+	if (!error && address)
+		error = parse_address(address, &ip, &rest, r);
+	if (!error && rest)
+		error = refuse(r, SYNTAX, "method", "`%s' behind the address of ptcp:PORT:IP",
+			       rest);
+	if (!error)
+		set_address(m, &ip, port);
+	return error;
+}
+
+static int parse_unix(const char *path, struct method *m, struct refusal *r)
+{
+	struct sockaddr_un *un = &m->address.un;
+
+	if (!*path || strlen(path) >= sizeof un->sun_path)
+		return refuse(r, BAD_VALUE, "path",
+			      "a socket's path has 1 to %zu octets; `%s' has %zu",
+			      sizeof un->sun_path - 1, path, strlen(path));
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, strlen(path) + 1);
+	m->local = true;
+	m->size = sizeof *un;
+	return 0;
+}
+
+int method_parse(const char *text, struct method *m, struct refusal *r)
+{
+	char copy[256];
+	char *behind;
+	size_t n = strlen(text);
+
+	*m = (struct method){0};
+	if (n >= sizeof copy)
+		return refuse(r, BAD_VALUE, "method", "a method of %zu octets is too long", n);
+	memcpy(copy, text, n + 1);
+	behind = strchr(copy, ':');
+	if (behind)
+		*behind++ = '\0';
+	else
+		behind = copy + n;
+	if (!strcmp(copy, "ssl") || !strcmp(copy, "pssl"))
+		return refuse(r, NOT_HERE, "method",
+			      "%s: TLS is not there yet; tcp: inside a trusted network, or unix:, "
+			      "would be accepted",
+			      copy);
+	m->passive = copy[0] == 'p';
+	if (!strcmp(copy, "tcp"))
+		return parse_tcp(behind, m, r);
+	if (!strcmp(copy, "ptcp"))
+		return parse_ptcp(behind, m, r);
+	if (!strcmp(copy, "unix") || !strcmp(copy, "punix"))
+		return parse_unix(behind, m, r);
+	return refuse(
+		r, SYNTAX, "method",
+		"`%s' is no method; tcp:IP[:PORT], unix:PATH, ptcp:[PORT][:IP] and punix:PATH are",
+		text);
+}
+
+/* Takes a dead socket file out of the way. */
+static int clear_path(const struct method *m, struct refusal *r)
+{
+	const char *path = m->address.un.sun_path;
+	struct stat st;
+	int fd, error;
+
+	if (lstat(path, &st))
+		return 0; /* bind() says what is wrong with the path */
+	if (!S_ISSOCK(st.st_mode))
+		return refuse(r, OCCUPIED, "path", "%s is there and is no socket; move it away",
+			      path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return refuse(r, SYSTEM, "path", "socket: %s", strerrordesc_np(errno));
+	error = connect(fd, &m->address.any, m->size) ? errno : 0;
+	close(fd);
+	if (error != ECONNREFUSED)
+		return refuse(
+			r, OCCUPIED, "path",
+			"%s is served already; another path, or the end of that server, would do",
+			path);
+	unlink(path);
+	return 0;
+}
+
+int method_bind(const struct method *m, struct refusal *r)
+{
+	int fd, on = 1, error;
+
+	if (m->local && clear_path(m, r))
+		return -EADDRINUSE;
+	fd = socket(m->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		error = errno;
+		refuse(r, SYSTEM, "method", "socket: %s", strerrordesc_np(error));
+		return -error;
+	}
+	if (!m->local)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* Nobody can connect before listen(), so the mode is in time. */
+	if (bind(fd, &m->address.any, m->size) ||
+	    (m->local && chmod(m->address.un.sun_path, 0660))) {
+		error = errno;
+		close(fd);
+		refuse(r, OCCUPIED, "method", "bind: %s", strerrordesc_np(error));
+		return -error;
+	}
+	return fd;
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The management socket.  A peer's lines are answered in the order they came, whatever order their
+ * verbs finish in: each *line* holds one request, or a batch of them, and leaves when it is at
+ * the head of its peer's queue and all its requests have answered.  A line whose peer has gone
+ * stays until then, and its answers go nowhere. */
+#include "ctl/mgmt.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ctl/verb.h"
+#include "lib/log.h"
+
+/* Error codes of JSON-RPC 2.0, section 5.1; a refusal is ours. */
+enum {
+	RPC_PARSE = -32700,
+	RPC_INVALID = -32600,
+	RPC_NO_METHOD = -32601,
+	RPC_PARAMS = -32602,
+	RPC_REFUSED = -32000,
+};
+
+struct line {
+	struct line *next;
+	struct peer *peer; /* NULL: has gone */
+	bool batch;
+	unsigned n_left;
+	json_t *answers; /* an array, in the order of the requests; null: none is wanted */
+};
+
+struct request {
+	struct verb_call call;
+	struct line *line;
+	size_t index;
+	json_t *root;      /* keeps the words alive */
+	const char **word; /* of the call */
+};
+
+struct peer {
+	struct peer *next, **link;
+	struct mgmt *mgmt;
+	struct bufferevent *bev;
+	struct line *first, **last;
+	unsigned n_lines;
+	bool reading, closing;
+	uid_t uid;
+	pid_t pid;
+};
+
+struct mgmt {
+	struct daemon *daemon;
+	struct evconnlistener *listener;
+	struct peer *peers;
+	unsigned n_peers;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+static void peer_read(struct peer *p);
+
+/* ---- Answers ---- */
+
+static json_t *rpc_error(int code, const char *message, json_t *data)
+{
+	json_t *error = json_object();
+
+	json_put(error, "code", json_integer(code));
+	json_put(error, "message", json_text(message));
+	if (data)
+		json_put(error, "data", data);
+	return error;
+}
+
+static json_t *refusal_data(const struct refusal *r)
+{
+	json_t *data = json_object();
+
+	json_put(data, "code", json_string(refusal_name(r->code)));
+	json_put(data, "field", json_text(r->field));
+	json_put(data, "reason", json_text(r->text));
+	return data;
+}
+
+static void peer_free(struct peer *p)
+{
+	for (struct line *l = p->first; l;) {
+		struct line *next = l->next;
+
+		l->peer = NULL;
+		if (!l->n_left) {
+			json_decref(l->answers);
+			free(l);
+		}
+		l = next;
+	}
+	*p->link = p->next;
+	if (p->next)
+		p->next->link = p->link;
+	p->mgmt->n_peers--;
+	bufferevent_free(p->bev);
+	free(p);
+}
+
+/* One that wants to go, and has nothing more to get, goes. */
+static void peer_end_if_idle(struct peer *p)
+{
+	if (p->closing && !p->n_lines && !evbuffer_get_length(bufferevent_get_output(p->bev)))
+		peer_free(p);
+}
+
+static void line_write(struct peer *p, const struct line *l)
+{
+	struct evbuffer *out = bufferevent_get_output(p->bev);
+	json_t *wanted = json_array(), *answer;
+	size_t i;
+	char *text;
+
+	json_array_foreach(l->answers, i, answer)
+	{
+		if (!json_is_null(answer))
+			json_array_append(wanted, answer);
+	}
+	answer = l->batch ? wanted : json_array_get(wanted, 0);
+	text = json_array_size(wanted) ? json_dumps(answer, JSON_COMPACT) : NULL;
+	if (text) {
+		evbuffer_add(out, text, strlen(text));
+		evbuffer_add(out, "\n", 1);
+	}
+	free(text);
+	json_decref(wanted);
+}
+
+/* Sends what is at the head and done. */
+static void peer_flush(struct peer *p)
+{
+	while (p->first && !p->first->n_left) {
+		struct line *l = p->first;
+
+		p->first = l->next;
+		if (!p->first)
+			p->last = &p->first;
+		p->n_lines--;
+		line_write(p, l);
+		json_decref(l->answers);
+		free(l);
+	}
+	if (p->reading)
+		return;
+	peer_read(p);
+	peer_end_if_idle(p);
+}
+
+/* One request of a line has its answer, or wants none (NULL). */
+static void line_answer(struct line *l, size_t index, json_t *answer)
+{
+	json_array_set_new(l->answers, index, answer ? answer : json_null());
+	if (--l->n_left)
+		return;
+	if (l->peer) {
+		peer_flush(l->peer);
+	} else {
+		json_decref(l->answers);
+		free(l);
+	}
+}
+
+/* ---- Requests ---- */
+
+/* `part` is the member `key`: result or error. */
+static json_t *rpc_answer(json_t *id, const char *key, json_t *part)
+{
+	json_t *answer = json_object();
+
+	json_put(answer, "jsonrpc", json_string("2.0"));
+	json_put(answer, "id", id ? json_incref(id) : json_null());
+	json_put(answer, key, part);
+	return answer;
+}
+
+static void request_end(struct request *q, const char *key, json_t *part)
+{
+	json_t *id = json_object_get(q->root, "id");
+
+	if (id)
+		line_answer(q->line, q->index, rpc_answer(id, key, part));
+	else
+		line_answer(q->line, q->index, NULL);
+	if (!id)
+		json_decref(part);
+	for (unsigned i = 0; i < q->call.words.n; i++) /* a word may be a key */
+		explicit_bzero((char *)(uintptr_t)q->word[i], strlen(q->word[i]));
+	json_decref(q->call.undo);
+	json_decref(q->root);
+	free(q->word);
+	free(q);
+}
+
+static void request_done(struct verb_call *call, json_t *result)
+{
+	request_end(container_of(call, struct request, call), "result", result);
+}
+
+static void request_refused(struct verb_call *call, const struct refusal *r)
+{
+	request_end(container_of(call, struct request, call), "error",
+		    rpc_error(call->misused ? RPC_PARAMS : RPC_REFUSED, r->text, refusal_data(r)));
+}
+
+/* Who changed what; keys stay out of the log. */
+static void log_change(const struct peer *p, const struct verb *v, const struct verb_call *call)
+{
+	struct buf text = {0};
+
+	for (unsigned i = 0; i < call->words.n && text.size < 400; i++) {
+		const char *word = call->words.word[i], *equals = strchr(word, '=');
+		const char *key = strstr(word, "key");
+
+		if (equals && key && key < equals)
+			buf_printf(&text, " %.*s=…", (int)MIN(equals - word, 40), word);
+		else if (v->flags & VERB_FILE)
+			buf_printf(&text, " (%zu octets)", strlen(word));
+		else
+			buf_printf(&text, " %.200s", word);
+	}
+	LOG(INFO, "mgmt: uid %u, pid %d: %s%s", (unsigned)p->uid, (int)p->pid, v->name,
+	    buf_text(&text));
+	buf_free(&text);
+}
+
+/* NULL, or why the object is no request. */
+static const char *request_fault(json_t *root)
+{
+	json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params"), *word;
+	const char *version = json_string_value(json_object_get(root, "jsonrpc"));
+	size_t i;
+
+	if (!json_is_object(root))
+		return "a request is an object";
+	if (!version || strcmp(version, "2.0"))
+		return "jsonrpc is not \"2.0\"";
+	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
+		return "id is neither a string nor a number";
+	if (!json_is_string(json_object_get(root, "method")))
+		return "method is no string";
+	if (params && !json_is_array(params))
+		return "params is no array";
+	json_array_foreach(params, i, word)
+	{
+		if (!json_is_string(word))
+			return "params holds something that is no string";
+	}
+	return NULL;
+}
+
+static void request_run(struct peer *p, struct line *l, size_t index, json_t *root)
+{
+	const char *fault = request_fault(root);
+	json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params");
+	const char *method = json_string_value(json_object_get(root, "method"));
+	const struct verb *v = fault ? NULL : verb_find(method);
+	struct request *q;
+
+	if (!v) {
+		json_t *error = rpc_error(fault ? RPC_INVALID : RPC_NO_METHOD,
+					  fault ? fault : "no such verb", NULL);
+
+		line_answer(l, index, rpc_answer(fault ? NULL : id, "error", error));
+		return;
+	}
+	q = calloc(1, sizeof *q);
+	if (!q)
+		abort();
+	q->line = l;
+	q->index = index;
+	q->root = json_incref(root);
+	q->call.words.n = (unsigned)json_array_size(params);
+	q->word = calloc(q->call.words.n + 1, sizeof *q->word);
+	if (!q->word)
+		abort();
+	for (unsigned i = 0; i < q->call.words.n; i++)
+		q->word[i] = json_string_value(json_array_get(params, i));
+	q->call.words.word = q->word;
+	q->call.daemon = p->mgmt->daemon;
+	q->call.done = request_done;
+	q->call.refused = request_refused;
+	if (v->flags & VERB_CHANGES)
+		log_change(p, v, &q->call);
+	verb_run(v, &q->call);
+}
+
+static struct line *line_new(struct peer *p, bool batch, size_t n)
+{
+	struct line *l = calloc(1, sizeof *l);
+
+	if (!l)
+		abort();
+	l->peer = p;
+	l->batch = batch;
+	l->n_left = (unsigned)n;
+	l->answers = json_array();
+	while (n--)
+		json_array_append_new(l->answers, json_null());
+	*p->last = l;
+	p->last = &l->next;
+	p->n_lines++;
+	return l;
+}
+
+static void line_fault(struct peer *p, int code, const char *message)
+{
+	line_answer(line_new(p, false, 1), 0,
+		    rpc_answer(NULL, "error", rpc_error(code, message, NULL)));
+}
+
+static void line_run(struct peer *p, const char *text, size_t size)
+{
+	json_error_t error;
+	json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	size_t n = json_array_size(root);
+
+	if (!root) {
+		line_fault(p, RPC_PARSE, error.text);
+	} else if (!json_is_array(root)) {
+		request_run(p, line_new(p, false, 1), 0, root);
+	} else if (!n || n > MGMT_BATCH_MAX) {
+		line_fault(p, RPC_INVALID,
+			   n ? "a batch of more than 256 requests" : "an empty batch");
+	} else {
+		struct line *l = line_new(p, true, n);
+
+		for (size_t i = 0; i < n; i++) /* the line lives until the last has answered */
+			request_run(p, l, i, json_array_get(root, i));
+	}
+	json_decref(root);
+}
+
+/* ---- Peers ---- */
+
+static bool peer_full(const struct peer *p)
+{
+	return p->n_lines >= MGMT_IN_FLIGHT_MAX ||
+	       evbuffer_get_length(bufferevent_get_output(p->bev)) > MGMT_OUTPUT_MAX;
+}
+
+/* Runs what has arrived, as far as the bounds let it. */
+static void peer_read(struct peer *p)
+{
+	struct evbuffer *in = bufferevent_get_input(p->bev);
+	size_t size;
+	char *text;
+
+	p->reading = true;
+	while (!peer_full(p) && (text = evbuffer_readln(in, &size, EVBUFFER_EOL_LF))) {
+		if (size > MGMT_LINE_MAX)
+			line_fault(p, RPC_INVALID, "a line of more than 1 MiB");
+		else if (strspn(text, " \t\r") < size)
+			line_run(p, text, size);
+		explicit_bzero(text, size);
+		free(text);
+	}
+	if (!peer_full(p) && evbuffer_get_length(in) > MGMT_LINE_MAX) {
+		evbuffer_drain(in, evbuffer_get_length(in));
+		line_fault(p, RPC_INVALID, "a line of more than 1 MiB");
+		p->closing = true;
+	}
+	p->reading = false;
+	if (p->closing || peer_full(p))
+		bufferevent_disable(p->bev, EV_READ);
+	else
+		bufferevent_enable(p->bev, EV_READ);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	peer_read(arg);
+}
+
+/* All output has gone. */
+static void on_write(struct bufferevent *bev, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)bev;
+	peer_read(p);
+	peer_end_if_idle(p);
+}
+
+static void on_event(struct bufferevent *bev, short events, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)bev;
+	p->closing = true;
+	if (events & (BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
+		peer_free(p);
+	else
+		peer_end_if_idle(p);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
+		      int size, void *arg)
+{
+	const struct timeval patience = {30, 0};
+	struct mgmt *m = arg;
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t who_size = sizeof who;
+	struct peer *p;
+
+	(void)addr;
+	(void)size;
+	if (m->n_peers >= MGMT_PEERS_MAX) {
+		LOG(WARN, "mgmt: more than %d connections; one is turned away", MGMT_PEERS_MAX);
+		close(fd);
+		return;
+	}
+	p = calloc(1, sizeof *p);
+	if (!p)
+		abort();
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_size);
+	p->mgmt = m;
+	p->uid = who.uid;
+	p->pid = who.pid;
+	p->last = &p->first;
+	p->bev = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
+					BEV_OPT_CLOSE_ON_FREE);
+	if (!p->bev)
+		abort();
+	p->next = m->peers;
+	p->link = &m->peers;
+	if (p->next)
+		p->next->link = &p->next;
+	m->peers = p;
+	m->n_peers++;
+	bufferevent_setcb(p->bev, on_read, on_write, on_event, p);
+	bufferevent_setwatermark(p->bev, EV_READ, 0, 2 * MGMT_LINE_MAX);
+	bufferevent_set_timeouts(p->bev, NULL, &patience);
+	bufferevent_enable(p->bev, EV_READ | EV_WRITE);
+}
+
+/* ---- The socket ---- */
+
+/* A path nobody answers at is free to take. */
+static int clear_path(const struct sockaddr_un *addr, struct refusal *r)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return refuse(r, SYSTEM, "mgmt.sock", "%s: %s", addr->sun_path, strerror(errno));
+	error = connect(fd, (const struct sockaddr *)addr, sizeof *addr) ? errno : 0;
+	close(fd);
+	if (!error || error == EAGAIN)
+		return refuse(r, OCCUPIED, "mgmt.sock",
+			      "%s: another daemon answers there; give this one its own --run-dir",
+			      addr->sun_path);
+	if (error == ECONNREFUSED)
+		unlink(addr->sun_path);
+	return 0;
+}
+
+static int bind_path(const struct sockaddr_un *addr, struct refusal *r)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	mode_t mask = umask(0117);
+	int error = fd < 0 || bind(fd, (const struct sockaddr *)addr, sizeof *addr) ? errno : 0;
+
+	umask(mask);
+	if (!error)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return refuse(r, SYSTEM, "mgmt.sock", "%s: %s", addr->sun_path, strerror(error));
+}
+
+struct mgmt *mgmt_create(struct daemon *d, const char *path, struct refusal *r)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct mgmt *m;
+	int fd;
+
+	if (strlen(path) >= sizeof addr.sun_path) {
+		refuse(r, BAD_VALUE, "mgmt.sock", "%s: longer than a socket's path can be (%zu)",
+		       path, sizeof addr.sun_path - 1);
+		return NULL;
+	}
+	strcpy(addr.sun_path, path);
+	if (clear_path(&addr, r))
+		return NULL;
+	fd = bind_path(&addr, r);
+	if (fd < 0)
+		return NULL;
+	m = calloc(1, sizeof *m);
+	if (!m)
+		abort();
+	m->daemon = d;
+	strcpy(m->path, path);
+	m->listener = evconnlistener_new(d->base, on_accept, m, LEV_OPT_CLOSE_ON_FREE, 64, fd);
+	if (!m->listener) {
+		refuse(r, SYSTEM, "mgmt.sock", "%s: %s", path, strerror(errno));
+		close(fd);
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void mgmt_destroy(struct mgmt *m)
+{
+	if (!m)
+		return;
+	evconnlistener_free(m->listener);
+	while (m->peers)
+		peer_free(m->peers);
+	unlink(m->path);
+	free(m);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dispatch: what every message has to pass before its handler sees it. */
+#include "ctl/msg.h"
+
+static const struct ofmsg_row rows[] = {
+#define MESSAGE(TYPE, SIZE, MORE, WRITES, HANDLER) [TYPE] = {#TYPE, SIZE, MORE, WRITES, HANDLER},
+#include "ctl/messages.def"
+#undef MESSAGE
+};
+
+bool ofmsg_size_fits(const struct ofmsg_row *row, size_t size)
+{
+	return size == row->size ||
+	       (size > row->size && row->more && (size - row->size) % row->more == 0);
+}
+
+int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+{
+	const struct ofmsg_row *row = m->type < ARRAY_SIZE(rows) ? &rows[m->type] : NULL;
+
+	if (m->octets[0] != OFP13_VERSION && m->type != OFPT_HELLO)
+		return refuse(
+			r, BAD_VERSION, "version",
+			"version %u in a message of a connection that speaks OpenFlow 1.3 (4)",
+			m->octets[0]);
+	if (!row || !row->handle)
+		return refuse(r, BAD_TYPE, "type", "message type %u is none a switch takes",
+			      m->type);
+	if (!ofmsg_size_fits(row, m->size))
+		return refuse(r, BAD_LEN, "length", "%s of %u octets; it has %u%s", row->name,
+			      m->size, row->size, row->more ? " or more" : "");
+	if (row->writes && c->role == OFPCR_ROLE_SLAVE)
+		return refuse(r, IS_SLAVE, "role",
+			      "%s from a slave; ask for role equal or master first", row->name);
+	return row->handle(c, m, r);
+}

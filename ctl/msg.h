@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Message handlers: what the rows of messages.def and multiparts.def name, each in a file msg-*.c.
+ *
+ * A handler reads msg->body by cursor (the row has checked sizes), acts, and sends its reply if
+ * there is one.  A negative return with *r filled becomes an OFPT_ERROR; then nothing was changed
+ * and nothing sent.  A multipart handler's body begins behind ofp_multipart_request. */
+#ifndef SLUICE_CTL_MSG_H
+#define SLUICE_CTL_MSG_H
+
+#include "ctl/ofconn.h"
+
+typedef int ofmsg_handler(struct ofconn *c, struct ofmsg *m, struct refusal *r);
+
+struct ofmsg_row {
+	const char *name;
+	uint16_t size, more;
+	bool writes;
+	ofmsg_handler *handle;
+};
+
+#define MESSAGE(TYPE, SIZE, MORE, WRITES, HANDLER) ofmsg_handler HANDLER;
+#include "ctl/messages.def"
+#undef MESSAGE
+#define MULTIPART(TYPE, SIZE, MORE, HANDLER) ofmsg_handler HANDLER;
+#include "ctl/multiparts.def"
+#undef MULTIPART
+
+/* Dispatch: refuses what no row allows, else calls the handler. */
+int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r);
+bool ofmsg_size_fits(const struct ofmsg_row *row, size_t size);
+
+/* The first message of a peer: agrees on a version, or refuses in words and says goodbye. */
+void ofmsg_first(struct ofconn *c, const uint8_t *octets, size_t size);
+void ofmsg_hello(struct ofconn *c); /* ours */
+
+/* Asynchronous messages to everyone who wants them (struct listener of ofproto.h). */
+void async_flow_removed(struct ofserver *s, const struct flow_removed *fr);
+void async_packet_in(struct ofserver *s, const struct event_packet_in *pi, const struct flow *flow);
+void async_port_status(struct ofserver *s, const struct port *port, uint8_t reason);
+void async_defaults(struct ofconn_async *a);
+
+/* Port numbers of OpenFlow messages. */
+void of_put_port(struct buf *b, const struct port *port); /* struct ofp_port */
+/* The next OpenFlow port after number `*ofport` (begin with 0); NULL after LOCAL. */
+const struct port *of_next_port(struct ofserver *s, uint32_t *ofport);
+
+/* A rule that standard messages can say (TS-023 decoders stop at what they do not know). */
+bool of_flow_is_standard(const struct flow *f);
+void of_note_extension(struct ofconn *c, const struct match *m);
+void of_put_duration(struct buf *b, uint64_t duration_ns);
+
+#endif

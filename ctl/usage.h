@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of verbs.def, and what their usage texts mean.
+ *
+ * A verb's usage is for people and for this program alike; there is no other list of its arguments:
+ *
+ *	NAME                 one word that must be there
+ *	[NAME]               one that may
+ *	NAME… or [NAME]…     one or more; any number
+ *	[--flag]             an option
+ *	[--option VALUE]     an option with a value (also --option=VALUE)
+ *
+ * Options may stand anywhere; `--` ends them.  Both ends of the management socket check a call
+ * against the same row, so that a slip is told before anything is sent. */
+#ifndef SLUICE_CTL_USAGE_H
+#define SLUICE_CTL_USAGE_H
+
+#include "lib/refuse.h"
+
+enum { ARGS_MAX = 64, ARG_OPTIONS_MAX = 8 };
+
+enum verb_flags {
+	VERB_CHANGES = 1 << 0, /* the switch is not the same afterwards: logged with who asked */
+	VERB_CONFIG = 1 << 1,  /* may stand in a configuration file */
+	VERB_OFFLINE = 1 << 2, /* … of an --offline run */
+	VERB_FILE = 1 << 3,    /* its first argument is a file; what is sent is its content;
+				* no options */
+	VERB_FLOWS = 1 << 4,   /* changes rules */
+};
+
+struct verb {
+	const char *name, *usage, *help; /* help: a line, then perhaps more */
+	unsigned flags;
+};
+
+enum verb_id {
+#define VERB(ID, NAME, USAGE, FLAGS, HELP) VERB_ID_##ID,
+#include "ctl/verbs.def"
+#undef VERB
+	N_VERBS
+};
+extern const struct verb verbs[N_VERBS + 1];    /* ends with a NULL name */
+const struct verb *verb_find(const char *name); /* NULL: none */
+const char *verb_near(const char *name);        /* for "did you mean"; NULL: none */
+
+struct args {
+	unsigned n;
+	const char *word[ARGS_MAX];
+	unsigned at[ARGS_MAX]; /* where each stood among the words given */
+	unsigned bad; /* of a refusal: which of the words given; their number: one is missing */
+	unsigned n_options;
+	struct {
+		const char *name;  /* as in the usage, with its dashes; may be followed by more */
+		size_t size;       /* of the name */
+		const char *value; /* NULL: a flag */
+	} option[ARG_OPTIONS_MAX];
+};
+
+/* Sorts `n` words by `usage`.  Refuses (SYNTAX, UNKNOWN_WORD) what does not fit. */
+int args_parse(struct args *a, const char *usage, unsigned n, const char *const *words,
+	       struct refusal *r);
+
+/* The option's value, "" for a flag; NULL when it was not given. */
+const char *args_option(const struct args *a, const char *name);
+
+/* The words of a VERB_FILE call with the file's content in place of its name, into `words` (room
+ * for one more than there were).  Returns how many. */
+unsigned args_put_content(const struct args *a, const char *content, const char **words);
+
+/* Walks a usage text, part by part (for help, completion and args_parse).  False at its end. */
+struct usage_part {
+	const char *text; /* NAME, --flag, --option; not terminated */
+	size_t size;
+	bool is_option, has_value, optional, repeated;
+};
+bool usage_next(const char **usage, struct usage_part *part);
+
+#endif

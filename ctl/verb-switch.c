@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verbs for the switch as a whole: settings, routes without a kernel, controllers, confirming. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/flow-set.h"
+#include "ctl/rows.h"
+#include "ctl/verb.h"
+
+/* Words as iproute2 has them (`dev PORT`, `lladdr MAC`) or as options (`dev=PORT`). */
+static void run_fib(struct verb_call *call,
+		    int (*add)(struct ofproto *o, struct words words, struct refusal *r))
+{
+	struct refusal r = {0};
+	const char *word[ARGS_MAX];
+	char dev[PORT_NAME + 8];
+	struct words words = {0, word};
+
+	for (unsigned i = 0; i < call->args.n; i++) {
+		const char *w = call->args.word[i];
+		bool more = i + 1 < call->args.n;
+
+		if (!strcmp(w, "lladdr") && more)
+			continue;
+		if (!strcmp(w, "dev") && more) {
+			snprintf(dev, sizeof dev, "dev=%s", call->args.word[++i]);
+			w = dev;
+		}
+		word[words.n++] = w;
+	}
+	if (add(call->daemon->ofproto, words, &r))
+		verb_refuse(call, &r);
+	else
+		verb_done(call, NULL, NULL);
+}
+
+void do_add_route(struct verb_call *call)
+{
+	run_fib(call, ofproto_add_route);
+}
+
+void do_add_neigh(struct verb_call *call)
+{
+	run_fib(call, ofproto_add_neigh);
+}
+
+/* ---- Controllers ---- */
+
+static void run_method(struct verb_call *call,
+		       int (*fn)(struct openflow *of, const char *method, struct refusal *r),
+		       const char *undo)
+{
+	struct refusal r = {0};
+
+	if (!call->daemon->openflow)
+		refuse(&r, NOT_HERE, "", "there are no controllers without sockets");
+	else if (!fn(call->daemon->openflow, call->args.word[0], &r)) {
+		if (undo)
+			verb_undo(call, undo, call->args.word[0]);
+		verb_done(call, NULL, NULL);
+		return;
+	}
+	verb_refuse(call, &r);
+}
+
+void do_add_controller(struct verb_call *call)
+{
+	run_method(call, openflow_add, "del-controller");
+}
+
+void do_del_controller(struct verb_call *call)
+{
+	run_method(call, openflow_del, NULL);
+}
+
+struct peer_list {
+	json_t *list;
+	struct buf *text;
+	uint64_t now;
+};
+
+static void list_peer(void *arg, const struct openflow_peer *p)
+{
+	struct peer_list *l = arg;
+	json_t *row = json_object();
+
+	json_put(row, "method", json_text(p->method));
+	if (p->remote)
+		json_put(row, "remote", json_text(p->remote));
+	json_put(row, "connected", json_boolean(p->connected));
+	json_put_u64(row, "since_ns", p->since_ns);
+	json_put_u64(row, "rx_messages", p->n_rx);
+	json_put_u64(row, "tx_messages", p->n_tx);
+	json_put_u64(row, "errors", p->n_errors);
+	if (p->last_error)
+		json_put(row, "last_error", json_text(p->last_error));
+	json_array_append_new(l->list, row);
+	buf_printf(l->text,
+		   "%s%s%s: %s, received %" PRIu64 ", sent %" PRIu64 ", errors %" PRIu64 "%s%s\n",
+		   p->method, p->remote ? " from " : "", p->remote ? p->remote : "",
+		   p->connected ? "connected"
+		   : p->remote  ? "connecting"
+				: "waiting",
+		   p->n_rx, p->n_tx, p->n_errors, p->last_error ? ", last: " : "",
+		   p->last_error ? p->last_error : "");
+}
+
+static json_t *controllers(struct daemon *d, struct buf *text)
+{
+	struct peer_list l = {json_array(), text, 0};
+
+	if (d->openflow)
+		openflow_peers(d->openflow, list_peer, &l);
+	return l.list;
+}
+
+void do_list_controllers(struct verb_call *call)
+{
+	struct buf text = {0};
+	json_t *list = controllers(call->daemon, &text);
+
+	verb_done(call, &text, list);
+}
+
+/* ---- Settings ---- */
+
+static void undo_settings(struct verb_call *call)
+{
+	const struct switch_settings *s = ofproto_settings(call->daemon->ofproto);
+	char word[32];
+
+	snprintf(word, sizeof word, "dpid=%016" PRIx64, s->dpid);
+	verb_undo(call, "set-switch", word);
+	verb_undo(call, "set-switch", s->fail_secure ? "fail-mode=secure" : "fail-mode=standalone");
+	verb_undo(call, "set-switch",
+		  s->packet_in_headers ? "packet-in=headers" : "packet-in=full");
+}
+
+void do_set_switch(struct verb_call *call)
+{
+	struct waiter *w = verb_waiter(call);
+	struct refusal r = {0};
+
+	undo_settings(call);
+	verb_waits(call, w, ofproto_set_switch(call->daemon->ofproto, call->words, w, &r), &r);
+}
+
+static json_t *show_settings(struct daemon *d, struct buf *text)
+{
+	const struct switch_settings *s = ofproto_settings(d->ofproto);
+	json_t *row = json_object();
+	char dpid[17];
+
+	snprintf(dpid, sizeof dpid, "%016" PRIx64, s->dpid);
+	json_put(row, "dpid", json_string(dpid));
+	json_put(row, "fail_mode", json_string(s->fail_secure ? "secure" : "standalone"));
+	json_put(row, "packet_in", json_string(s->packet_in_headers ? "headers" : "full"));
+	json_put_u64(row, "n_tables", ofproto_n_tables(d->ofproto));
+	buf_printf(text, "dpid=%s fail-mode=%s packet-in=%s n_tables=%u\n", dpid,
+		   s->fail_secure ? "secure" : "standalone",
+		   s->packet_in_headers ? "headers" : "full", ofproto_n_tables(d->ofproto));
+	return row;
+}
+
+static json_t *show_tables(struct daemon *d, struct buf *text)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < ofproto_n_tables(d->ofproto); i++) {
+		struct table_stats n;
+		json_t *row;
+
+		ofproto_table_stats(d->ofproto, i, &n);
+		if (!n.n_active && !n.n_lookups)
+			continue;
+		row = json_object();
+		json_put_u64(row, "table", i);
+		json_put_u64(row, "rules", n.n_active);
+		json_put_u64(row, "lookups", n.n_lookups);
+		json_put_u64(row, "matches", n.n_matches);
+		json_array_append_new(list, row);
+		buf_printf(text, "table %u: %u rules, %" PRIu64 " lookups, %" PRIu64 " matches\n",
+			   i, n.n_active, n.n_lookups, n.n_matches);
+	}
+	return list;
+}
+
+static json_t *show_ports(struct daemon *d, bool conns, struct buf *text)
+{
+	struct port **ports = ports_sorted(d->ofproto, conns);
+	json_t *list = json_array();
+
+	for (struct port **p = ports; *p; p++) {
+		json_t *row = port_row(d->ofproto, *p);
+
+		buf_printf(text, "%s ", conns ? "connection" : "port");
+		port_row_text(row, text);
+		json_array_append_new(list, row);
+	}
+	free(ports);
+	return list;
+}
+
+void do_show(struct verb_call *call)
+{
+	struct buf text = {0};
+	json_t *row = show_settings(call->daemon, &text);
+
+	json_put(row, "tables", show_tables(call->daemon, &text));
+	json_put(row, "ports", show_ports(call->daemon, false, &text));
+	json_put(row, "conns", show_ports(call->daemon, true, &text));
+	json_put(row, "controllers", controllers(call->daemon, &text));
+	verb_done(call, &text, row);
+}
+
+void do_version(struct verb_call *call)
+{
+	json_t *row = json_object();
+	struct buf text = {0};
+
+	json_put(row, "version", json_string(PACKAGE_VERSION));
+	buf_printf(&text, "%s\n", PACKAGE_STRING);
+	verb_done(call, &text, row);
+}

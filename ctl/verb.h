@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What handlers of verbs share: how they answer, and how they wait.
+ *
+ * A handler ends in verb_done() or verb_refuse(), once; or it gives verb_waiter(call) to a change
+ * of ofproto's and returns: the call is answered when the change is durable and in effect.  Text
+ * goes with a value: programs read the value, and no test parses the text. */
+#ifndef SLUICE_CTL_VERB_H
+#define SLUICE_CTL_VERB_H
+
+#include "ctl/mgmt.h"
+
+/* Handlers: do_add_port() and so on, one per row.  A call may be gone when one returns: undo is set
+ * before a change is asked for. */
+#define VERB(ID, NAME, USAGE, FLAGS, HELP) void do_##ID(struct verb_call *call);
+#include "ctl/verbs.def"
+#undef VERB
+extern void (*const verb_handlers[N_VERBS])(struct verb_call *call);
+
+/* Answers with text (freed here; NULL: none) and a value (taken; NULL: none). */
+void verb_done(struct verb_call *call, struct buf *text, json_t *value);
+void verb_refuse(struct verb_call *call, const struct refusal *r);
+
+/* Answers the call when the change is done. */
+struct waiter *verb_waiter(struct verb_call *call);
+/* After a change was asked for with `w`: on an error nobody will call it. */
+void verb_waits(struct verb_call *call, struct waiter *w, int error, const struct refusal *r);
+
+/* Adds [VERB, WORD] to what takes the call back. */
+void verb_undo(struct verb_call *call, const char *verb, const char *word);
+
+/* The words that are no options from the `first` on, with spaces between. */
+char *verb_join(const struct verb_call *call, unsigned first);
+
+/* JSON strings of what may not be UTF-8. */
+json_t *json_text(const char *text);
+
+/* Values that cannot fail to be made; memory that runs out aborts. */
+void json_put(json_t *object, const char *key, json_t *value);
+static inline void json_put_u64(json_t *object, const char *key, uint64_t v)
+{
+	json_put(object, key, json_integer((json_int_t)v));
+}
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* push_vlan and pop_vlan (TS-023, 5.12): the outermost tag, behind the addresses. */
+#include <errno.h>
+
+#include "datapath/action.h"
+#include "lib/openflow.h"
+#include "lib/options.h"
+
+enum { TAG_SIZE = 4, TAG_AT = 12, TPID_C = 0x8100, TPID_S = 0x88a8 };
+
+/* The tag at `at`, where an Ethernet type stands: its TCI, or -1. */
+static int tag_at(const struct pkt *p, uint16_t at)
+{
+	uint16_t type;
+
+	if (p->seg[0].len < at + TAG_SIZE)
+		return -1;
+	type = get_be16(p->data + at);
+	return type == TPID_C || type == TPID_S ? get_be16(p->data + at + 2) : -1;
+}
+
+static void push_compose(const struct op *op, struct du_key *key)
+{
+	(void)op;
+	key->vlan_vid |= htobe16(OFPVID_PRESENT);
+}
+
+static enum act_result push_run(struct worker *w, struct pkt *p, const struct op *op)
+{
+	int tci = tag_at(p, TAG_AT);
+	uint8_t *eth = pkt_push(w, p, TAG_SIZE);
+
+	if (unlikely(!eth)) {
+		drop(w, p, DROP_NO_FRAME);
+		return ACT_DONE;
+	}
+	memmove(eth, eth + TAG_SIZE, TAG_AT);
+	put_be16(eth + TAG_AT, (uint16_t)op->arg);
+	/* As the tag inside, if there is one (5.12.1). */
+	put_be16(eth + TAG_AT + 2, tci < 0 ? 0 : (uint16_t)tci & 0xefff);
+	push_compose(op, &p->key);
+	return ACT_NEXT;
+}
+
+static int push_validate(const struct op *op, struct match *state, struct refusal *r)
+{
+	(void)op;
+	(void)r;
+	state->value.du.vlan_vid |= htobe16(OFPVID_PRESENT);
+	state->mask.du.vlan_vid |= htobe16(OFPVID_PRESENT);
+	return 0;
+}
+
+static int push_put_op(uint64_t type, struct buf *ops, struct refusal *r)
+{
+	if (type != TPID_C && type != TPID_S)
+		return refuse(r, ACTION_ARGUMENT, "push_vlan",
+			      "push_vlan: 0x%llx is no tag; 0x8100 or 0x88a8 would be accepted",
+			      (unsigned long long)type);
+	op_put(ops, ACTION_PUSH_VLAN, (uint32_t)type, 0);
+	return 0;
+}
+
+static int push_parse(const char *arg, struct buf *ops, struct refusal *r)
+{
+	uint64_t type = 0;
+
+	parse_u64(arg, &type);
+	return push_put_op(type, ops, r);
+}
+
+static void push_format(const struct op *op, struct buf *text)
+{
+	buf_printf(text, "push_vlan:0x%04x", op->arg);
+}
+
+static int push_get(struct reader *body, struct buf *ops, struct refusal *r)
+{
+	uint16_t type = pull_u16(body);
+
+	pull(body, 2);
+	if (body->failed || reader_left(body))
+		return refuse(r, ACTION_LEN, "push_vlan", "a push_vlan action has 8 octets");
+	return push_put_op(type, ops, r);
+}
+
+static void push_put(const struct op *op, struct buf *wire)
+{
+	buf_u16(wire, (uint16_t)op->arg);
+	buf_put(wire, 2);
+}
+
+const struct action_class act_push_vlan = {
+	.name = "push_vlan",
+	.of_type = OFPAT_PUSH_VLAN,
+	.order = SET_PUSH_VLAN,
+	.compose = push_compose,
+	.run = push_run,
+	.validate = push_validate,
+	.parse = push_parse,
+	.format = push_format,
+	.get = push_get,
+	.put = push_put,
+};
+
+/* A second tag is not in the key: the tables behind see none. */
+static void pop_compose(const struct op *op, struct du_key *key)
+{
+	(void)op;
+	key->vlan_vid = 0;
+	key->vlan_pcp = 0;
+}
+
+static enum act_result pop_run(struct worker *w, struct pkt *p, const struct op *op)
+{
+	int error = tag_at(p, TAG_AT) < 0 ? -EINVAL : pkt_own(w, p, TAG_AT + TAG_SIZE, 0);
+
+	if (unlikely(error)) {
+		drop(w, p, error == -ENOMEM ? DROP_NO_FRAME : DROP_ACTION_INVALID);
+		return ACT_DONE;
+	}
+	memmove(p->data + TAG_SIZE, p->data, TAG_AT);
+	pkt_pull(p, TAG_SIZE);
+	pop_compose(op, &p->key);
+	return ACT_NEXT;
+}
+
+static int pop_validate(const struct op *op, struct match *state, struct refusal *r)
+{
+	(void)op;
+	if (!(state->value.du.vlan_vid & htobe16(OFPVID_PRESENT)))
+		return refuse(r, MATCH_INCONSISTENT, "pop_vlan",
+			      "pop_vlan: the match does not say that there is a tag; with "
+			      "vlan_vid=0x1000/0x1000 or dl_vlan=N it would be accepted");
+	/* There may be another tag behind. */
+	state->value.du.vlan_vid = state->mask.du.vlan_vid = 0;
+	state->value.du.vlan_pcp = state->mask.du.vlan_pcp = 0;
+	return 0;
+}
+
+static int pop_parse(const char *arg, struct buf *ops, struct refusal *r)
+{
+	if (*arg)
+		return refuse(r, SYNTAX, "pop_vlan", "pop_vlan takes no argument");
+	op_put(ops, ACTION_POP_VLAN, 0, 0);
+	return 0;
+}
+
+static void pop_format(const struct op *op, struct buf *text)
+{
+	(void)op;
+	buf_printf(text, "pop_vlan");
+}
+
+static int pop_get(struct reader *body, struct buf *ops, struct refusal *r)
+{
+	if (reader_left(body) != 4)
+		return refuse(r, ACTION_LEN, "pop_vlan", "a pop_vlan action has 8 octets");
+	op_put(ops, ACTION_POP_VLAN, 0, 0);
+	return 0;
+}
+
+static void pop_put(const struct op *op, struct buf *wire)
+{
+	(void)op;
+	buf_put(wire, 4);
+}
+
+const struct action_class act_pop_vlan = {
+	.name = "pop_vlan",
+	.of_type = OFPAT_POP_VLAN,
+	.order = SET_POP,
+	.compose = pop_compose,
+	.run = pop_run,
+	.validate = pop_validate,
+	.parse = pop_parse,
+	.format = pop_format,
+	.get = pop_get,
+	.put = pop_put,
+};

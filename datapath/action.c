@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datapath/action.h"
+
+#include <stdlib.h>
+
+#include "lib/openflow.h"
+
+#define ACTION(ID, OBJECT) extern const struct action_class OBJECT;
+#include "datapath/actions.def"
+#undef ACTION
+
+static const struct action_class *const classes[N_ACTIONS] = {
+#define ACTION(ID, OBJECT) [ACTION_##ID] = &OBJECT,
+#include "datapath/actions.def"
+#undef ACTION
+};
+
+const struct action_class *action_class(enum action_kind kind)
+{
+	return classes[kind];
+}
+
+struct op *op_put(struct buf *ops, enum action_kind kind, uint32_t arg, size_t data_size)
+{
+	size_t size = ROUND_UP(sizeof(struct op) + data_size, 8);
+	struct op *op = buf_put(ops, size);
+
+	op->kind = (uint8_t)kind;
+	op->size = (uint16_t)size;
+	op->arg = arg;
+	return op;
+}
+
+bool actions_output_to(const void *ops, size_t size, uint32_t ofport)
+{
+	OP_FOR_EACH(op, ops, size)
+	if (op->kind == ACTION_OUTPUT && op->arg == ofport)
+		return true;
+	return false;
+}
+
+void instructions_free(struct instructions *i)
+{
+	buf_free(&i->apply);
+	buf_free(&i->write);
+	*i = (struct instructions){0};
+}
+
+/* ---- Programs ------------------------------------------------------------------------ */
+
+static bool any_output(const struct buf *ops)
+{
+	OP_FOR_EACH(op, ops->data, ops->size)
+	if (classes[op->kind]->outputs)
+		return true;
+	return false;
+}
+
+struct program *program_compile(const struct instructions *i)
+{
+	struct program *p = calloc(1, sizeof *p + i->apply.size + i->write.size);
+
+	if (!p)
+		abort();
+	p->clear = i->clear;
+	p->has_goto = i->has_goto;
+	p->goto_table = i->goto_table;
+	p->meter = i->meter;
+	p->metadata = htobe64(i->metadata & i->metadata_mask);
+	p->metadata_mask = htobe64(i->metadata_mask);
+	p->apply_size = (uint16_t)i->apply.size;
+	p->write_size = (uint16_t)i->write.size;
+	if (i->apply.size)
+		memcpy(p->ops, i->apply.data, i->apply.size);
+	if (i->write.size)
+		memcpy(p->ops + i->apply.size, i->write.data, i->write.size);
+	if (!i->has_goto && !i->write.size && !i->meter) {
+		if (!any_output(&i->apply))
+			p->flags |= PROGRAM_DROPS;
+		if (!i->clear && !i->metadata_mask)
+			p->flags |= PROGRAM_PLAIN;
+	}
+	return p;
+}
+
+void program_free(struct program *p)
+{
+	free(p);
+}
+
+/* ---- Admission ----------------------------------------------------------------------- */
+
+static int check_output(uint32_t port, const struct switch_limits *limits, struct refusal *r)
+{
+	if (port == OFPP_TABLE)
+		return refuse(r, BAD_OUT_PORT, "output",
+			      "output to TABLE is for packet-outs; a rule says goto_table:N");
+	if (port && port < OFPP_MAX && limits->port_exists && !limits->port_exists(port))
+		return refuse(r, BAD_OUT_PORT, "output", "there is no port %u", port);
+	return 0;
+}
+
+static int check_op(const struct op *op, struct match *state, const struct switch_limits *limits,
+		    struct refusal *r)
+{
+	const struct action_class *class = classes[op->kind];
+	int error = class->validate ? class->validate(op, state, r) : 0;
+
+	return error || op->kind != ACTION_OUTPUT ? error : check_output(op->arg, limits, r);
+}
+
+static int check_actions(const struct instructions *i, const struct match *m,
+			 const struct switch_limits *limits, struct refusal *r)
+{
+	struct match state = *m;
+	int error;
+
+	OP_FOR_EACH(op, i->apply.data, i->apply.size)
+	{
+		error = check_op(op, &state, limits, r);
+		if (error)
+			return error;
+	}
+	OP_FOR_EACH(op, i->write.data, i->write.size)
+	if (classes[op->kind]->order == SET_NEVER)
+		return refuse(r, BAD_ACTION, classes[op->kind]->name,
+			      "%s cannot be in an action set; in the apply list it would be "
+			      "accepted",
+			      classes[op->kind]->name);
+	/* An action set is run in its own order (TS-023, 5.6). */
+	for (unsigned order = 0; order < N_SET_ORDERS; order++)
+		OP_FOR_EACH(op, i->write.data, i->write.size)
+		{
+			error = classes[op->kind]->order == order ? check_op(op, &state, limits, r)
+								  : 0;
+			if (error)
+				return error;
+		}
+	return 0;
+}
+
+int instructions_validate(const struct instructions *i, const struct match *m,
+			  const struct switch_limits *limits, struct refusal *r)
+{
+	if (i->meter && !(limits->meter_exists && limits->meter_exists(i->meter)))
+		return refuse(r, UNKNOWN_METER, "meter", "there is no meter %u", i->meter);
+	if (i->has_goto && i->goto_table <= limits->table)
+		return refuse(
+			r, BAD_GOTO, "goto_table",
+			"goto_table:%u goes back or nowhere from table %u; a higher table would "
+			"be accepted",
+			i->goto_table, limits->table);
+	if (i->has_goto && i->goto_table >= limits->n_tables)
+		return refuse(r, BAD_GOTO, "goto_table", "there is no table %u; %u is the last one",
+			      i->goto_table, limits->n_tables - 1u);
+	if (i->apply.size + i->write.size > PATH_OPS / 2)
+		return refuse(r, TOO_MANY_ACTIONS, NULL,
+			      "the rule's actions take %zu octets; up to %d would be accepted",
+			      i->apply.size + i->write.size, PATH_OPS / 2);
+	return check_actions(i, m, limits, r);
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The early classifier and its stage.
+ *
+ * An entry stands for one projected match and knows every rule that projects to it: in a heap those
+ * that may drop early, in another those that may shadow a drop, both for the guard and for
+ * table 0.  A hundred thousand rules on inner fields alone meet in one entry and cost a reader one
+ * record.  Rules that drop but need inner fields are in neither: wherever they win, the packet
+ * is dropped anyway.
+ *
+ * What a reader sees of an entry is its newest record not younger than the reader's version. */
+#include <stdlib.h>
+
+#include "datapath/spine.h"
+#include "datapath/subtable.h"
+
+enum { LEVEL_TABLE, LEVEL_GUARD, N_LEVELS };
+enum { HEAP_DROP, HEAP_OTHER, N_HEAPS };
+
+/* rule->early_heap: 0 when it is in none, else 1 + level * N_HEAPS + heap, and this flag. */
+enum { ENDS_PATH = 0x80 };
+
+#define RANK_NONE  (-1)
+#define RANK_LEVEL (1ll << 33)
+#define RANK_ZERO  (1ll << 31) /* of priority 0 */
+
+struct best {
+	int64_t drop_rank, other_rank;
+	uint32_t drop_rule;
+};
+
+struct record {
+	uint64_t version;    /* in force from here on */
+	struct record *prev; /* RCU */
+	struct best best[N_LEVELS];
+	bool ends; /* a rule of the guard ends the path: it shadows table 0 whole */
+};
+
+struct heap {
+	struct rule **at;
+	uint32_t n, room;
+};
+
+struct entry {
+	struct rmap_node node;
+	struct subtable *subtable;
+	struct record *record; /* RCU; the newest */
+	struct heap heap[N_LEVELS][N_HEAPS];
+	uint32_t n_ends;
+	bool changed; /* it is on the list of entries to prune */
+	struct entry *next_changed;
+	struct rcu_head rcu;
+	uint64_t value[];
+};
+
+struct early {
+	struct subtables masks;
+	uint32_t n_droppable; /* read by workers: without any there is nothing to ask */
+	struct entry *changed;
+};
+
+/* ---- Projection ----------------------------------------------------------------------- */
+
+bool match_project_early(const struct match *m, struct match *projected)
+{
+	const uint32_t late = htobe32(HAS_AGG | HAS_AGG_CC);
+	uint64_t *mask = (uint64_t *)&projected->mask, *value = (uint64_t *)&projected->value;
+	bool whole = true;
+
+	memset(projected, 0, sizeof *projected);
+	for (unsigned i = 0; i < N_FIELDS; i++)
+		if (fields[i].known <= KNOWN_OUTER)
+			memset((uint8_t *)mask + fields[i].off, 0xff, fields[i].size);
+	projected->mask.outer.has = ~late;
+	for (unsigned i = 0; i < KEY_WORDS; i++) {
+		mask[i] &= MATCH_WORD(&m->mask, i);
+		value[i] = MATCH_WORD(&m->value, i) & mask[i];
+		whole &= mask[i] == MATCH_WORD(&m->mask, i);
+	}
+	return whole;
+}
+
+/* ---- Ranks and heaps ------------------------------------------------------------------ */
+
+static unsigned rule_level(const struct rule *r)
+{
+	return r->table == TABLE_GUARD ? LEVEL_GUARD : LEVEL_TABLE;
+}
+
+static int64_t rule_rank(const struct rule *r)
+{
+	return r->priority + RANK_ZERO + (r->table == TABLE_GUARD ? RANK_LEVEL : 0);
+}
+
+/* For traces; no rule shows as priority 0. */
+static int64_t rank_priority(int64_t rank)
+{
+	return rank < 0 ? 0 : rank % RANK_LEVEL - RANK_ZERO;
+}
+
+static void heap_put(struct heap *h, uint32_t at, struct rule *r)
+{
+	h->at[at] = r;
+	r->early_at = at;
+}
+
+static void heap_up(struct heap *h, uint32_t at, struct rule *r)
+{
+	for (; at && h->at[(at - 1) / 2]->priority < r->priority; at = (at - 1) / 2)
+		heap_put(h, at, h->at[(at - 1) / 2]);
+	heap_put(h, at, r);
+}
+
+static void heap_down(struct heap *h, uint32_t at, struct rule *r)
+{
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+
+		if (child + 1 < h->n && h->at[child + 1]->priority > h->at[child]->priority)
+			child++;
+		if (child >= h->n || h->at[child]->priority <= r->priority)
+			break;
+		heap_put(h, at, h->at[child]);
+		at = child;
+	}
+	heap_put(h, at, r);
+}
+
+static void heap_insert(struct heap *h, struct rule *r)
+{
+	if (h->n == h->room) {
+		h->room = MAX(4u, h->room * 2);
+		h->at = reallocarray(h->at, h->room, sizeof h->at[0]);
+		if (!h->at)
+			abort();
+	}
+	heap_up(h, h->n++, r);
+}
+
+static void heap_remove(struct heap *h, const struct rule *r)
+{
+	uint32_t at = r->early_at;
+	struct rule *last = h->at[--h->n];
+
+	if (at == h->n)
+		return;
+	if (at && h->at[(at - 1) / 2]->priority < last->priority)
+		heap_up(h, at, last);
+	else
+		heap_down(h, at, last);
+}
+
+/* ---- Entries -------------------------------------------------------------------------- */
+
+static struct entry *entry_of(struct rmap_node *n)
+{
+	return container_of(n, struct entry, node);
+}
+
+static struct entry *entry_find(const struct subtable *s, const uint64_t *value, uint32_t hash)
+{
+	struct rmap_node *n;
+
+	RMAP_FOR_EACH (n, &s->map, hash)
+		if (subtable_equal(s, entry_of(n)->value, value))
+			return entry_of(n);
+	return NULL;
+}
+
+static struct entry *entry_get(struct early *e, const struct match *projected)
+{
+	struct subtable *s = subtables_get(&e->masks, projected);
+	uint64_t value[KEY_WORDS];
+	struct entry *entry;
+	uint32_t hash;
+
+	match_pack(projected, s->words, value);
+	hash = subtable_hash(s, value);
+	entry = entry_find(s, value, hash);
+	if (entry)
+		return entry;
+	entry = calloc(1, sizeof *entry + s->n_words * sizeof entry->value[0]);
+	if (!entry)
+		abort();
+	entry->subtable = s;
+	memcpy(entry->value, value, s->n_words * sizeof value[0]);
+	rmap_insert(&s->map, &entry->node, hash);
+	s->n++;
+	return entry;
+}
+
+static void entry_free(struct rcu_head *head)
+{
+	struct entry *entry = container_of(head, struct entry, rcu);
+
+	for (unsigned i = 0; i < N_LEVELS * N_HEAPS; i++)
+		free(entry->heap[i / N_HEAPS][i % N_HEAPS].at);
+	free(entry);
+}
+
+static int64_t heap_rank(const struct heap *h)
+{
+	return h->n ? rule_rank(h->at[0]) : RANK_NONE;
+}
+
+/* Makes what the heaps hold visible from `version` on. */
+static void entry_publish(struct early *e, struct entry *entry, uint64_t version)
+{
+	struct record *old = entry->record, *fresh = calloc(1, sizeof *fresh);
+
+	if (!fresh)
+		abort();
+	fresh->version = old ? MAX(version, old->version) : version;
+	fresh->ends = entry->n_ends;
+	for (unsigned i = 0; i < N_LEVELS; i++) {
+		const struct heap *drop = &entry->heap[i][HEAP_DROP];
+
+		fresh->best[i].drop_rank = heap_rank(drop);
+		fresh->best[i].other_rank = heap_rank(&entry->heap[i][HEAP_OTHER]);
+		fresh->best[i].drop_rule = drop->n ? drop->at[0]->id : RULE_NONE;
+	}
+	if (old && old->ends == fresh->ends && !memcmp(old->best, fresh->best, sizeof old->best)) {
+		free(fresh);
+		return;
+	}
+	/* One record per version: an unpublished one is written anew. */
+	fresh->prev = old && old->version == fresh->version ? old->prev : old;
+	rcu_set(entry->record, fresh);
+	if (old && old->version == fresh->version)
+		rcu_free(old);
+	if (!entry->changed) {
+		entry->changed = true;
+		entry->next_changed = e->changed;
+		e->changed = entry;
+	}
+}
+
+/* The highest rank that any reader may still see in a subtable. */
+static int64_t bound_of(const struct subtable *s)
+{
+	int64_t bound = RANK_NONE;
+	struct rmap_node *n;
+	uint32_t position = 0;
+
+	while ((n = rmap_each(&s->map, &position)))
+		for (const struct record *r = entry_of(n)->record; r; r = r->prev)
+			for (unsigned i = 0; i < N_LEVELS; i++)
+				bound = MAX(bound,
+					    MAX(r->best[i].drop_rank, r->best[i].other_rank));
+	return bound;
+}
+
+/* ---- The writer's side ---------------------------------------------------------------- */
+
+struct early *early_create(void)
+{
+	struct early *e = calloc(1, sizeof *e);
+
+	if (!e)
+		abort();
+	subtables_init(&e->masks);
+	return e;
+}
+
+void early_destroy(struct early *e)
+{
+	const struct subtable_list *l = e->masks.list;
+
+	for (unsigned i = 0; i < l->n; i++) {
+		struct rmap_node *n;
+		uint32_t position = 0;
+
+		while ((n = rmap_each(&l->slot[i].subtable->map, &position))) {
+			struct record *prev;
+
+			for (struct record *r = entry_of(n)->record; r; r = prev) {
+				prev = r->prev;
+				free(r);
+			}
+			entry_free(&entry_of(n)->rcu);
+		}
+	}
+	subtables_destroy(&e->masks);
+	free(e);
+}
+
+static void count_droppable(struct early *e, int change)
+{
+	__atomic_store_n(&e->n_droppable, e->n_droppable + (uint32_t)change, __ATOMIC_RELEASE);
+}
+
+void early_insert(struct early *e, const struct match *m, struct rule *r, bool droppable)
+{
+	const struct program *program = r->program;
+	unsigned level = rule_level(r), heap = droppable ? HEAP_DROP : HEAP_OTHER;
+	struct match projected;
+	struct entry *entry;
+
+	r->early_heap = 0;
+	if (!droppable && program && program->flags & PROGRAM_DROPS)
+		return;
+	match_project_early(m, &projected);
+	entry = entry_get(e, &projected);
+	heap_insert(&entry->heap[level][heap], r);
+	r->early_heap = (uint8_t)(1 + level * N_HEAPS + heap);
+	if (droppable) {
+		count_droppable(e, 1);
+	} else if (level == LEVEL_GUARD && !(program && program->has_goto)) {
+		r->early_heap |= ENDS_PATH;
+		entry->n_ends++;
+	}
+	if (rule_rank(r) > entry->subtable->bound)
+		subtables_bound(&e->masks, entry->subtable, rule_rank(r));
+	entry_publish(e, entry, r->add_version);
+}
+
+void early_remove(struct early *e, const struct match *m, struct rule *r, uint64_t version)
+{
+	unsigned at = (r->early_heap & ~ENDS_PATH) - 1u;
+	struct match projected;
+	struct entry *entry;
+
+	if (!r->early_heap)
+		return;
+	match_project_early(m, &projected);
+	entry = entry_get(e, &projected);
+	heap_remove(&entry->heap[at / N_HEAPS][at % N_HEAPS], r);
+	if (at % N_HEAPS == HEAP_DROP)
+		count_droppable(e, -1);
+	else if (r->early_heap & ENDS_PATH)
+		entry->n_ends--;
+	r->early_heap = 0;
+	entry_publish(e, entry, version);
+}
+
+static bool entry_empty(const struct entry *entry)
+{
+	for (unsigned i = 0; i < N_LEVELS * N_HEAPS; i++)
+		if (entry->heap[i / N_HEAPS][i % N_HEAPS].n)
+			return false;
+	return true;
+}
+
+/* Forgets what no reader of `version` or later looks at; true when nothing is left to forget. */
+static bool entry_prune(struct early *e, struct entry *entry, uint64_t version)
+{
+	struct subtable *s = entry->subtable;
+	struct record *keep = entry->record, *prev;
+
+	while (keep && keep->version > version)
+		keep = keep->prev;
+	if (keep) {
+		for (struct record *r = keep->prev; r; r = prev) {
+			prev = r->prev;
+			rcu_free(r);
+		}
+		rcu_set(keep->prev, NULL);
+	}
+	if (keep != entry->record)
+		return false;
+	if (entry_empty(entry)) {
+		rmap_remove(&s->map, &entry->node);
+		rcu_free(entry->record);
+		rcu_defer(&entry->rcu, entry_free);
+		s->n--;
+	} else {
+		entry->changed = false;
+	}
+	if (!s->n)
+		subtables_drop(&e->masks, s);
+	else if (subtable_entry_ended(s))
+		subtables_bound(&e->masks, s, bound_of(s));
+	return true;
+}
+
+void early_prune(struct early *e, uint64_t version)
+{
+	struct entry *entry = e->changed, *next;
+
+	e->changed = NULL;
+	for (; entry; entry = next) {
+		next = entry->next_changed;
+		if (!entry_prune(e, entry, version)) {
+			entry->next_changed = e->changed;
+			e->changed = entry;
+		}
+	}
+}
+
+/* ---- The readers' side ---------------------------------------------------------------- */
+
+/* Whether entries of at most this rank can still change the verdict. */
+static bool settled(const struct best best[N_LEVELS], int64_t bound)
+{
+	const struct best *guard = &best[LEVEL_GUARD], *table = &best[LEVEL_TABLE];
+
+	return bound < MAX(table->drop_rank, table->other_rank) ||
+	       (guard->drop_rank > guard->other_rank && bound < guard->drop_rank);
+}
+
+static void take_record(struct best best[N_LEVELS], const struct record *r)
+{
+	for (unsigned i = 0; i < N_LEVELS; i++) {
+		best[i].other_rank = MAX(best[i].other_rank, r->best[i].other_rank);
+		if (r->best[i].drop_rank > best[i].drop_rank) {
+			best[i].drop_rank = r->best[i].drop_rank;
+			best[i].drop_rule = r->best[i].drop_rule;
+		}
+	}
+}
+
+bool early_lookup(const struct early *e, const struct key_view *key, uint64_t version,
+		  struct early_verdict *verdict)
+{
+	static const struct best none = {RANK_NONE, RANK_NONE, RULE_NONE};
+	const struct subtable_list *l = rcu_get(e->masks.list);
+	struct best best[N_LEVELS] = {none, none}, *decides;
+	uint64_t value[KEY_WORDS];
+	bool ends = false;
+
+	for (unsigned i = 0; i < l->n && !settled(best, l->slot[i].bound); i++) {
+		const struct subtable *s = l->slot[i].subtable;
+		const struct entry *entry = entry_find(s, value, subtable_mask(s, key, value));
+		const struct record *r = entry ? rcu_get(entry->record) : NULL;
+
+		while (r && r->version > version)
+			r = rcu_get(r->prev);
+		if (r) {
+			take_record(best, r);
+			ends |= r->ends;
+		}
+	}
+	decides = &best[LEVEL_GUARD];
+	if (decides->drop_rank <= decides->other_rank) {
+		decides = &best[LEVEL_TABLE];
+		if (ends)
+			decides->other_rank = best[LEVEL_GUARD].other_rank;
+	}
+	*verdict =
+		(struct early_verdict){decides->drop_rule, decides->drop_rank, decides->other_rank};
+	return decides->drop_rank > decides->other_rank;
+}
+
+/* ---- The stage ------------------------------------------------------------------------ */
+
+/* One aggregate's worth in the rule's, table's and connection's figures: its outer octets. */
+static void count_early(struct worker *w, const struct pkt *p, const struct early_verdict *v)
+{
+	unsigned table = v->drop_rank >= RANK_LEVEL ? TABLE_GUARD : 0;
+	struct rule_counters *rule = &w->rule[v->drop_rule];
+	struct port_counters *conn = &w->port[p->outer->conn];
+
+	counter_add(&rule->packets, 1);
+	counter_add(&rule->bytes, pkt_octets(p));
+	counter_add(&rule->used_ns, w->now - rule->used_ns);
+	counter_add(&w->table[table].lookups, 1);
+	counter_add(&w->table[table].matches, 1);
+	counter_add(&conn->n_early, 1);
+	counter_add(&conn->early_bytes, pkt_octets(p));
+}
+
+static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
+{
+	struct outer *o = p->outer;
+	const struct port *conn = port_get(w->dp, o->conn);
+	struct key_view view = key_view_of(du, &o->key);
+	struct early_verdict v;
+
+	if (!conn || conn->gen != o->gen)
+		return false;
+	o->early_done = true;
+	du->in_port = htobe32(conn->ofport);
+	du->tunnel_id = o->key.tunnel_id;
+	if (!early_lookup(w->dp->early, &view, w->version, &v)) {
+		trace(w, p, EARLY_PASS, rank_priority(v.drop_rank), rank_priority(v.other_rank));
+		return false;
+	}
+	trace(w, p, EARLY_DROP, v.drop_rule, rank_priority(v.drop_rank));
+	count_early(w, p, &v);
+	drop(w, p, DROP_EARLY);
+	return true;
+}
+
+void stage_early(struct worker *w, struct batch *b)
+{
+	struct du_key du = {0};
+	struct pkt *p;
+	unsigned n = 0;
+
+	if (!__atomic_load_n(&w->dp->early->n_droppable, __ATOMIC_RELAXED) || w->dp->panic_pass)
+		return;
+	BATCH_FOR_EACH (p, b)
+		if (p->outer->conn == CONN_NONE || p->outer->early_done ||
+		    !verdict_drops(w, p, &du))
+			b->pkt[n++] = p;
+	b->n = n;
+}

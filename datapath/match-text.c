@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Matches as FLOW text: ovs-ofctl's grammar with OXM's names and its own. */
+#include "datapath/match.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "lib/addr.h"
+#include "lib/openflow.h"
+#include "lib/options.h"
+
+const struct port_names *port_names;
+
+/* ---- Values -------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	uint32_t ofport;
+} reserved_ports[] = {
+	{"IN_PORT", OFPP_IN_PORT}, {"TABLE", OFPP_TABLE}, {"NORMAL", OFPP_NORMAL},
+	{"FLOOD", OFPP_FLOOD},     {"ALL", OFPP_ALL},     {"CONTROLLER", OFPP_CONTROLLER},
+	{"LOCAL", OFPP_LOCAL},     {"ANY", OFPP_ANY},
+};
+
+/* ip_frag's words, as ovs-fields(7) has them. */
+static const struct {
+	const char *name;
+	uint8_t value, mask;
+} frag_words[] = {
+	{"no", IP_FRAG_NONE, 3},         {"yes", IP_FRAG_ANY, IP_FRAG_ANY},
+	{"first", IP_FRAG_ANY, 3},       {"later", IP_FRAG_ANY | IP_FRAG_LATER, 3},
+	{"not_later", 0, IP_FRAG_LATER},
+};
+
+static bool is_word(const char *text)
+{
+	if (!isalpha((unsigned char)*text))
+		return false;
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && !strchr("_-.@", *text))
+			return false;
+	return true;
+}
+
+bool port_parse(const char *text, uint32_t *ofport)
+{
+	size_t size = strlen(text);
+	char name[64];
+	uint64_t n;
+
+	if (size >= 2 && size < sizeof name + 2 && text[0] == '"' && text[size - 1] == '"') {
+		memcpy(name, text + 1, size - 2);
+		name[size - 2] = '\0';
+		return port_names && port_names->number(name, ofport);
+	}
+	if (!parse_u64(text, &n)) {
+		*ofport = (uint32_t)n;
+		return n <= UINT32_MAX;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(reserved_ports); i++)
+		if (!strcasecmp(text, reserved_ports[i].name)) {
+			*ofport = reserved_ports[i].ofport;
+			return true;
+		}
+	return port_names && port_names->number(text, ofport);
+}
+
+void port_format(uint32_t ofport, struct buf *text)
+{
+	const char *name = NULL;
+	uint32_t back;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(reserved_ports); i++)
+		if (ofport == reserved_ports[i].ofport) {
+			buf_printf(text, "%s", reserved_ports[i].name);
+			return;
+		}
+	if (port_names)
+		name = port_names->name(ofport);
+	/* A name that would be read as something else stays a number. */
+	if (name && is_word(name) && port_parse(name, &back) && back == ofport)
+		buf_printf(text, "%s", name);
+	else
+		buf_printf(text, "%" PRIu32, ofport);
+}
+
+static uint64_t get_number(const struct field *f, const uint8_t *octets)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < f->size; i++)
+		n = n << 8 | octets[i];
+	return n;
+}
+
+static void put_number(const struct field *f, uint64_t n, uint8_t *octets)
+{
+	for (unsigned i = f->size; i--; n >>= 8)
+		octets[i] = (uint8_t)n;
+}
+
+/* One value or mask, without a slash.  False when it is none. */
+static bool parse_one(const struct field *f, const char *text, uint8_t *octets)
+{
+	uint32_t port;
+	struct ip ip;
+	uint64_t n;
+
+	switch (f->text) {
+	case TEXT_ETH:
+		return eth_parse(text, octets);
+	case TEXT_IPV4:
+	case TEXT_IPV6:
+		if (!ip_parse(text, &ip) || ip.family != (f->text == TEXT_IPV4 ? 4 : 6))
+			return false;
+		memcpy(octets, ip.octet, f->size);
+		return true;
+	case TEXT_PORT:
+		if (!port_parse(text, &port))
+			return false;
+		put_be32(octets, port);
+		return true;
+	default:
+		if (parse_u64(text, &n) || (f->size < 8 && n >> f->size * 8))
+			return false;
+		put_number(f, n, octets);
+		return true;
+	}
+}
+
+/* A prefix length of an IP field. */
+static bool parse_prefix(const struct field *f, const char *text, uint8_t *mask)
+{
+	uint64_t len;
+
+	if ((f->text != TEXT_IPV4 && f->text != TEXT_IPV6) || parse_u64(text, &len) ||
+	    len > f->size * 8u)
+		return false;
+	for (unsigned i = 0; i < f->size; i++, len -= MIN(len, 8u))
+		mask[i] = len >= 8 ? 0xff : (uint8_t) ~(0xff >> len);
+	return true;
+}
+
+/* `+syn-ack`: these flags set and those not.  False when it is something else. */
+static bool parse_tcp_flags(const char *text, uint8_t *value, uint8_t *mask)
+{
+	static const char *const names[] = {"fin", "syn", "rst", "psh", "ack",
+					    "urg", "ece", "cwr", "ns"};
+	uint16_t set = 0, known = 0;
+
+	while (*text) {
+		char sign = *text++;
+		size_t size = strcspn(text, "+-");
+		unsigned i = 0;
+
+		while (i < ARRAY_SIZE(names) &&
+		       (strlen(names[i]) != size || memcmp(names[i], text, size)))
+			i++;
+		if ((sign != '+' && sign != '-') || i == ARRAY_SIZE(names))
+			return false;
+		known |= 1u << i;
+		set |= sign == '+' ? 1u << i : 0;
+		text += size;
+	}
+	put_be16(value, set & known);
+	put_be16(mask, known);
+	return known;
+}
+
+static const char *value_form(const struct field *f)
+{
+	switch (f->text) {
+	case TEXT_ETH:
+		return "xx:xx:xx:xx:xx:xx";
+	case TEXT_IPV4:
+		return "an IPv4 address";
+	case TEXT_IPV6:
+		return "an IPv6 address";
+	case TEXT_PORT:
+		return "a port's number or name";
+	case TEXT_WORD:
+		return "no, yes, first, later or not_later";
+	default:
+		return "a number that fits its bits";
+	}
+}
+
+int field_parse(const struct field *f, const char *text, uint8_t *value, uint8_t *mask,
+		struct refusal *r)
+{
+	const char *slash = strchr(text, '/');
+	size_t size = slash ? (size_t)(slash - text) : strlen(text);
+	uint8_t ones[FIELD_SIZE_MAX];
+	char head[96];
+
+	field_ones(f, ones);
+	memcpy(mask, ones, f->size);
+	if (f->text == TEXT_WORD)
+		for (unsigned i = 0; i < ARRAY_SIZE(frag_words); i++)
+			if (!strcmp(text, frag_words[i].name)) {
+				*value = frag_words[i].value;
+				*mask = frag_words[i].mask;
+				return 0;
+			}
+	if (f == &fields[FIELD_TCP_FLAGS] && parse_tcp_flags(text, value, mask))
+		return 0;
+	if (size >= sizeof head)
+		return refuse(r, BAD_VALUE, f->name,
+			      "%s: a value of %zu characters; %s would be "
+			      "accepted",
+			      f->name, size, value_form(f));
+	memcpy(head, text, size);
+	head[size] = '\0';
+	if (!parse_one(f, head, value))
+		return refuse(r, BAD_VALUE, f->name, "%s: '%s' is not %s", f->name, head,
+			      value_form(f));
+	if (slash && f->mask == MASK_NONE)
+		return refuse(r, BAD_MASK, f->name,
+			      "%s cannot have a mask; an exact value would be accepted", f->name);
+	if (slash && !parse_prefix(f, slash + 1, mask) && !parse_one(f, slash + 1, mask))
+		return refuse(r, BAD_MASK, f->name, "%s: '%.64s' is no mask for it", f->name,
+			      slash + 1);
+	for (unsigned i = 0; i < f->size; i++) {
+		if ((value[i] | (slash ? 0 : mask[i])) & ~ones[i])
+			return refuse(r, BAD_VALUE, f->name, "%s: '%s' has more than its %u bits",
+				      f->name, head, f->bits);
+		mask[i] &= ones[i];
+		value[i] &= mask[i]; /* 10.1.2.3/8 says 10.0.0.0/8, as with ovs-ofctl */
+	}
+	return 0;
+}
+
+/* The length of a mask that is a prefix, or -1. */
+static int prefix_len(const struct field *f, const uint8_t *mask)
+{
+	int len = 0;
+
+	while (len < f->size * 8 && mask[len / 8] >> (7 - len % 8) & 1)
+		len++;
+	for (int i = len; i < f->size * 8; i++)
+		if (mask[i / 8] >> (7 - i % 8) & 1)
+			return -1;
+	return len;
+}
+
+static void format_one(const struct field *f, const uint8_t *octets, bool hex, struct buf *text)
+{
+	char addr[IP_TEXT];
+	struct ip ip = {.family = f->text == TEXT_IPV4 ? 4 : 6};
+
+	switch (f->text) {
+	case TEXT_ETH:
+		buf_printf(text, "%s", eth_text(octets, addr));
+		break;
+	case TEXT_IPV4:
+	case TEXT_IPV6:
+		memcpy(ip.octet, octets, f->size);
+		buf_printf(text, "%s", ip_text(&ip, addr));
+		break;
+	case TEXT_PORT:
+		port_format(get_be32(octets), text);
+		break;
+	default:
+		buf_printf(text, hex ? "0x%" PRIx64 : "%" PRIu64, get_number(f, octets));
+	}
+}
+
+void field_format(const struct field *f, const uint8_t *value, const uint8_t *mask,
+		  struct buf *text)
+{
+	uint8_t ones[FIELD_SIZE_MAX];
+	bool exact, hex;
+
+	field_ones(f, ones);
+	mask = mask ? mask : ones;
+	exact = !memcmp(mask, ones, f->size);
+	hex = !exact || f->text == TEXT_HEX || f->text == TEXT_VLAN;
+	if (f->text == TEXT_WORD)
+		for (unsigned i = 0; i < ARRAY_SIZE(frag_words); i++)
+			if (*value == frag_words[i].value && *mask == frag_words[i].mask) {
+				buf_printf(text, "%s", frag_words[i].name);
+				return;
+			}
+	format_one(f, value, hex, text);
+	if (exact)
+		return;
+	if ((f->text == TEXT_IPV4 || f->text == TEXT_IPV6) && prefix_len(f, mask) >= 0) {
+		buf_printf(text, "/%d", prefix_len(f, mask));
+		return;
+	}
+	buf_printf(text, "/");
+	format_one(f, mask, hex, text);
+}
+
+/* ---- Words --------------------------------------------------------------------------- */
+
+/* ovs-ofctl's short words. */
+static const struct short_word {
+	const char *name;
+	uint16_t eth_type;
+	int ip_proto; /* -1: any */
+} short_words[] = {
+	{"icmp", 0x0800, 1},   {"tcp", 0x0800, 6},    {"udp", 0x0800, 17},  {"sctp", 0x0800, 132},
+	{"icmp6", 0x86dd, 58}, {"tcp6", 0x86dd, 6},   {"udp6", 0x86dd, 17}, {"sctp6", 0x86dd, 132},
+	{"ip", 0x0800, -1},    {"ipv6", 0x86dd, -1},  {"arp", 0x0806, -1},  {"rarp", 0x8035, -1},
+	{"mpls", 0x8847, -1},  {"mplsm", 0x8848, -1}, {"ipv4", 0x0800, -1}, {"icmpv6", 0x86dd, 58},
+};
+
+static bool all_ones(const struct match *m, const struct field *f)
+{
+	uint8_t ones[FIELD_SIZE_MAX];
+
+	field_ones(f, ones);
+	return !memcmp(field_in(&m->mask, f), ones, f->size);
+}
+
+/* Sets what a word implies; what was said before must not contradict it. */
+static int imply(struct match *m, enum field_id id, uint16_t value, const char *word,
+		 struct refusal *r)
+{
+	const struct field *f = &fields[id];
+	uint8_t octets[2];
+
+	put_number(f, value, octets);
+	/* nw_src before its eth_type: IPv4's or ARP's, not a prefix of an IPv6 address. */
+	if (id == FIELD_ETH_TYPE && value == 0x86dd && !m->mask.du.eth_type &&
+	    (get_be32(m->mask.du.ip_src) || get_be32(m->mask.du.ip_dst)))
+		return refuse(r, BAD_PREREQ, word,
+			      "%s contradicts nw_src or nw_dst; ipv6_src and ipv6_dst would be "
+			      "accepted",
+			      word);
+	if (!all_ones(m, f))
+		return match_set(m, f, octets, NULL, r);
+	if (memcmp(field_in(&m->value, f), octets, f->size))
+		return refuse(r, BAD_PREREQ, word, "%s needs %s to be %u, but it is %" PRIu64, word,
+			      f->name, value, get_number(f, field_in(&m->value, f)));
+	return 0;
+}
+
+/* What a field's name says beside its value: udp_dst is of UDP. */
+static int imply_for(struct match *m, const struct field *f, struct refusal *r)
+{
+	static const struct {
+		uint16_t eth_type;
+		uint8_t ip_proto, icmp_type;
+	} implied[] = {
+		[PRE_IPV4] = {0x0800, 0, 0},      [PRE_IPV6] = {0x86dd, 0, 0},
+		[PRE_ARP] = {0x0806, 0, 0},       [PRE_TCP] = {0, 6, 0},
+		[PRE_UDP] = {0, 17, 0},           [PRE_SCTP] = {0, 132, 0},
+		[PRE_ICMP4] = {0x0800, 1, 0},     [PRE_ICMP6] = {0x86dd, 58, 0},
+		[PRE_ND] = {0x86dd, 58, 0},       [PRE_ND_SOL] = {0x86dd, 58, 135},
+		[PRE_ND_ADV] = {0x86dd, 58, 136}, [PRE_OUTER] = {0, 0, 0},
+	};
+	uint16_t eth_type = implied[f->prereq].eth_type;
+	uint8_t proto = implied[f->prereq].ip_proto, type = implied[f->prereq].icmp_type;
+	int error = 0;
+
+	if (eth_type)
+		error = imply(m, FIELD_ETH_TYPE, eth_type, f->name, r);
+	if (!error && proto)
+		error = imply(m, FIELD_IP_PROTO, proto, f->name, r);
+	if (!error && type)
+		error = imply(m, FIELD_ICMPV6_TYPE, type, f->name, r);
+	if (f->prereq == PRE_VLAN && !m->mask.du.vlan_vid) {
+		m->value.du.vlan_vid = htobe16(OFPVID_PRESENT);
+		m->mask.du.vlan_vid = htobe16(OFPVID_PRESENT);
+	}
+	return error;
+}
+
+static int set_short_word(struct match *m, const char *word, struct refusal *r)
+{
+	int error;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(short_words); i++) {
+		const struct short_word *s = &short_words[i];
+
+		if (strcmp(word, s->name))
+			continue;
+		error = imply(m, FIELD_ETH_TYPE, s->eth_type, word, r);
+		if (!error && s->ip_proto >= 0)
+			error = imply(m, FIELD_IP_PROTO, (uint16_t)s->ip_proto, word, r);
+		return error;
+	}
+	return -ENOENT;
+}
+
+/* dl_vlan (0xffff: none) and vlan_tci say less or more than one field. */
+static int set_vlan(struct match *m, const char *key, const char *value, struct refusal *r)
+{
+	const char *slash = strchr(value, '/');
+	uint64_t tci, mask = UINT16_MAX;
+	char head[16], text[40];
+	int error = 0;
+
+	snprintf(head, sizeof head, "%.*s", slash ? (int)(slash - value) : 15, value);
+	if (parse_u64(head, &tci) || tci > UINT16_MAX ||
+	    (slash && (parse_u64(slash + 1, &mask) || mask > UINT16_MAX)))
+		return refuse(r, BAD_VALUE, key, "%s: '%.32s' is not a number of 16 bits", key,
+			      value);
+	if (!strcmp(key, "dl_vlan")) {
+		if (tci > 0xfff && tci != UINT16_MAX)
+			return refuse(r, BAD_VALUE, key,
+				      "dl_vlan: %" PRIu64
+				      " is no VLAN; 0 to 4095, or 0xffff for none",
+				      tci);
+		tci = tci == UINT16_MAX ? 0 : tci | OFPVID_PRESENT;
+		mask = slash ? mask | OFPVID_PRESENT : 0x1fff;
+	} else if (tci == 0 && mask == UINT16_MAX) {
+		mask = 0x1fff; /* no tag has no priority */
+	} else if (mask >> 13 != 0 && mask >> 13 != 7) {
+		return refuse(r, BAD_MASK, key,
+			      "vlan_tci: a mask over a part of the priority; none or all of 0xe000 "
+			      "would be accepted");
+	}
+	snprintf(text, sizeof text, "0x%x/0x%x", (unsigned)(tci & 0x1fff),
+		 (unsigned)(mask & 0x1fff));
+	if (mask & 0x1fff)
+		error = match_parse_word(m, "vlan_vid", text, r);
+	snprintf(text, sizeof text, "%u", (unsigned)tci >> 13);
+	return error || mask >> 13 != 7 ? error : match_parse_word(m, "vlan_pcp", text, r);
+}
+
+static int set_nw_tos(struct match *m, const char *value, struct refusal *r)
+{
+	uint64_t tos;
+	uint8_t dscp;
+
+	if (parse_u64(value, &tos) || tos > UINT8_MAX || tos & 3)
+		return refuse(
+			r, BAD_VALUE, "nw_tos",
+			"nw_tos: '%.32s' is no ToS octet without its ECN bits; a multiple of 4 up "
+			"to 252 would be accepted",
+			value);
+	dscp = (uint8_t)(tos >> 2);
+	return match_set(m, &fields[FIELD_IP_DSCP], &dscp, NULL, r);
+}
+
+/* ovs-ofctl's names for places that several protocols share: the protocol said so far decides, and
+ * the one said later must fit (match_finish). */
+static const struct field *shared_field(const struct match *m, const char *key)
+{
+	static const struct {
+		const char *name;
+		enum field_id id, arp, udp, sctp, icmp6;
+	} shared[] = {
+		{"nw_src", FIELD_IPV4_SRC, FIELD_ARP_SPA, 0, 0, 0},
+		{"nw_dst", FIELD_IPV4_DST, FIELD_ARP_TPA, 0, 0, 0},
+		{"tp_src", FIELD_TCP_SRC, 0, FIELD_UDP_SRC, FIELD_SCTP_SRC, 0},
+		{"tp_dst", FIELD_TCP_DST, 0, FIELD_UDP_DST, FIELD_SCTP_DST, 0},
+		{"icmp_type", FIELD_ICMPV4_TYPE, 0, 0, 0, FIELD_ICMPV6_TYPE},
+		{"icmp_code", FIELD_ICMPV4_CODE, 0, 0, 0, FIELD_ICMPV6_CODE},
+		{"nw_proto", FIELD_IP_PROTO, FIELD_ARP_OP, 0, 0, 0},
+	};
+	uint16_t eth_type = be16toh(m->value.du.eth_type);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(shared); i++) {
+		enum field_id id = shared[i].id;
+
+		if (strcmp(key, shared[i].name))
+			continue;
+		if (eth_type == 0x0806 && shared[i].arp)
+			id = shared[i].arp;
+		else if (m->value.du.ip_proto == 17 && shared[i].udp)
+			id = shared[i].udp;
+		else if (m->value.du.ip_proto == 132 && shared[i].sctp)
+			id = shared[i].sctp;
+		else if (m->value.du.ip_proto == 58 && shared[i].icmp6)
+			id = shared[i].icmp6;
+		return &fields[id];
+	}
+	return NULL;
+}
+
+int match_parse_word(struct match *m, const char *key, const char *value, struct refusal *r)
+{
+	uint8_t octets[FIELD_SIZE_MAX], mask[FIELD_SIZE_MAX];
+	const struct field *f = shared_field(m, key);
+	bool shared = f;
+	bool special =
+		!strcmp(key, "dl_vlan") || !strcmp(key, "vlan_tci") || !strcmp(key, "nw_tos");
+	int error = 0;
+
+	f = f || special ? f : field_by_name(key);
+	if (!value || !*value) {
+		error = set_short_word(m, key, r);
+		if (error != -ENOENT || (!f && !special))
+			return error;
+		return refuse(r, SYNTAX, key, "%s has no value; %s=VALUE would be accepted", key,
+			      key);
+	}
+	if (!strcmp(key, "nw_tos"))
+		return set_nw_tos(m, value, r);
+	if (special)
+		return set_vlan(m, key, value, r);
+	if (!f)
+		return -ENOENT;
+	error = field_parse(f, value, octets, mask, r);
+	if (error)
+		return error;
+	if (f == &fields[FIELD_ETH_TYPE] || f == &fields[FIELD_IP_PROTO] ||
+	    f == &fields[FIELD_ICMPV6_TYPE]) {
+		/* May repeat what another word implied. */
+		error = shared ? 0 : imply_for(m, f, r);
+		return error ? error : imply(m, f - fields, get_number(f, octets), f->name, r);
+	}
+	/* A tag whose presence vlan_pcp implied. */
+	if (f == &fields[FIELD_VLAN_VID] && m->mask.du.vlan_vid == htobe16(OFPVID_PRESENT) &&
+	    m->mask.du.vlan_pcp && octets[0] & 0x10)
+		m->mask.du.vlan_vid = m->value.du.vlan_vid = 0;
+	/* A shared name says nothing before its protocol is known; match_finish() sees to the rest.
+	 */
+	if (!shared || (f->prereq == PRE_IPV4 || f->prereq == PRE_ARP ? m->mask.du.eth_type
+								      : m->mask.du.ip_proto))
+		error = imply_for(m, f, r);
+	return error ? error : match_set(m, f, octets, mask, r);
+}
+
+void match_format(const struct match *m, struct buf *text)
+{
+	struct field_set set = match_fields(m);
+	const char *comma = "";
+
+	for (unsigned i = 0; field_set_has(&set, FIELD_ETH_TYPE) && i < ARRAY_SIZE(short_words);
+	     i++) {
+		const struct short_word *s = &short_words[i];
+
+		if (be16toh(m->value.du.eth_type) != s->eth_type ||
+		    (s->ip_proto >= 0 &&
+		     (!field_set_has(&set, FIELD_IP_PROTO) || m->value.du.ip_proto != s->ip_proto)))
+			continue;
+		buf_printf(text, "%s", s->name);
+		comma = ",";
+		field_set_remove(&set, FIELD_ETH_TYPE);
+		if (s->ip_proto >= 0)
+			field_set_remove(&set, FIELD_IP_PROTO);
+	}
+	for (unsigned i = 0; i < N_FIELDS; i++) {
+		if (!field_set_has(&set, i))
+			continue;
+		buf_printf(text, "%s%s=", comma, fields[i].name);
+		field_format(&fields[i], field_in(&m->value, &fields[i]),
+			     field_in(&m->mask, &fields[i]), text);
+		comma = ",";
+	}
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datapath/match.h"
+
+#include <strings.h>
+
+#include "lib/openflow.h"
+
+#define FIELD(ID, NAME, CLASS, NUMBER, BITS, MEMBER, SIZE, MASK, PREREQ, KNOWN, TEXT, SET, HAS) \
+	[FIELD_##ID] = {NAME, CLASS, NUMBER, BITS,  offsetof(struct key, MEMBER),               \
+			SIZE, MASK,  PREREQ, KNOWN, TEXT,                                       \
+			SET,  HAS},
+const struct field fields[N_FIELDS] = {
+#include "datapath/fields.def"
+};
+#undef FIELD
+
+#define FIELD(ID, NAME, CLASS, NUMBER, BITS, MEMBER, SIZE, ...)                             \
+	_Static_assert(sizeof(((struct key *)0)->MEMBER) >= (SIZE) && (BITS) <= (SIZE)*8 && \
+			       (SIZE) <= FIELD_SIZE_MAX,                                    \
+		       NAME " lies in its member");
+#include "datapath/fields.def"
+#undef FIELD
+
+enum {
+	ETH_IPV4 = 0x0800,
+	ETH_ARP = 0x0806,
+	ETH_IPV6 = 0x86dd,
+	ETH_MPLS = 0x8847,
+	ETH_MPLS_MULTICAST = 0x8848,
+	PROTO_ICMP4 = 1,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_ICMP6 = 58,
+	PROTO_SCTP = 132,
+	ND_SOLICIT = 135,
+	ND_ADVERT = 136,
+};
+
+/* What others call our fields: Open vSwitch's tools, older OpenFlow, NXM. */
+static const struct {
+	const char *name;
+	enum field_id id;
+} aliases[] = {
+	{"dl_dst", FIELD_ETH_DST},         {"dl_src", FIELD_ETH_SRC},
+	{"dl_type", FIELD_ETH_TYPE},       {"dl_vlan_pcp", FIELD_VLAN_PCP},
+	{"nw_proto", FIELD_IP_PROTO},      {"nw_ecn", FIELD_IP_ECN},
+	{"nw_src", FIELD_IPV4_SRC},        {"nw_dst", FIELD_IPV4_DST},
+	{"ip_src", FIELD_IPV4_SRC},        {"ip_dst", FIELD_IPV4_DST},
+	{"ip_ttl", FIELD_NW_TTL},          {"nw_frag", FIELD_IP_FRAG},
+	{"tp_src", FIELD_TCP_SRC},         {"tp_dst", FIELD_TCP_DST},
+	{"icmp_type", FIELD_ICMPV4_TYPE},  {"icmp_code", FIELD_ICMPV4_CODE},
+	{"ipv6_label", FIELD_IPV6_FLABEL}, {"nd_target", FIELD_IPV6_ND_TARGET},
+	{"nd_sll", FIELD_IPV6_ND_SLL},     {"nd_tll", FIELD_IPV6_ND_TLL},
+	{"tun_id", FIELD_TUNNEL_ID},       {"tun_ipv4_src", FIELD_TUN_SRC},
+	{"tun_ipv4_dst", FIELD_TUN_DST},
+};
+
+const struct field *field_by_name(const char *name)
+{
+	static const char *const prefixes[] = {"OXM_OF_", "NXM_NX_", "NXM_OF_"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (!strncasecmp(name, prefixes[i], strlen(prefixes[i]))) {
+			name += strlen(prefixes[i]);
+			break;
+		}
+	for (unsigned i = 0; i < N_FIELDS; i++)
+		if (!strcasecmp(name, fields[i].name))
+			return &fields[i];
+	for (unsigned i = 0; i < ARRAY_SIZE(aliases); i++)
+		if (!strcasecmp(name, aliases[i].name))
+			return &fields[aliases[i].id];
+	return NULL;
+}
+
+/* Other codes of the same fields: NXM's, which Open vSwitch's tools write in actions, and of
+ * tcp_flags ONF's (EXT-109). */
+enum { ONF_EXPERIMENTER = 0x4f4e4600 };
+static const struct {
+	uint16_t oxm_class;
+	uint8_t oxm_field;
+	enum field_id id;
+} other_codes[] = {
+	{OFPXMC_EXPERIMENTER, 42, FIELD_TCP_FLAGS}, {OFPXMC_NXM_0, 1, FIELD_ETH_DST},
+	{OFPXMC_NXM_0, 2, FIELD_ETH_SRC},           {OFPXMC_NXM_0, 3, FIELD_ETH_TYPE},
+	{OFPXMC_NXM_0, 6, FIELD_IP_PROTO},          {OFPXMC_NXM_0, 7, FIELD_IPV4_SRC},
+	{OFPXMC_NXM_0, 8, FIELD_IPV4_DST},          {OFPXMC_NXM_0, 9, FIELD_TCP_SRC},
+	{OFPXMC_NXM_0, 10, FIELD_TCP_DST},          {OFPXMC_NXM_0, 11, FIELD_UDP_SRC},
+	{OFPXMC_NXM_0, 12, FIELD_UDP_DST},          {OFPXMC_NXM_0, 13, FIELD_ICMPV4_TYPE},
+	{OFPXMC_NXM_0, 14, FIELD_ICMPV4_CODE},      {OFPXMC_NXM_0, 15, FIELD_ARP_OP},
+	{OFPXMC_NXM_0, 16, FIELD_ARP_SPA},          {OFPXMC_NXM_0, 17, FIELD_ARP_TPA},
+	{OFPXMC_NXM_1, 16, FIELD_TUNNEL_ID},        {OFPXMC_NXM_1, 17, FIELD_ARP_SHA},
+	{OFPXMC_NXM_1, 18, FIELD_ARP_THA},          {OFPXMC_NXM_1, 19, FIELD_IPV6_SRC},
+	{OFPXMC_NXM_1, 20, FIELD_IPV6_DST},         {OFPXMC_NXM_1, 21, FIELD_ICMPV6_TYPE},
+	{OFPXMC_NXM_1, 22, FIELD_ICMPV6_CODE},      {OFPXMC_NXM_1, 23, FIELD_IPV6_ND_TARGET},
+	{OFPXMC_NXM_1, 24, FIELD_IPV6_ND_SLL},      {OFPXMC_NXM_1, 25, FIELD_IPV6_ND_TLL},
+	{OFPXMC_NXM_1, 27, FIELD_IPV6_FLABEL},      {OFPXMC_NXM_1, 28, FIELD_IP_ECN},
+};
+
+const struct field *field_by_oxm(uint16_t oxm_class, uint8_t oxm_field, uint32_t experimenter)
+{
+	bool ours = oxm_class != OFPXMC_EXPERIMENTER || experimenter == SLUICE_EXPERIMENTER;
+	bool others = oxm_class != OFPXMC_EXPERIMENTER || experimenter == ONF_EXPERIMENTER;
+
+	for (unsigned i = 0; ours && i < N_FIELDS; i++)
+		if (fields[i].oxm_class == oxm_class && fields[i].oxm_field == oxm_field)
+			return &fields[i];
+	for (unsigned i = 0; others && i < ARRAY_SIZE(other_codes); i++)
+		if (other_codes[i].oxm_class == oxm_class && other_codes[i].oxm_field == oxm_field)
+			return &fields[other_codes[i].id];
+	return NULL;
+}
+
+void field_ones(const struct field *f, uint8_t *mask)
+{
+	unsigned spare = f->size * 8u - f->bits;
+
+	for (unsigned i = 0; i < f->size; i++) {
+		mask[i] = spare >= 8 ? 0 : 0xff >> spare;
+		spare -= MIN(spare, 8u);
+	}
+}
+
+static bool any_bit(const struct key *key, const struct field *f)
+{
+	const uint8_t *at = field_in(key, f);
+
+	for (unsigned i = 0; i < f->size; i++)
+		if (at[i])
+			return true;
+	return false;
+}
+
+/* A VLAN id without OFPVID_PRESENT matches nothing (TS-023, table 13). */
+static bool vlan_impossible(const uint8_t *value, const uint8_t *mask)
+{
+	uint16_t v = get_be16(value), m = mask ? get_be16(mask) : UINT16_MAX;
+
+	return (m & OFPVID_PRESENT) && !(v & OFPVID_PRESENT) && (v & m);
+}
+
+static int check_value(const struct field *f, const uint8_t *value, const uint8_t *mask,
+		       struct refusal *r)
+{
+	uint8_t ones[FIELD_SIZE_MAX];
+
+	field_ones(f, ones);
+	for (unsigned i = 0; i < f->size; i++)
+		if (value[i] & ~ones[i])
+			return refuse(r, BAD_VALUE, f->name, "%s has a value of more than %u bits",
+				      f->name, f->bits);
+	for (unsigned i = 0; mask && i < f->size; i++) {
+		if (f->mask == MASK_NONE && (mask[i] & ones[i]) != ones[i])
+			return refuse(r, BAD_MASK, f->name,
+				      "%s cannot have a mask; an exact value would be accepted",
+				      f->name);
+		if (value[i] & ~mask[i])
+			return refuse(
+				r, BAD_WILDCARD_MASK, f->name,
+				"%s has value bits outside its mask; zeros there would be accepted",
+				f->name);
+	}
+	if (f->text == TEXT_VLAN && vlan_impossible(value, mask))
+		return refuse(
+			r, BAD_VALUE, f->name,
+			"%s lacks the bit 0x1000 that says a tag is present, so it could match "
+			"nothing; 0x%04x would be accepted",
+			f->name, get_be16(value) | OFPVID_PRESENT);
+	return 0;
+}
+
+int match_set(struct match *m, const struct field *f, const uint8_t *value, const uint8_t *mask,
+	      struct refusal *r)
+{
+	uint8_t *v = (uint8_t *)&m->value + f->off, *w = (uint8_t *)&m->mask + f->off;
+	int error = check_value(f, value, mask, r);
+
+	if (error)
+		return error;
+	if (any_bit(&m->mask, f))
+		return refuse(r, DUP_FIELD, f->name,
+			      "%s, or a field that shares its place, is given twice", f->name);
+	memcpy(v, value, f->size);
+	field_ones(f, w);
+	for (unsigned i = 0; mask && i < f->size; i++)
+		w[i] &= mask[i];
+	if (any_bit(&m->mask, f)) {
+		m->value.outer.has |= htobe32(f->has);
+		m->mask.outer.has |= htobe32(f->has);
+	}
+	return 0;
+}
+
+/* The exact value a match demands, or -1. */
+static int eth_type_of(const struct match *m)
+{
+	return m->mask.du.eth_type == UINT16_MAX ? be16toh(m->value.du.eth_type) : -1;
+}
+
+static bool is_proto(const struct match *m, uint8_t proto)
+{
+	int eth_type = eth_type_of(m);
+
+	return (eth_type == ETH_IPV4 || eth_type == ETH_IPV6) && m->mask.du.ip_proto == UINT8_MAX &&
+	       m->value.du.ip_proto == proto;
+}
+
+/* Only a neighbour message of code zero is one (RFC 4861 4.3, 4.4). */
+static bool is_nd(const struct match *m, uint8_t type)
+{
+	return eth_type_of(m) == ETH_IPV6 && is_proto(m, PROTO_ICMP6) &&
+	       m->mask.du.icmp_type == UINT8_MAX && m->value.du.icmp_type == type &&
+	       !m->value.du.icmp_code;
+}
+
+bool match_meets(const struct match *m, const struct field *f)
+{
+	int eth = eth_type_of(m);
+
+	switch (f->prereq) {
+	case PRE_NONE:
+		return true;
+	case PRE_VLAN:
+		return m->value.du.vlan_vid & htobe16(OFPVID_PRESENT);
+	case PRE_IP:
+		return eth == ETH_IPV4 || eth == ETH_IPV6;
+	case PRE_IPV4:
+		return eth == ETH_IPV4;
+	case PRE_IPV6:
+		return eth == ETH_IPV6;
+	case PRE_ARP:
+		return eth == ETH_ARP;
+	case PRE_MPLS:
+		return eth == ETH_MPLS || eth == ETH_MPLS_MULTICAST;
+	case PRE_TCP:
+		return is_proto(m, PROTO_TCP);
+	case PRE_UDP:
+		return is_proto(m, PROTO_UDP);
+	case PRE_SCTP:
+		return is_proto(m, PROTO_SCTP);
+	case PRE_ICMP4:
+		return eth == ETH_IPV4 && is_proto(m, PROTO_ICMP4);
+	case PRE_ICMP6:
+		return eth == ETH_IPV6 && is_proto(m, PROTO_ICMP6);
+	case PRE_ND:
+		return is_nd(m, ND_SOLICIT) || is_nd(m, ND_ADVERT);
+	case PRE_ND_SOL:
+		return is_nd(m, ND_SOLICIT);
+	case PRE_ND_ADV:
+		return is_nd(m, ND_ADVERT);
+	case PRE_OUTER:
+		return (be32toh(m->value.outer.has) & f->has) == f->has;
+	}
+	return false;
+}
+
+const char *field_needs(const struct field *f)
+{
+	static const char *const needs[] = {
+		[PRE_NONE] = "nothing",
+		[PRE_VLAN] = "vlan_vid with a tag present",
+		[PRE_IP] = "ip or ipv6",
+		[PRE_IPV4] = "ip",
+		[PRE_IPV6] = "ipv6",
+		[PRE_ARP] = "arp",
+		[PRE_MPLS] = "mpls or mplsm",
+		[PRE_TCP] = "tcp or tcp6",
+		[PRE_UDP] = "udp or udp6",
+		[PRE_SCTP] = "sctp or sctp6",
+		[PRE_ICMP4] = "icmp",
+		[PRE_ICMP6] = "icmp6",
+		[PRE_ND] = "icmp6 with icmpv6_type 135 or 136 and code 0",
+		[PRE_ND_SOL] = "icmp6 with icmpv6_type 135 and code 0",
+		[PRE_ND_ADV] = "icmp6 with icmpv6_type 136 and code 0",
+		[PRE_OUTER] = "the outer header",
+	};
+
+	return needs[f->prereq];
+}
+
+/* tun_src and its kin lie where outer_ipv4_src does, but do not ask whether that header is there.
+ */
+static bool is_alias_of_outer(const struct match *m, enum field_id id)
+{
+	uint32_t has = be32toh(m->value.outer.has);
+
+	if (id == FIELD_TUN_SRC || id == FIELD_TUN_DST)
+		return has & HAS_IPV4;
+	if (id == FIELD_TUN_IPV6_SRC || id == FIELD_TUN_IPV6_DST)
+		return has & HAS_IPV6;
+	return false;
+}
+
+struct field_set match_fields(const struct match *m)
+{
+	struct field_set set = {0};
+
+	for (unsigned i = 0; i < N_FIELDS; i++)
+		if (any_bit(&m->mask, &fields[i]) && match_meets(m, &fields[i]) &&
+		    !is_alias_of_outer(m, i))
+			field_set_add(&set, i);
+	return set;
+}
+
+/* The field that somebody meant who filled its place without its prerequisites. */
+static const struct field *orphan(const struct match *m, const struct key *left)
+{
+	static const uint16_t eth_types[] = {ETH_IPV4, ETH_IPV6, ETH_ARP, ETH_MPLS};
+	const struct field *found = NULL;
+
+	for (unsigned i = 0; !found && i < ARRAY_SIZE(eth_types) && eth_type_of(m) < 0; i++) {
+		struct match guess = *m;
+
+		guess.value.du.eth_type = htobe16(eth_types[i]);
+		guess.mask.du.eth_type = UINT16_MAX;
+		for (unsigned j = 0; j < N_FIELDS; j++)
+			if (any_bit(left, &fields[j]) && match_meets(&guess, &fields[j]))
+				found = &fields[j];
+	}
+	for (unsigned i = 0; !found && i < N_FIELDS; i++)
+		if (any_bit(left, &fields[i]))
+			found = &fields[i];
+	return found;
+}
+
+int match_finish(struct match *m, struct refusal *r)
+{
+	struct field_set set = match_fields(m);
+	struct key left = m->mask; /* bits that no field explains */
+	const struct field *f;
+	uint32_t has = 0;
+
+	for (unsigned i = 0; i < N_FIELDS; i++)
+		if (field_set_has(&set, i)) {
+			memset((uint8_t *)&left + fields[i].off, 0, fields[i].size);
+			has |= fields[i].has;
+		}
+	m->value.outer.has |= htobe32(has);
+	m->mask.outer.has |= htobe32(has);
+	f = orphan(m, &left);
+	if (f)
+		return refuse(r, BAD_PREREQ, f->name, "%s is matched without what it needs: %s",
+			      f->name, field_needs(f));
+	return 0;
+}
+
+static uint64_t word_of(const struct key *key, unsigned i)
+{
+	return i < OUTER_WORD ? key->du_word[i] : key->outer_word[i - OUTER_WORD];
+}
+
+bool match_equal(const struct match *a, const struct match *b)
+{
+	return !memcmp(a, b, sizeof *a);
+}
+
+bool match_covers(const struct match *wide, const struct match *narrow)
+{
+	for (unsigned i = 0; i < KEY_WORDS; i++) {
+		uint64_t mask = word_of(&wide->mask, i);
+
+		if ((word_of(&narrow->mask, i) & mask) != mask ||
+		    (word_of(&wide->value, i) ^ word_of(&narrow->value, i)) & mask)
+			return false;
+	}
+	return true;
+}
+
+bool match_overlaps(const struct match *a, const struct match *b)
+{
+	for (unsigned i = 0; i < KEY_WORDS; i++)
+		if ((word_of(&a->value, i) ^ word_of(&b->value, i)) & word_of(&a->mask, i) &
+		    word_of(&b->mask, i))
+			return false;
+	return true;
+}
+
+bool match_hits(const struct match *m, const struct key_view *key)
+{
+	for (unsigned i = 0; i < KEY_WORDS; i++) {
+		uint64_t mask = word_of(&m->mask, i);
+
+		if (mask && (key_word(key, i) ^ word_of(&m->value, i)) & mask)
+			return false;
+	}
+	return true;
+}

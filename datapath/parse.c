@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From octets to a key: Ethernet, VLAN tags, MPLS, ARP, IPv4 with options, IPv6 with extension
+ * headers, fragments, TCP, UDP, SCTP, ICMP, ICMPv6 with neighbour discovery.
+ *
+ * The parsers run one behind the other over a cursor that ends with the packet's headers (256
+ * octets, one segment), test each length before they look, and fill the key as they go.  A broken
+ * IP header is a reason to drop.  A transport header that is cut short is not: its fields stay
+ * zero, as for a later fragment. */
+#include "datapath/spine.h"
+#include "lib/hash.h"
+#include "lib/openflow.h"
+
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+
+enum { PARSE_OK = -1 };
+
+struct parse {
+	const uint8_t *data, *at, *end; /* end of the octets that may be looked at */
+	uint32_t l2_len;                /* the packet's octets, all segments */
+	struct pkt *p;
+	struct du_key *k;
+	bool cut; /* `end` is the limit on headers, not the packet's end */
+};
+
+static size_t left(const struct parse *c)
+{
+	return (size_t)(c->end - c->at);
+}
+
+/* Too few octets: because the packet ends here, or because headers may not go further? */
+static int too_short(const struct parse *c, enum drop_reason reason)
+{
+	return c->cut ? DROP_HEADERS_TOO_LONG : (int)reason;
+}
+
+static uint16_t offset(const struct parse *c)
+{
+	return (uint16_t)(c->at - c->data);
+}
+
+static int parse_ethernet(struct parse *c)
+{
+	const uint8_t *eth = c->at;
+	uint16_t type;
+
+	if (left(c) < ETH_HLEN)
+		return DROP_ETH_SHORT;
+	memcpy(c->k->eth_dst, eth, 6);
+	memcpy(c->k->eth_src, eth + 6, 6);
+	type = get_be16(eth + 12);
+	c->at += ETH_HLEN;
+	/* The outermost tag is what vlan_vid matches; further ones are passed over to find IP. */
+	for (unsigned n = 0; type == ETH_P_8021Q || type == ETH_P_8021AD; n++) {
+		uint16_t tci;
+
+		if (left(c) < 4)
+			return too_short(c, DROP_ETH_SHORT);
+		tci = get_be16(c->at);
+		if (n == 0) {
+			c->k->vlan_vid = htobe16(OFPVID_PRESENT | (tci & 0xfff));
+			c->k->vlan_pcp = tci >> 13;
+		}
+		type = get_be16(c->at + 2);
+		c->at += 4;
+	}
+	c->k->eth_type = htobe16(type);
+	return PARSE_OK;
+}
+
+static void parse_mpls(struct parse *c)
+{
+	uint32_t entry;
+
+	if (left(c) < 4)
+		return;
+	entry = get_be32(c->at);
+	c->k->mpls_label = htobe32(entry >> 12);
+	c->k->mpls_tc = entry >> 9 & 7;
+	c->k->mpls_bos = entry >> 8 & 1;
+	c->p->l3 = offset(c);
+	c->at += 4;
+}
+
+static void parse_arp(struct parse *c)
+{
+	const uint8_t *arp = c->at;
+
+	/* Ethernet and IPv4 alone (RFC 826): hardware type 1, sizes 6 and 4. */
+	if (left(c) < 28 || get_be16(arp) != 1 || get_be16(arp + 2) != ETH_P_IP || arp[4] != 6 ||
+	    arp[5] != 4)
+		return;
+	c->p->l3 = offset(c);
+	memcpy(&c->k->arp_op, arp + 6, 2);
+	memcpy(c->k->hw_src, arp + 8, 6);
+	memcpy(c->k->ip_src, arp + 14, 4);
+	memcpy(c->k->hw_dst, arp + 18, 6);
+	memcpy(c->k->ip_dst, arp + 24, 4);
+	c->at += 28;
+}
+
+/* Options of a neighbour solicitation or advertisement (RFC 4861 4.6). */
+static void parse_nd(struct parse *c)
+{
+	bool solicit = c->k->icmp_type == 135;
+
+	if (left(c) < 24 || c->k->icmp_code != 0)
+		return;
+	memcpy(c->k->nd_target, c->at + 8, 16);
+	c->at += 24;
+	while (left(c) >= 8) {
+		size_t size = c->at[1] * 8u;
+
+		if (!size || size > left(c))
+			return;
+		if (c->at[0] == 1 && solicit && size == 8)
+			memcpy(c->k->hw_src, c->at + 2, 6);
+		if (c->at[0] == 2 && !solicit && size == 8)
+			memcpy(c->k->hw_dst, c->at + 2, 6);
+		c->at += size;
+	}
+}
+
+static void parse_icmp(struct parse *c, bool v6)
+{
+	if (left(c) < 4)
+		return;
+	c->p->l4 = offset(c);
+	c->k->icmp_type = c->at[0];
+	c->k->icmp_code = c->at[1];
+	if (v6 && (c->at[0] == 135 || c->at[0] == 136))
+		parse_nd(c);
+	else
+		c->at += MIN(left(c), 8u);
+}
+
+static void parse_transport(struct parse *c)
+{
+	static const uint8_t sizes[256] = {
+		[IPPROTO_TCP] = 20, [IPPROTO_UDP] = 8, [IPPROTO_SCTP] = 12};
+	uint8_t proto = c->k->ip_proto, size = sizes[proto];
+
+	c->p->payload = offset(c);
+	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) {
+		parse_icmp(c, proto == IPPROTO_ICMPV6);
+	} else if (size && left(c) >= size) {
+		c->p->l4 = offset(c);
+		memcpy(&c->k->tp_src, c->at, 2);
+		memcpy(&c->k->tp_dst, c->at + 2, 2);
+		if (proto == IPPROTO_TCP) {
+			unsigned header = (c->at[12] >> 4) * 4u;
+
+			c->k->tcp_flags = htobe16(get_be16(c->at + 12) & 0xfff);
+			size = (uint8_t)MIN(MAX(header, 20u), left(c));
+		}
+		c->at += size;
+	}
+}
+
+static int parse_ipv4(struct parse *c)
+{
+	const uint8_t *ip = c->at;
+	uint32_t total, header;
+	uint16_t frag;
+
+	if (left(c) < 20)
+		return too_short(c, DROP_IP_SHORT);
+	header = (ip[0] & 0xf) * 4u;
+	total = get_be16(ip + 2);
+	if (ip[0] >> 4 != 4 || header < 20 || total < header)
+		return DROP_IP_HEADER;
+	if (left(c) < header)
+		return too_short(c, DROP_IP_SHORT);
+	if (total > c->l2_len - offset(c))
+		return DROP_IP_SHORT;
+	c->p->l3 = offset(c);
+	c->k->ip_dscp = ip[1] >> 2;
+	c->k->ip_ecn = ip[1] & 3;
+	c->k->ip_ttl = ip[8];
+	c->k->ip_proto = ip[9];
+	memcpy(c->k->ip_src, ip + 12, 4);
+	memcpy(c->k->ip_dst, ip + 16, 4);
+	frag = get_be16(ip + 6);
+	if (frag & 0x3fff)
+		c->k->ip_frag = IP_FRAG_ANY | (frag & 0x1fff ? IP_FRAG_LATER : 0);
+	if (!c->cut || total < PKT_HEADERS)
+		c->end = MIN(c->end, ip + total); /* link padding is nobody's header */
+	c->at += header;
+	return PARSE_OK;
+}
+
+static int parse_ipv6(struct parse *c)
+{
+	const uint8_t *ip = c->at;
+	uint32_t total;
+	uint8_t next;
+
+	if (left(c) < 40)
+		return too_short(c, DROP_IP_SHORT);
+	total = 40u + get_be16(ip + 4);
+	if (ip[0] >> 4 != 6)
+		return DROP_IP_HEADER;
+	if (total > c->l2_len - offset(c))
+		return DROP_IP_SHORT;
+	c->p->l3 = offset(c);
+	c->k->ip_dscp = (get_be16(ip) >> 6) & 0x3f;
+	c->k->ip_ecn = (ip[1] >> 4) & 3;
+	c->k->ipv6_flabel = htobe32(get_be32(ip) & 0xfffff);
+	c->k->ip_ttl = ip[7];
+	memcpy(c->k->ip_src, ip + 8, 16);
+	memcpy(c->k->ip_dst, ip + 24, 16);
+	if (!c->cut || total < PKT_HEADERS)
+		c->end = MIN(c->end, ip + total);
+	next = ip[6];
+	c->at += 40;
+	/* Extension headers (RFC 8200 4), until one is none or is cut short. */
+	for (;;) {
+		size_t size;
+
+		c->k->ip_proto = next;
+		if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) {
+			size = left(c) >= 2 ? (c->at[1] + 1u) * 8 : 8;
+		} else if (next == IPPROTO_AH) {
+			size = left(c) >= 2 ? (c->at[1] + 2u) * 4 : 8;
+		} else if (next == IPPROTO_FRAGMENT) {
+			size = 8;
+		} else {
+			return PARSE_OK;
+		}
+		if (size > left(c))
+			return too_short(c, DROP_IP_SHORT);
+		if (next == IPPROTO_FRAGMENT) {
+			uint16_t frag = get_be16(c->at + 2);
+
+			if (frag & ~6u)
+				c->k->ip_frag = IP_FRAG_ANY | (frag >> 3 ? IP_FRAG_LATER : 0);
+		}
+		next = c->at[0];
+		c->at += size;
+		if (c->k->ip_frag & IP_FRAG_LATER) {
+			c->k->ip_proto = next;
+			return PARSE_OK;
+		}
+	}
+}
+
+static uint32_t flow_hash(const struct du_key *k)
+{
+	uint64_t word, h = hash_seed;
+
+	for (unsigned i = 0; i < 4; i++) {
+		/* Addresses of 16 octets each, adjacent in the key; zero behind an IPv4 one. */
+		memcpy(&word, (i < 2 ? k->ip_src : k->ip_dst) + i % 2 * 8, 8);
+		h = hash_add(h, word);
+	}
+	h = hash_add(h, (uint64_t)k->ip_proto << 32 | (uint32_t)k->tp_src << 16 | k->tp_dst);
+	if (!k->ip_proto)
+		memcpy(&word, k->eth_src, 8), h = hash_add(h, word);
+	return hash_finish(h);
+}
+
+int pkt_parse(struct worker *w, struct pkt *p)
+{
+	uint16_t n = p->seg[0].len;
+	struct parse c = {
+		.data = p->data,
+		.at = p->data,
+		.end = p->data + MIN(n, PKT_HEADERS),
+		.l2_len = p->len,
+		.p = p,
+		.k = &p->key,
+		.cut = p->len > PKT_HEADERS,
+	};
+	uint16_t fragments = p->key.agg_fragments, disagree = p->key.disagree;
+	uint32_t age = p->key.agg_age_us;
+	int reason;
+
+	memset(&p->key, 0, sizeof p->key);
+	p->key.agg_fragments = fragments;
+	p->key.disagree = disagree;
+	p->key.agg_age_us = age;
+	p->key.pkt_len = htobe32(pkt_octets(p));
+	p->l3 = p->l4 = 0;
+	reason = parse_ethernet(&c);
+	if (reason == PARSE_OK) {
+		switch (be16toh(c.k->eth_type)) {
+		case ETH_P_IP:
+			reason = parse_ipv4(&c);
+			break;
+		case ETH_P_IPV6:
+			reason = parse_ipv6(&c);
+			break;
+		case ETH_P_ARP:
+			parse_arp(&c);
+			break;
+		case ETH_P_MPLS_UC:
+		case ETH_P_MPLS_MC:
+			parse_mpls(&c);
+			break;
+		}
+	}
+	if (reason == PARSE_OK && c.k->ip_proto && !(c.k->ip_frag & IP_FRAG_LATER))
+		parse_transport(&c);
+	p->payload = offset(&c);
+	p->flow_hash = flow_hash(&p->key);
+	p->flags |= PKT_KEYED;
+	trace(w, p, PARSE, be16toh(c.k->eth_type), c.k->ip_proto);
+	return reason;
+}
+
+/* What parsing cannot see: where the packet came from. */
+static void key_context(struct worker *w, struct pkt *p)
+{
+	const struct port *port = port_get(w->dp, p->in_port);
+
+	p->key.in_port = htobe32(port ? port->ofport : OFPP_CONTROLLER);
+	p->key.in_phy_port = p->key.in_port;
+	p->key.tunnel_id = p->outer ? p->outer->key.tunnel_id : 0;
+}
+
+static void parse_batch(struct worker *w, struct batch *b)
+{
+	unsigned n = 0;
+	struct pkt *p;
+
+	BATCH_FOR_EACH (p, b) {
+		if (!(p->flags & PKT_KEYED)) {
+			int reason = pkt_parse(w, p);
+
+			if (unlikely(reason >= 0)) {
+				drop(w, p, (enum drop_reason)reason);
+				continue;
+			}
+		}
+		b->pkt[n++] = p;
+	}
+	b->n = n;
+}
+
+void stage_parse(struct worker *w, struct batch *b)
+{
+	parse_batch(w, b);
+}
+
+void stage_key(struct worker *w, struct batch *b)
+{
+	struct pkt *p;
+
+	parse_batch(w, b); /* data units; a plain frame has its key since it came */
+	BATCH_FOR_EACH (p, b) {
+		key_context(w, p);
+		if (unlikely(p->flags & PKT_TRACED))
+			trace_keyed(w, p);
+	}
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules stage: guard, table 0, and on as the rules say; each packet leaves it with a program.
+ *
+ * Most rules end the path at once with an apply list only; their own program is the path.  Other
+ * paths are composed: apply lists one behind the other, the action set behind them, in an arena of
+ * the worker's that holds one batch.  Should a batch need more than the arena holds, the packets
+ * in front are run before the next is composed, so the order stays.
+ *
+ * Composing never changes octets, and the key only by its metadata; what an apply list does to
+ * the headers (class->compose) is seen by the tables behind it in a copy. */
+#include "datapath/spine.h"
+#include "lib/openflow.h"
+
+/* A path on its way through the tables. */
+struct walk {
+	struct du_key key;                          /* as the tables see it */
+	const struct op *set[N_FIELDS + N_ACTIONS]; /* the action set, in order of execution */
+	uint8_t set_rule[N_FIELDS + N_ACTIONS];     /* index of the rule that wrote it */
+	unsigned n_set, n_rules;
+	uint16_t size; /* of ops */
+	struct path_rule rules[PATH_RULES];
+	uint64_t ops[PATH_OPS / 8];
+};
+
+static const struct rule *lookup(struct worker *w, const struct pkt *p, unsigned table,
+				 const struct du_key *key)
+{
+	const struct table *t = rcu_get(w->dp->table[table]);
+	const struct key_view view = key_view_of(key, &p->outer->key);
+	const struct rule *r;
+
+	counter_add(&w->table[table].lookups, 1);
+	r = t ? table_lookup(t, &view, w->version) : NULL;
+	if (!r) {
+		trace(w, p, MISS, table, w->version);
+		return NULL;
+	}
+	trace(w, p, LOOKUP, table, r->id);
+	counter_add(&w->table[table].matches, 1);
+	return r;
+}
+
+static void count_rule(struct worker *w, const struct pkt *p, const struct rule *r)
+{
+	struct rule_counters *n = &w->rule[r->id];
+
+	counter_add(&n->packets, 1);
+	counter_add(&n->bytes, pkt_octets(p));
+	counter_add(&n->used_ns, w->now - n->used_ns);
+}
+
+static struct path_rule path_rule(const struct rule *r, unsigned table)
+{
+	return (struct path_rule){r->id, (uint8_t)table, rule_is_miss(r)};
+}
+
+static bool append(struct walk *k, const struct op *op, unsigned rule)
+{
+	struct op *copy = (void *)((uint8_t *)k->ops + k->size);
+
+	if (k->size + op->size > PATH_OPS)
+		return false;
+	memcpy(copy, op, op->size);
+	copy->flags = (uint8_t)rule;
+	k->size += op->size;
+	return true;
+}
+
+/* Puts an action into the set: in the place of one of its kind (and field), else behind those of
+ * its order. */
+static bool set_write(struct walk *k, const struct op *op, unsigned rule)
+{
+	enum set_order order = action_class(op->kind)->order;
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < k->n_set; i++) {
+		const struct op *other = k->set[i];
+
+		if (other->kind == op->kind && (order != SET_SET || other->arg == op->arg)) {
+			k->set[i] = op;
+			k->set_rule[i] = (uint8_t)rule;
+			return true;
+		}
+		if (action_class(other->kind)->order <= order)
+			at = i + 1;
+	}
+	if (k->n_set == ARRAY_SIZE(k->set))
+		return false;
+	memmove(k->set + at + 1, k->set + at, (k->n_set - at) * sizeof k->set[0]);
+	memmove(k->set_rule + at + 1, k->set_rule + at, k->n_set - at);
+	k->set[at] = op;
+	k->set_rule[at] = (uint8_t)rule;
+	k->n_set++;
+	return true;
+}
+
+/* One rule's instructions, in the standard's order (TS-023, 5.5): meter (there are none yet),
+ * apply, clear, write, metadata, goto. */
+static bool add_program(struct walk *k, const struct program *program)
+{
+	unsigned rule = k->n_rules - 1;
+
+	OP_FOR_EACH(op, program->ops, program->apply_size)
+	{
+		const struct action_class *class = action_class(op->kind);
+
+		if (!append(k, op, rule))
+			return false;
+		if (class->compose)
+			class->compose(op, &k->key);
+	}
+	if (program->clear)
+		k->n_set = 0;
+	OP_FOR_EACH(op, program->ops + program->apply_size, program->write_size)
+	if (!set_write(k, op, rule))
+		return false;
+	k->key.metadata = (k->key.metadata & ~program->metadata_mask) | program->metadata;
+	return true;
+}
+
+/* The rule that a packet meets first: of the guard, or of table 0.  NULL: none. */
+static const struct rule *first_rule(struct worker *w, const struct pkt *p, unsigned *table)
+{
+	const struct table *guard = rcu_get(w->dp->table[TABLE_GUARD]);
+	const struct rule *r = NULL;
+
+	*table = TABLE_GUARD;
+	if (guard && table_n_rules(guard))
+		r = lookup(w, p, TABLE_GUARD, &p->key);
+	if (r)
+		return r;
+	*table = 0;
+	return lookup(w, p, 0, &p->key);
+}
+
+/* Adds a rule to the path; false: the path is too long. */
+static bool add_rule(struct worker *w, const struct pkt *p, struct walk *k, const struct rule *r,
+		     unsigned table)
+{
+	count_rule(w, p, r);
+	if (k->n_rules == PATH_RULES)
+		return false;
+	k->rules[k->n_rules++] = path_rule(r, table);
+	return add_program(k, rcu_get(r->program));
+}
+
+/* Walks on from rule `r` to the path's end.  -1, or the reason to drop the packet. */
+static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct rule *r,
+		unsigned table)
+{
+	const struct program *program = rcu_get(r->program);
+
+	k->key = p->key;
+	k->n_set = k->n_rules = k->size = 0;
+	for (;;) {
+		if (!add_rule(w, p, k, r, table))
+			return DROP_PATH_TOO_LONG;
+		if (!program->has_goto)
+			break;
+		table = program->goto_table;
+		r = lookup(w, p, table, &k->key);
+		if (!r)
+			return DROP_TABLE_MISS;
+		program = rcu_get(r->program);
+	}
+	for (unsigned i = 0; i < k->n_set; i++)
+		if (!append(k, k->set[i], k->set_rule[i]))
+			return DROP_PATH_TOO_LONG;
+	p->key.metadata = k->key.metadata;
+	return -1;
+}
+
+/* The arena's next octets; NULL when they don't fit. */
+static void *arena(struct worker *w, size_t size)
+{
+	uint8_t *at = (uint8_t *)w->path + w->path_used;
+
+	size = ROUND_UP(size, 8);
+	if (w->path_used + size > sizeof w->path)
+		return NULL;
+	w->path_used += (uint32_t)size;
+	return at;
+}
+
+/* A walk's result as a program in the arena; NULL: no room. */
+static const struct program *keep(struct worker *w, const struct walk *k)
+{
+	size_t rules = k->n_rules * sizeof k->rules[0];
+	struct program *program = arena(w, sizeof *program + k->size + rules);
+
+	if (!program)
+		return NULL;
+	*program = (struct program){
+		.n_rules = (uint8_t)k->n_rules,
+		.apply_size = k->size,
+		.rules = rules ? (void *)(program->ops + k->size) : NULL,
+	};
+	memcpy(program->ops, k->ops, k->size);
+	memcpy(program->ops + k->size, k->rules, rules);
+	return program;
+}
+
+/* Makes a walk the packet's program.  When the arena is full, the packets in front (what `b` holds
+ * by now) are run first.  -1, or the reason to drop the packet. */
+static int take_path(struct worker *w, struct batch *b, struct pkt *p, const struct walk *k)
+{
+	p->program = keep(w, k);
+	if (unlikely(!p->program)) {
+		stage_actions(w, b);
+		b->n = 0;
+		p->program = keep(w, k);
+	}
+	return p->program ? -1 : DROP_PATH_TOO_LONG;
+}
+
+static int compose(struct worker *w, struct batch *b, struct pkt *p, const struct rule *r,
+		   unsigned table)
+{
+	struct walk k;
+	int reason = walk(w, p, &k, r, table);
+
+	return reason < 0 ? take_path(w, b, p, &k) : reason;
+}
+
+/* What panic_pass puts in the place of all rules: output to NORMAL. */
+static int bypass(struct worker *w, struct batch *b, struct pkt *p)
+{
+	static const struct op normal = {
+		.kind = ACTION_OUTPUT, .size = sizeof normal, .arg = OFPP_NORMAL};
+	struct walk k;
+
+	k.n_rules = k.size = 0;
+	append(&k, &normal, 0);
+	p->rule = (struct path_rule){.id = RULE_NONE};
+	return take_path(w, b, p, &k);
+}
+
+/* Gives p its program: -1, or the reason to drop it. */
+static int find_program(struct worker *w, struct batch *b, struct pkt *p)
+{
+	const struct program *program;
+	const struct rule *r;
+	unsigned table;
+
+	if (unlikely(w->dp->panic_pass))
+		return bypass(w, b, p);
+	r = first_rule(w, p, &table);
+	if (!r)
+		return DROP_TABLE_MISS;
+	program = rcu_get(r->program);
+	if (!(program->flags & PROGRAM_PLAIN))
+		return compose(w, b, p, r, table);
+	count_rule(w, p, r);
+	p->rule = path_rule(r, table);
+	p->program = program;
+	return -1;
+}
+
+void stage_rules(struct worker *w, struct batch *b)
+{
+	unsigned total = b->n;
+
+	b->n = 0;
+	for (unsigned i = 0; i < total; i++) {
+		struct pkt *p = b->pkt[i];
+		int reason = find_program(w, b, p);
+
+		if (reason < 0)
+			b->pkt[b->n++] = p;
+		else
+			drop(w, p, (enum drop_reason)reason);
+	}
+}

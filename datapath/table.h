@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rule tables, the reader's side: which rule a packet meets.
+ *
+ * A table is a classifier: tuple space search, one hash of values per mask in use, masks tried in
+ * the order of their best priority until none left can win.  Highest priority wins; among equal
+ * ones that overlap, the standard leaves it open, and the older rule wins here.
+ *
+ * **Versions.**  A rule is visible to a batch that reads version v when add <= v < remove.  The
+ * control thread inserts rules of the next version, marks what they replace, and publishes all at
+ * once by storing datapath->version: a batch sees a transaction entirely or not at all.  A
+ * failed commit takes the unborn rules out again.
+ *
+ * **Early.**  Beside the guard and table 0 stands a second classifier, over the same rules
+ * projected on the fields known before decryption.  Its entries hold, per version, the best rule
+ * that may drop early and the best other one; a packet is dropped only if the former wins.
+ *
+ * Readers: workers, under RCU.  Writer: the control thread alone.  Counters live in per-worker
+ * arrays by rule id (worker.h), so replacing a rule's actions keeps them. */
+#ifndef SLUICE_TABLE_H
+#define SLUICE_TABLE_H
+
+#include "datapath/action.h"
+#include "datapath/match.h"
+#include "lib/rmap.h"
+
+enum {
+	TABLE_MAX = 254,   /* OpenFlow tables 0 to 253 */
+	TABLE_GUARD = 254, /* in front of table 0; no OpenFlow number */
+	N_TABLES = 255,
+	RULE_IDS = 1 << 20, /* rules at one time, over all tables */
+	RULE_NONE = -1u,
+};
+
+#define VERSION_NEVER UINT64_MAX
+
+enum origin { ORIGIN_CLI, ORIGIN_BGP, ORIGIN_WATCH, ORIGIN_REQUEST, ORIGIN_CONTROLLER, N_ORIGINS };
+extern const char *const origin_names[N_ORIGINS + 1]; /* cli, bgp, …; NULL at the end */
+
+/* Packed words of a match: bit i of `map` says that word i takes part; their values (then, in a
+ * mask, the masks) follow in ascending order of i. */
+struct packed {
+	uint64_t map;
+	uint64_t word[];
+};
+
+struct rule {
+	struct rmap_node node; /* in its subtable, by hash of the value words */
+	struct rule *next;     /* RCU: same mask and value, lower precedence */
+	uint32_t id;
+	int32_t priority; /* of OpenFlow, or composed of origin and priority in the guard */
+	uint8_t table, origin;
+	bool early; /* may drop before decryption (set when published) */
+	uint64_t add_version;
+	uint64_t remove_version; /* read with rcu_get: VERSION_NEVER until marked */
+	struct program *program; /* RCU: replaced by modify */
+	struct subtable *subtable;
+	uint32_t early_at;  /* early.c's: its place in a heap */
+	uint8_t early_heap; /* early.c's: which heap */
+	struct rcu_head rcu;
+	uint64_t value[]; /* packed by the subtable's map */
+};
+
+struct table;
+
+struct table *table_create(void);
+void table_destroy(struct table *t); /* with all its rules; after every reader has gone */
+
+/* A rule in no table yet: owns `program`. */
+struct rule *rule_create(const struct match *m, int32_t priority, uint32_t id,
+			 struct program *program);
+void rule_destroy(struct rule *r); /* never published, or after a grace period */
+
+/* Writer: visible from add_version on.  The caller sets add_version, table, origin before. */
+void table_insert(struct table *t, struct rule *r, const struct match *m);
+/* Writer: takes the rule out; the caller defers rule_destroy().  For a rule that was visible: after
+ * its remove_version is published and a grace period, since batches of older versions still
+ * need it (and see nothing in its place). */
+void table_remove(struct table *t, struct rule *r);
+
+/* Reader: the best rule visible at `version`; NULL: a miss. */
+const struct rule *table_lookup(const struct table *t, const struct key_view *key,
+				uint64_t version);
+/* The same by looking at every rule: the oracle of tests. */
+const struct rule *table_lookup_linear(const struct table *t, const struct key_view *key,
+				       uint64_t version);
+unsigned table_n_rules(const struct table *t);
+unsigned table_n_masks(const struct table *t);
+
+static inline bool rule_visible(const struct rule *r, uint64_t version)
+{
+	return r->add_version <= version && version < rcu_get(r->remove_version);
+}
+
+/* The table-miss entry: priority 0, matches everything (TS-023, 5.4). */
+bool rule_is_miss(const struct rule *r);
+
+/* The early classifier. */
+struct early;
+
+struct early_verdict {
+	uint32_t drop_rule;            /* RULE_NONE: none */
+	int64_t drop_rank, other_rank; /* -1: none matched */
+};
+
+struct early *early_create(void);
+void early_destroy(struct early *e);
+/* Writer: a rule of the guard or table 0 comes or goes at `version`.  `droppable`: all its fields
+ * are known early and its program drops.  Ranks order the guard's rules before table 0's. */
+void early_insert(struct early *e, const struct match *m, struct rule *r, bool droppable);
+void early_remove(struct early *e, const struct match *m, struct rule *r, uint64_t version);
+/* Writer, after publishing `version` and a grace period: forgets records nobody can read. */
+void early_prune(struct early *e, uint64_t version);
+/* Reader: true when the packet is to be dropped. */
+bool early_lookup(const struct early *e, const struct key_view *key, uint64_t version,
+		  struct early_verdict *verdict);
+/* The match's projection onto fields known by KNOWN_OUTER; true when nothing was lost. */
+bool match_project_early(const struct match *m, struct match *projected);
+
+#endif

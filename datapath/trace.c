@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datapath/trace.h"
+
+#include "datapath/worker.h"
+#include "lib/cursor.h"
+
+static const char *const texts[N_TRACES] = {
+#define TRACE(ID, TEXT) [TRACE_##ID] = TEXT,
+#include "datapath/traces.def"
+#undef TRACE
+};
+
+void trace_add(struct worker *w, uint32_t id, enum trace_point point, uint64_t a, uint64_t b)
+{
+	struct trace_record *r = ring_reserve(&w->traces, sizeof *r);
+
+	if (!r)
+		return; /* nobody reads: the first records are the ones that matter */
+	*r = (struct trace_record){w->now, id, (uint16_t)point, (uint16_t)w->id, a, b};
+	ring_submit(&w->traces);
+}
+
+void trace_begin(struct worker *w, struct pkt *p)
+{
+	p->flags |= PKT_TRACED;
+	p->trace_id = ++w->trace_id;
+}
+
+void trace_keyed(struct worker *w, struct pkt *p)
+{
+	struct key_view view = key_view_of(&p->key, &p->outer->key);
+
+	if (!w->trace_match)
+		return;
+	if (w->trace_left && match_hits(w->trace_match, &view)) {
+		w->trace_left--;
+		trace(w, p, MATCHED, 0, 0);
+	} else {
+		p->flags &= (uint8_t)~PKT_TRACED;
+	}
+}
+
+static void port_name(const struct datapath *dp, uint64_t id, struct buf *text)
+{
+	const struct port *port = id < PORT_MAX ? port_get(dp, (uint32_t)id) : NULL;
+
+	if (port)
+		buf_printf(text, "%s", port->name);
+	else
+		buf_printf(text, id == PORT_NONE ? "no port" : "port %u (gone)", (unsigned)id);
+}
+
+static void argument(const struct datapath *dp, char kind, uint64_t v, struct buf *text)
+{
+	const uint8_t *o = (const uint8_t *)&v;
+
+	switch (kind) {
+	case 'p':
+	case 'c':
+		port_name(dp, v, text);
+		break;
+	case 'x':
+		buf_printf(text, "0x%llx", (unsigned long long)v);
+		break;
+	case 'd':
+		buf_printf(text, "%s (%s)", drop_reasons[v % N_DROPS].name,
+			   drop_reasons[v % N_DROPS].text);
+		break;
+	case 's':
+		buf_printf(text, "%s", consume_reasons[v % N_CONSUMES].text);
+		break;
+	case 'a':
+		buf_printf(text, "%s", action_class(v % N_ACTIONS)->name);
+		break;
+	case '4':
+		buf_printf(text, "%u.%u.%u.%u", o[0], o[1], o[2], o[3]);
+		break;
+	case 'i':
+		buf_printf(text, "%lld", (long long)v);
+		break;
+	default:
+		buf_printf(text, "%llu", (unsigned long long)v);
+	}
+}
+
+void trace_text(const struct datapath *dp, const struct trace_record *r, struct buf *text)
+{
+	uint64_t args[2] = {r->a, r->b};
+	unsigned n = 0;
+
+	for (const char *c = texts[r->point % N_TRACES]; *c; c++) {
+		if (*c != '%')
+			buf_u8(text, (uint8_t)*c);
+		else if (n < 2)
+			argument(dp, *++c, args[n++], text);
+	}
+}

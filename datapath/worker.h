@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workers: the threads that run packets to completion.
+ *
+ * A worker owns its queues, connections, frames, packets, timers and counters; nothing here is
+ * locked.  One turn of worker_turn() drains its mailbox and the hand-off rings, polls each queue
+ * and runs what came through the spine, fires timers, flushes outboxes, and passes a quiescent
+ * point of RCU.  A worker with nothing to do goes offline and sleeps in ppoll() until a frame,
+ * a message or the next timer.  Only worker.c knows RCU's states.
+ *
+ * The control thread speaks to a worker by mail (worker_mail: run this, there), and hears of it by
+ * events, records in a ring with an eventfd.  Offline and in tests there is no thread: the
+ * caller sets `now` and calls worker_turn().
+ *
+ * Counters are written by their worker alone, with relaxed stores, and read by anyone. */
+#ifndef SLUICE_WORKER_H
+#define SLUICE_WORKER_H
+
+#include <pthread.h>
+
+#include "datapath/conn.h"
+#include "datapath/datapath.h"
+#include "datapath/timer.h"
+#include "datapath/trace.h"
+#include "lib/ring.h"
+
+enum { WORKER_MAX = 32, PATH_ARENA = 64 << 10, NEIGH_SLOTS = 256 };
+
+struct worker_counters {
+	uint64_t rx, tx; /* packets; with the four below: the balance */
+	uint64_t dropped[N_DROPS];
+	uint64_t consumed[N_CONSUMES];
+	uint64_t made[N_MADES];
+	uint64_t busy_ns, idle_ns, turns, sleeps;
+};
+
+struct rule_counters {
+	uint64_t packets, bytes, used_ns; /* used_ns: the last packet's time; 0: never */
+};
+
+/* Mail: a message to a worker.  run() is called on its thread between batches; the sender owns the
+ * memory until then (and learns of it by what run() does). */
+struct mail {
+	struct mail *next;
+	void (*run)(struct worker *w, struct mail *m);
+};
+
+struct worker {
+	struct datapath *dp;
+	unsigned id;
+	uint64_t now;     /* ns; monotonic, or the packets' time offline */
+	uint64_t version; /* of the tables, for this batch */
+	struct frame_pool frames;
+	struct pkt *pkts; /* the pool's memory */
+	struct pkt **free_pkt;
+	uint32_t n_free_pkts, n_pkts;
+	struct wheel wheel;
+
+	struct queue **rxq; /* queues it polls */
+	unsigned n_rxq;
+	struct queue *dirty;
+	struct conn **conn; /* connections it owns, for flush() */
+	unsigned n_conn;
+
+	struct worker_counters n;
+	struct port_counters *port; /* by port id */
+	struct rule_counters *rule; /* by rule id; reserved address space, touched as used */
+	struct {
+		uint64_t lookups, matches;
+	} table[N_TABLES];
+
+	struct ring events;                /* to the control thread */
+	struct ring traces;                /* struct trace_record */
+	uint64_t path[PATH_ARENA / 8];     /* rules.c: this batch's composed path programs */
+	uint32_t path_used;                /* octets of it in use */
+	uint64_t neigh_asked[NEIGH_SLOTS]; /* fib.c: when resolution was last asked for, by hash */
+	const struct match *trace_match;   /* which packets to trace; NULL: none */
+	unsigned trace_left;               /* how many more of them */
+	uint32_t trace_id;                 /* the last one given out */
+
+	pthread_mutex_t mail_lock; /* taken when mail is there, not per batch */
+	struct mail *mail, **mail_tail;
+	int event_fd;  /* wakes it */
+	bool sleeping; /* senders look at it */
+	bool threaded; /* a thread of its own runs it */
+	bool stop;
+	bool news; /* events to tell of at the batch edge */
+	unsigned empty_turns;
+	bool private_trace; /* a what-if worker: no ports, no state moves */
+	pthread_t thread;
+};
+
+/* Memory, rings and descriptors; -errno.  Its frames come from dp->umem, an equal share each. */
+int worker_init(struct worker *w, struct datapath *dp, unsigned id);
+void worker_destroy(struct worker *w);
+int worker_start(struct worker *w, int cpu); /* cpu -1: anywhere */
+void worker_stop(struct worker *w);          /* and joins */
+
+uint64_t clock_now(void); /* ns, CLOCK_MONOTONIC */
+
+/* One turn; returns how much was done (0: nothing).  The thread's loop, offline and tests. */
+unsigned worker_turn(struct worker *w);
+/* When the next turn is due at the latest: a timer's deadline, or TIMER_NEVER. */
+uint64_t worker_next(const struct worker *w);
+
+void worker_mail(struct worker *w, struct mail *m); /* any thread */
+void worker_wake(struct worker *w);
+/* Runs fn(w, arg) on the worker's thread and waits for it (offline: at once).  Control thread. */
+void worker_call(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg);
+
+/* What the balance needs, beyond counters.  Worker's thread, or while it stands still. */
+struct worker_held {
+	uint32_t frames_free, frames_devices, frames_handoff, frames_held, frames_total;
+	uint32_t packets_held; /* outboxes, connections, hand-off rings */
+};
+void worker_held(const struct worker *w, struct worker_held *held);
+
+#endif

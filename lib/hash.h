@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hashing of 64-bit words.  Every table keyed by what a stranger sends mixes in `hash_seed`,
+ * which is random per process (fixed offline, so that runs repeat), lest he choose his
+ * collisions.  The mixer is the finaliser of MurmurHash3 (public domain). */
+#ifndef SLUICE_HASH_H
+#define SLUICE_HASH_H
+
+#include "lib/base.h"
+
+extern uint64_t hash_seed;
+
+/* Sets hash_seed from the kernel's random source.  Called once, before any thread. */
+void hash_seed_random(void);
+
+static inline uint64_t hash_mix(uint64_t h)
+{
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdull;
+	h ^= h >> 33;
+	h *= 0xc4ceb9fe1a85ec53ull;
+	h ^= h >> 33;
+	return h;
+}
+
+static inline uint64_t hash_add(uint64_t h, uint64_t word)
+{
+	h ^= word;
+	h *= 0x9e3779b97f4a7c15ull;
+	return h ^ (h >> 32);
+}
+
+static inline uint32_t hash_finish(uint64_t h)
+{
+	return (uint32_t)hash_mix(h);
+}
+
+/* Any octets: for names and keys off the packet's path. */
+uint32_t hash_bytes(const void *data, size_t size);
+
+#endif

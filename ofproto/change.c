@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ofproto/change.h"
+
+#include "lib/log.h"
+#include "ofproto/state.h"
+
+/* How long the first change of a group waits for company. */
+#define GATHER_NS NSEC_PER_MSEC
+
+static void group_init(struct group *g)
+{
+	*g = (struct group){0};
+	g->waiters_tail = &g->waiters;
+	g->ops_tail = &g->ops;
+}
+
+void changes_init(struct ofproto *o)
+{
+	group_init(&o->changes.open);
+	group_init(&o->changes.flight);
+	o->changes.seal_ns = TIMER_NEVER;
+}
+
+uint64_t change_version(const struct ofproto *o)
+{
+	return o->dp.version + (o->changes.in_flight ? 2 : 1);
+}
+
+void change_step(struct ofproto *o, struct step *s)
+{
+	struct group *g = &o->changes.open;
+
+	s->next = NULL;
+	s->prev = g->last;
+	if (g->last)
+		g->last->next = s;
+	else
+		g->first = s;
+	g->last = s;
+}
+
+void change_store(struct ofproto *o, struct store_op *op)
+{
+	struct group *g = &o->changes.open;
+
+	if (!o->store || o->restoring) {
+		store_ops_free(op);
+		return;
+	}
+	*g->ops_tail = op;
+	g->ops_tail = &op->next;
+}
+
+/* Answers everyone; their done() may make changes, which join the then open group. */
+static void answer(struct waiter *w, int error, const struct refusal *r)
+{
+	while (w) {
+		struct waiter *next = w->next;
+
+		w->done(w, error, r);
+		w = next;
+	}
+}
+
+/* The steps from the last one back to (not with) `until`. */
+static void undo(struct ofproto *o, struct group *g, struct step *until)
+{
+	while (g->last != until) {
+		struct step *s = g->last;
+
+		g->last = s->prev;
+		if (s->prev)
+			s->prev->next = NULL;
+		else
+			g->first = NULL;
+		s->class->undo(o, s);
+	}
+}
+
+static void publish(struct ofproto *o)
+{
+	struct group g = o->changes.flight;
+	struct step *s, *next;
+
+	for (s = g.first; s; s = s->next)
+		if (s->class->publish)
+			s->class->publish(o, s);
+	rcu_set(o->dp.version, o->dp.version + 1);
+	o->changes.in_flight = false;
+	group_init(&o->changes.flight);
+	if (g.first) {
+		rcu_wait();
+		if (o->dp.early)
+			early_prune(o->dp.early, o->dp.version);
+	}
+	for (s = g.first; s; s = next) {
+		next = s->next;
+		s->class->done(o, s);
+	}
+	o->changes.n_committed++;
+	answer(g.waiters, 0, NULL);
+	rcu_reap();
+}
+
+static void fail(struct ofproto *o, int error, const struct refusal *r)
+{
+	struct group flight = o->changes.flight, open = o->changes.open;
+
+	LOG(WARN, "store: %s; changes on their way were taken back", r->text);
+	undo(o, &open, NULL);
+	undo(o, &flight, NULL);
+	store_ops_free(open.ops);
+	group_init(&o->changes.open);
+	group_init(&o->changes.flight);
+	o->changes.in_flight = false;
+	o->changes.seal_ns = TIMER_NEVER;
+	o->changes.hurry = false;
+	o->changes.n_failed++;
+	answer(flight.waiters, error, r);
+	answer(open.waiters, error, r);
+	rcu_reap();
+}
+
+/* The open group goes on its way; nothing is in flight. */
+static void seal(struct ofproto *o)
+{
+	struct changes *c = &o->changes;
+
+	c->flight = c->open;
+	group_init(&c->open);
+	c->in_flight = true;
+	c->hurry = false;
+	c->seal_ns = TIMER_NEVER;
+	if (c->flight.ops)
+		store_commit(o->store, c->flight.ops);
+	else
+		publish(o);
+}
+
+void change_staged(struct ofproto *o, struct waiter *w)
+{
+	struct changes *c = &o->changes;
+
+	if (w) {
+		w->next = NULL;
+		*c->open.waiters_tail = w;
+		c->open.waiters_tail = &w->next;
+	}
+	c->open.used = true;
+	if (!o->store && !c->in_flight)
+		seal(o);
+	else if (c->seal_ns == TIMER_NEVER)
+		c->seal_ns = ofproto_now(o) + GATHER_NS;
+}
+
+struct change_mark change_mark(struct ofproto *o)
+{
+	return (struct change_mark){o->changes.open.last, o->changes.open.ops_tail};
+}
+
+void change_rewind(struct ofproto *o, struct change_mark mark)
+{
+	struct group *g = &o->changes.open;
+
+	undo(o, g, mark.step);
+	store_ops_free(*mark.ops_tail);
+	*mark.ops_tail = NULL;
+	g->ops_tail = mark.ops_tail;
+}
+
+void changes_run(struct ofproto *o)
+{
+	struct changes *c = &o->changes;
+	struct refusal r = {0};
+	int error;
+
+	if (c->in_flight && o->store && store_result(o->store, &error, &r)) {
+		if (error)
+			fail(o, error, &r);
+		else
+			publish(o);
+	}
+	while (!c->in_flight && c->open.used && (c->hurry || ofproto_now(o) >= c->seal_ns))
+		seal(o);
+}
+
+uint64_t changes_deadline(const struct ofproto *o)
+{
+	const struct changes *c = &o->changes;
+
+	if (c->in_flight || !c->open.used)
+		return TIMER_NEVER;
+	return c->hurry ? ofproto_now(o) : c->seal_ns;
+}
+
+void ofproto_barrier(struct ofproto *o, struct waiter *w)
+{
+	struct changes *c = &o->changes;
+
+	if (!c->in_flight && !c->open.used) {
+		w->next = NULL;
+		w->done(w, 0, NULL);
+		return;
+	}
+	change_staged(o, w);
+	c->hurry = true;
+	changes_run(o);
+}
+
+struct sync {
+	struct waiter waiter;
+	struct refusal *refusal;
+	int error;
+	bool done;
+};
+
+static void sync_done(struct waiter *w, int error, const struct refusal *r)
+{
+	struct sync *s = container_of(w, struct sync, waiter);
+
+	s->done = true;
+	s->error = error;
+	if (error && r && s->refusal)
+		*s->refusal = *r;
+}
+
+int ofproto_sync(struct ofproto *o, struct refusal *r)
+{
+	struct sync s = {.waiter.done = sync_done, .refusal = r};
+
+	ofproto_barrier(o, &s.waiter);
+	while (!s.done) {
+		if (o->changes.in_flight)
+			store_wait(o->store);
+		changes_run(o);
+	}
+	return s.error;
+}

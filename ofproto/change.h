@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Groups of changes: commit, then publish, then answer.
+ *
+ * A change is applied to the stage as it comes (a rule of the next version is put into its table,
+ * a port is opened) and leaves a *step* behind, which knows how to make it final and how to undo
+ * it, and one or more operations for the store.  Steps gather in the open group.  Sealed, the
+ * group is in flight: the store thread commits its operations.  Then publish() of every step, one
+ * store of the tables' version, a grace period, done() of every step, and the waiters.
+ *
+ * When the commit fails, the steps of the open group and then those of the one in flight are
+ * undone, the last one first, for the open group may stand on what failed; everybody who waits is
+ * told.
+ *
+ * Without a store (offline) a group is committed as soon as its change is complete.  All of it is
+ * the control thread's. */
+#ifndef SLUICE_OFPROTO_CHANGE_H
+#define SLUICE_OFPROTO_CHANGE_H
+
+#include "lib/refuse.h"
+#include "ofproto/ofproto.h"
+#include "ofproto/store.h"
+
+struct step;
+
+struct step_class {
+	/* The group is durable; workers will see the next version right after.  NULL: nothing. */
+	void (*publish)(struct ofproto *o, struct step *s);
+	/* In effect in every worker.  Frees the step.  Must not make changes. */
+	void (*done)(struct ofproto *o, struct step *s);
+	/* It never happened.  Frees the step.  Must not make changes. */
+	void (*undo)(struct ofproto *o, struct step *s);
+};
+
+struct step {
+	const struct step_class *class;
+	struct step *next, *prev;
+};
+
+struct group {
+	struct step *first, *last;
+	struct waiter *waiters, **waiters_tail;
+	struct store_op *ops, **ops_tail;
+	bool used; /* there is something to commit or someone to answer */
+};
+
+struct changes {
+	struct group open, flight;
+	bool in_flight;
+	bool hurry;       /* a barrier: seal as soon as nothing is in flight */
+	uint64_t seal_ns; /* when the open group is sealed at the latest */
+	uint64_t n_committed, n_failed;
+};
+
+void changes_init(struct ofproto *o);
+/* The tables' version that the open group will publish. */
+uint64_t change_version(const struct ofproto *o);
+
+/* A change: first its steps and operations, then change_staged() once; w may be NULL. */
+void change_step(struct ofproto *o, struct step *s);
+void change_store(struct ofproto *o, struct store_op *op);
+void change_staged(struct ofproto *o, struct waiter *w);
+
+/* Takes back the steps behind `mark` (the open group's last step before; NULL: none), with their
+ * store operations: a change that was refused half-way. */
+struct change_mark {
+	struct step *step;
+	struct store_op **ops_tail;
+};
+struct change_mark change_mark(struct ofproto *o);
+void change_rewind(struct ofproto *o, struct change_mark mark);
+
+/* Seals when it is time, finishes what is committed. */
+void changes_run(struct ofproto *o);
+uint64_t changes_deadline(const struct ofproto *o);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The five commands of a flow-mod (TS-023, 6.4 and 7.3.4.2), on the stage. */
+#include "ofproto/memory.h"
+#include "ofproto/state.h"
+
+enum {
+	FLAGS_KNOWN = OFPFF_SEND_FLOW_REM | OFPFF_CHECK_OVERLAP | OFPFF_RESET_COUNTS |
+		      OFPFF_NO_PKT_COUNTS | OFPFF_NO_BYT_COUNTS,
+	REASON_NONE = 0xff, /* replaced or modified: no flow-removed */
+};
+
+/* ---- Steps ------------------------------------------------------------------------------- */
+
+struct flow_step {
+	struct step step;
+	struct entry *entry;
+	uint8_t reason; /* of a removal */
+};
+
+static bool has_early(const struct ofproto *o, const struct entry *e)
+{
+	return o->dp.early && (!e->flow.table || e->flow.table == TABLE_GUARD);
+}
+
+static void add_publish(struct ofproto *o, struct step *s)
+{
+	struct entry *e = container_of(s, struct flow_step, step)->entry;
+
+	if (has_early(o, e))
+		early_insert(o->dp.early, &e->flow.match, e->flow.rule, e->flow.rule->early);
+}
+
+static void add_done(struct ofproto *o, struct step *s)
+{
+	struct flow_step *fs = container_of(s, struct flow_step, step);
+
+	o->flows.slot[fs->entry->flow.rule_id].entry = fs->entry;
+	free(fs);
+}
+
+static void add_undo(struct ofproto *o, struct step *s)
+{
+	struct flow_step *fs = container_of(s, struct flow_step, step);
+
+	entry_unstage(o, fs->entry);
+	free(fs);
+}
+
+static void remove_publish(struct ofproto *o, struct step *s)
+{
+	struct entry *e = container_of(s, struct flow_step, step)->entry;
+
+	if (has_early(o, e))
+		early_remove(o->dp.early, &e->flow.match, e->flow.rule, o->dp.version + 1);
+}
+
+static void remove_done(struct ofproto *o, struct step *s)
+{
+	struct flow_step *fs = container_of(s, struct flow_step, step);
+
+	if (fs->reason != REASON_NONE && fs->entry->flow.flags & OFPFF_SEND_FLOW_REM)
+		tell_flow_removed(o, &fs->entry->flow, fs->reason);
+	entry_bury(o, fs->entry);
+	free(fs);
+}
+
+static void remove_undo(struct ofproto *o, struct step *s)
+{
+	struct flow_step *fs = container_of(s, struct flow_step, step);
+
+	entry_stay(o, fs->entry);
+	free(fs);
+}
+
+static const struct step_class add_class = {add_publish, add_done, add_undo};
+static const struct step_class remove_class = {remove_publish, remove_done, remove_undo};
+
+static void step_new(struct ofproto *o, const struct step_class *class, struct entry *e,
+		     uint8_t reason)
+{
+	struct flow_step *fs = mem_new(sizeof *fs);
+
+	fs->step.class = class;
+	fs->entry = e;
+	fs->reason = reason;
+	change_step(o, &fs->step);
+}
+
+/* ---- The store --------------------------------------------------------------------------- */
+
+static struct store_op *remember(struct ofproto *o, const struct entry *e)
+{
+	const struct port_names *names = port_names;
+	const struct flow *f = &e->flow;
+	uint64_t now = ofproto_now(o);
+	int64_t wall = wall_now(o);
+	struct buf text = {0};
+	struct store_op *op;
+
+	port_names = NULL; /* numbers last, names need not */
+	flow_format(f, &text);
+	port_names = names;
+	op = store_op_flow(&(struct store_flow){
+		.id = e->key,
+		.origin = origin_names[f->origin],
+		.text = buf_text(&text),
+		.reason = f->reason,
+		.created_ns = wall - (int64_t)entry_age(o, e),
+		.expires_ns =
+			f->expires_ns == TIMER_NEVER ? 0 : wall + (int64_t)(f->expires_ns - now),
+	});
+	buf_free(&text);
+	return op;
+}
+
+static void stage_in(struct ofproto *o, struct entry *e)
+{
+	entry_stage(o, e);
+	step_new(o, &add_class, e, REASON_NONE);
+	if (o->store && !o->restoring)
+		change_store(o, remember(o, e));
+}
+
+static void stage_out(struct ofproto *o, struct entry *e, uint8_t reason)
+{
+	entry_leave(o, e);
+	step_new(o, &remove_class, e, reason);
+	change_store(o, store_op_flow_del(e->key));
+}
+
+void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason)
+{
+	stage_out(o, e, reason);
+	change_staged(o, NULL);
+}
+
+/* ---- Checks ------------------------------------------------------------------------------ */
+
+static bool is_delete(const struct flow_mod *fm)
+{
+	return fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
+}
+
+static bool port_may_exist(uint32_t ofport)
+{
+	return ofport > 0 && ofport < PORT_MAX;
+}
+
+static bool none_exists(uint32_t id)
+{
+	(void)id;
+	return false;
+}
+
+static int check_instructions(const struct flow_mod *fm, struct refusal *r)
+{
+	const struct switch_limits limits = {
+		.table = fm->table,
+		.n_tables = TABLE_MAX,
+		.port_exists = port_may_exist,
+		.group_exists = none_exists,
+		.meter_exists = none_exists,
+	};
+
+	return instructions_validate(&fm->instructions, &fm->match, &limits, r);
+}
+
+static int check_guard(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	if (fm->origin >= ORIGIN_CONTROLLER)
+		return refuse(r, BAD_TABLE, "table",
+			      "table %u is not OpenFlow's: tables are 0 to %u", fm->table,
+			      TABLE_MAX - 1);
+	if (fm->command != OFPFC_ADD)
+		return 0;
+	if (!fm->reason)
+		return refuse(r, BAD_VALUE, "reason",
+			      "a guard rule without a reason; say why it is there");
+	if (o->flows.n_guard[fm->origin] >= GUARD_QUOTA)
+		return refuse(r, LIMIT, "origin",
+			      "%s has %u rules in the guard, as many as it may have",
+			      origin_names[fm->origin], GUARD_QUOTA);
+	return 0;
+}
+
+static int check(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	if (fm->command > OFPFC_DELETE_STRICT)
+		return refuse(r, BAD_COMMAND, "command",
+			      "command %u; add, modify, modify strict, delete and delete strict "
+			      "are 0 to 4",
+			      fm->command);
+	if (fm->flags & ~FLAGS_KNOWN)
+		return refuse(r, BAD_FLAGS, "flags", "flags 0x%x; 0x%x are known", fm->flags,
+			      FLAGS_KNOWN);
+	if (fm->origin >= N_ORIGINS)
+		return refuse(r, BAD_VALUE, "origin", "no such origin: %u", fm->origin);
+	if (fm->table == OFPTT_ALL && !is_delete(fm))
+		return refuse(r, BAD_TABLE, "table", "all tables at once are for deleting only");
+	if (fm->table == TABLE_GUARD && check_guard(o, fm, r))
+		return -EINVAL;
+	return is_delete(fm) ? 0 : check_instructions(fm, r);
+}
+
+/* ---- Commands ---------------------------------------------------------------------------- */
+
+static struct flow flow_from(const struct ofproto *o, const struct flow_mod *fm)
+{
+	uint64_t now = ofproto_now(o);
+
+	return (struct flow){
+		.match = fm->match,
+		.instructions = fm->instructions,
+		.table = fm->table,
+		.origin = fm->origin,
+		.priority = fm->priority,
+		.cookie = fm->cookie,
+		.idle_timeout = fm->idle_timeout,
+		.hard_timeout = fm->hard_timeout,
+		.flags = fm->flags,
+		.created_ns = now,
+		.expires_ns = fm->expire_ns ? now + fm->expire_ns : TIMER_NEVER,
+		.reason = fm->reason,
+		.rule_id = RULE_NONE,
+	};
+}
+
+static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	struct entry *old = entry_find(o, fm->table, fm->priority, &fm->match);
+	struct flow flow = flow_from(o, fm);
+
+	if (fm->flags & OFPFF_CHECK_OVERLAP)
+		for (struct entry *e = o->flows.table[fm->table]; e; e = e->next)
+			if (!e->leaving && e->flow.priority == fm->priority &&
+			    match_overlaps(&e->flow.match, &fm->match))
+				return refuse(r, OVERLAP, "match",
+					      "it overlaps a rule of the same priority %u, and "
+					      "check_overlap forbids that",
+					      fm->priority);
+	if (flows_full(o))
+		return refuse(r, TABLE_FULL, "table",
+			      "there are %u rules, as many as the switch holds", o->flows.n_staged);
+	if (old)
+		stage_out(o, old, REASON_NONE);
+	stage_in(o, entry_new(o, &flow));
+	return 0;
+}
+
+static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entry *old)
+{
+	struct flow flow = old->flow;
+	struct entry *e;
+
+	flow.instructions = fm->instructions;
+	e = entry_new(o, &flow);
+	e->base = old->base;
+	e->order = old->order;
+	e->older_ns = old->older_ns;
+	if (fm->flags & OFPFF_RESET_COUNTS) {
+		struct flow_stats stats;
+
+		entry_stats(o, old, &stats);
+		e->base.packets += stats.packets;
+		e->base.bytes += stats.bytes;
+	}
+	stage_out(o, old, REASON_NONE);
+	stage_in(o, e);
+}
+
+static bool selected(const struct flow_mod *fm, const struct entry *e)
+{
+	const struct flow *f = &e->flow;
+
+	if (e->leaving || (f->cookie & fm->cookie_mask) != (fm->cookie & fm->cookie_mask))
+		return false;
+	if (is_delete(fm) &&
+	    (fm->out_group != OFPG_ANY ||
+	     (fm->out_port != OFPP_ANY && !instructions_output_to(&f->instructions, fm->out_port))))
+		return false;
+	return fm->table != TABLE_GUARD || f->origin == fm->origin;
+}
+
+static void apply_to(struct ofproto *o, const struct flow_mod *fm, struct entry *e)
+{
+	if (!selected(fm, e))
+		return;
+	if (is_delete(fm))
+		stage_out(o, e, OFPRR_DELETE);
+	else
+		modify_one(o, fm, e);
+}
+
+/* Modify and delete of one table; new entries come to the front of the list, behind us. */
+static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t table)
+{
+	struct entry *next;
+
+	if (fm->command == OFPFC_MODIFY_STRICT || fm->command == OFPFC_DELETE_STRICT) {
+		struct entry *e = entry_find(o, table, fm->priority, &fm->match);
+
+		if (e)
+			apply_to(o, fm, e);
+		return;
+	}
+	for (struct entry *e = o->flows.table[table]; e; e = next) {
+		next = e->next;
+		if (match_covers(&fm->match, &e->flow.match))
+			apply_to(o, fm, e);
+	}
+}
+
+int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
+		     struct refusal *r)
+{
+	int error = check(o, fm, r);
+
+	if (error)
+		return error;
+	if (fm->command == OFPFC_ADD)
+		error = add(o, fm, r);
+	else if (fm->table == OFPTT_ALL)
+		for (unsigned t = 0; t < TABLE_MAX; t++)
+			change_table(o, fm, t);
+	else
+		change_table(o, fm, fm->table);
+	if (!error)
+		change_staged(o, w);
+	return error;
+}
+
+/* ---- Restart ----------------------------------------------------------------------------- */
+
+static uint8_t origin_by_name(const char *name)
+{
+	for (unsigned i = 0; i < N_ORIGINS; i++)
+		if (!strcmp(name, origin_names[i]))
+			return i;
+	return ORIGIN_CLI;
+}
+
+int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *r)
+{
+	uint64_t now = ofproto_now(o), age;
+	int64_t wall = wall_now(o);
+	struct flow_mod fm;
+	struct flow flow;
+	struct entry *e;
+	int error = flow_parse(f->text, OFPFC_ADD, &fm, r);
+
+	if (error)
+		return error;
+	flow = flow_from(o, &fm);
+	flow.origin = origin_by_name(f->origin);
+	flow.reason = f->reason;
+	age = (uint64_t)MAX(0, wall - f->created_ns);
+	flow.created_ns = now - MIN(age, now);
+	if (f->expires_ns)
+		flow.expires_ns = now + (uint64_t)MAX(0, f->expires_ns - wall);
+	e = entry_new(o, &flow);
+	e->key = e->order = f->id;
+	e->older_ns = age - MIN(age, now);
+	o->flows.next_key = MAX(o->flows.next_key, f->id + 1);
+	e->base.packets -= f->packets;
+	e->base.bytes -= f->bytes;
+	stage_in(o, e);
+	flow_mod_free(&fm);
+	return 0;
+}

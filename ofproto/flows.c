@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ofproto/flows.h"
+
+#include "lib/hash.h"
+#include "ofproto/memory.h"
+#include "ofproto/shadow.h"
+#include "ofproto/state.h"
+
+void flows_init(struct ofproto *o)
+{
+	struct flows *f = &o->flows;
+
+	rmap_init(&f->index);
+	f->next_key = 1;
+	f->slot = mem_new(RULE_IDS * sizeof *f->slot); /* touched as used */
+}
+
+void flows_destroy(struct ofproto *o)
+{
+	struct flows *f = &o->flows;
+
+	for (unsigned t = 0; t < N_TABLES; t++) {
+		for (struct entry *e = f->table[t], *next; e; e = next) {
+			next = e->next;
+			if (!e->leaving)
+				rmap_remove(&f->index, &e->flow.node);
+			entry_free(o, e); /* its rule ends with the datapath's table */
+		}
+		f->table[t] = NULL;
+	}
+	rmap_destroy(&f->index);
+	free(f->slot);
+	free(f->free_id);
+}
+
+/* ---- Rule ids --------------------------------------------------------------------------- */
+
+static uint32_t id_take(struct flows *f)
+{
+	uint32_t id = f->n_free_id ? f->free_id[--f->n_free_id] : f->next_id++;
+
+	f->slot[id].users = 1;
+	return id;
+}
+
+static void id_release(struct flows *f, const struct entry *e)
+{
+	struct rule_slot *s = &f->slot[e->flow.rule_id];
+
+	if (s->entry == e)
+		s->entry = NULL;
+	if (--s->users)
+		return;
+	if (f->n_free_id == f->room_free_id) {
+		f->room_free_id = MAX(64u, 2 * f->room_free_id);
+		f->free_id = mem_grow(f->free_id, f->room_free_id * sizeof *f->free_id);
+	}
+	f->free_id[f->n_free_id++] = e->flow.rule_id;
+}
+
+/* What all workers have counted for a rule id, ever. */
+static struct rule_counters id_counters(const struct ofproto *o, uint32_t id)
+{
+	struct rule_counters sum = {0};
+
+	for (unsigned i = 0; i < o->dp.n_workers; i++) {
+		const struct rule_counters *c = &o->dp.worker[i]->rule[id];
+
+		sum.packets += counter_read(&c->packets);
+		sum.bytes += counter_read(&c->bytes);
+		sum.used_ns = MAX(sum.used_ns, counter_read(&c->used_ns));
+	}
+	return sum;
+}
+
+/* ---- Entries ---------------------------------------------------------------------------- */
+
+void instructions_copy(struct instructions *to, const struct instructions *from)
+{
+	*to = *from;
+	to->apply = to->write = (struct buf){0};
+	buf_octets(&to->apply, from->apply.data, from->apply.size);
+	buf_octets(&to->write, from->write.data, from->write.size);
+}
+
+bool instructions_output_to(const struct instructions *i, uint32_t ofport)
+{
+	return actions_output_to(i->apply.data, i->apply.size, ofport) ||
+	       actions_output_to(i->write.data, i->write.size, ofport);
+}
+
+bool flows_full(const struct ofproto *o)
+{
+	return o->flows.n_staged >= FLOWS_MAX ||
+	       (!o->flows.n_free_id && o->flows.next_id == RULE_IDS);
+}
+
+struct entry *entry_new(struct ofproto *o, const struct flow *like)
+{
+	struct entry *e = mem_new(sizeof *e);
+
+	e->flow = *like;
+	e->flow.reason = mem_text(like->reason);
+	instructions_copy(&e->flow.instructions, &like->instructions);
+	e->flow.rule = NULL;
+	e->key = e->order = o->flows.next_key++;
+	if (like->rule_id == RULE_NONE) {
+		struct rule_counters now;
+
+		e->flow.rule_id = id_take(&o->flows);
+		now = id_counters(o, e->flow.rule_id);
+		e->base.packets = now.packets;
+		e->base.bytes = now.bytes;
+	} else {
+		o->flows.slot[like->rule_id].users++;
+	}
+	return e;
+}
+
+void entry_free(struct ofproto *o, struct entry *e)
+{
+	timeout_cancel(o, e);
+	id_release(&o->flows, e);
+	instructions_free(&e->flow.instructions);
+	free((char *)e->flow.reason);
+	free(e);
+}
+
+static uint32_t index_hash(uint8_t table, uint16_t priority, const struct match *m)
+{
+	const uint64_t *value = (const uint64_t *)&m->value, *mask = (const uint64_t *)&m->mask;
+	uint64_t h = hash_add(hash_seed, (uint64_t)table << 16 | priority);
+
+	for (unsigned i = 0; i < KEY_WORDS; i++)
+		if (mask[i])
+			h = hash_add(hash_add(hash_add(h, i), mask[i]), value[i]);
+	return hash_finish(h);
+}
+
+static void index_add(struct ofproto *o, struct entry *e)
+{
+	const struct flow *f = &e->flow;
+
+	rmap_insert(&o->flows.index, &e->flow.node, index_hash(f->table, f->priority, &f->match));
+	o->flows.n_staged++;
+	if (f->table == TABLE_GUARD)
+		o->flows.n_guard[f->origin]++;
+}
+
+static void index_remove(struct ofproto *o, struct entry *e)
+{
+	rmap_remove(&o->flows.index, &e->flow.node);
+	o->flows.n_staged--;
+	if (e->flow.table == TABLE_GUARD)
+		o->flows.n_guard[e->flow.origin]--;
+}
+
+/* The guard's order is by origin, then priority (DESIGN: cli > bgp > watch > request). */
+static int32_t rule_priority(const struct flow *f)
+{
+	return f->table == TABLE_GUARD ? (ORIGIN_CONTROLLER - f->origin) << 16 | f->priority
+				       : f->priority;
+}
+
+void entry_stage(struct ofproto *o, struct entry *e)
+{
+	struct flow *f = &e->flow;
+	struct program *program = program_compile(&f->instructions);
+	struct match projected;
+	struct entry **head = &o->flows.table[f->table];
+
+	f->rule = rule_create(&f->match, rule_priority(f), f->rule_id, program);
+	f->rule->add_version = change_version(o);
+	f->rule->remove_version = VERSION_NEVER;
+	f->rule->table = f->table;
+	f->rule->origin = f->origin;
+	f->rule->early = (f->table == TABLE_GUARD || !f->table) && program->flags & PROGRAM_DROPS &&
+			 match_project_early(&f->match, &projected);
+	if (!o->dp.table[f->table])
+		rcu_set(o->dp.table[f->table], table_create());
+	table_insert(o->dp.table[f->table], f->rule, &f->match);
+
+	e->next = *head;
+	e->link = head;
+	if (e->next)
+		e->next->link = &e->next;
+	*head = e;
+	index_add(o, e);
+	timeout_set(o, e);
+}
+
+static void unlink_entry(struct entry *e)
+{
+	*e->link = e->next;
+	if (e->next)
+		e->next->link = e->link;
+}
+
+static void rule_gone(struct rcu_head *head)
+{
+	rule_destroy(container_of(head, struct rule, rcu));
+}
+
+static void take_out(struct ofproto *o, struct entry *e)
+{
+	table_remove(o->dp.table[e->flow.table], e->flow.rule);
+	rcu_defer(&e->flow.rule->rcu, rule_gone);
+	unlink_entry(e);
+	entry_free(o, e);
+}
+
+void entry_unstage(struct ofproto *o, struct entry *e)
+{
+	index_remove(o, e);
+	take_out(o, e);
+}
+
+void entry_leave(struct ofproto *o, struct entry *e)
+{
+	e->leaving = true;
+	index_remove(o, e);
+	timeout_cancel(o, e);
+	rcu_set(e->flow.rule->remove_version, change_version(o));
+}
+
+void entry_stay(struct ofproto *o, struct entry *e)
+{
+	e->leaving = false;
+	rcu_set(e->flow.rule->remove_version, VERSION_NEVER);
+	index_add(o, e);
+	timeout_set(o, e);
+}
+
+void entry_bury(struct ofproto *o, struct entry *e)
+{
+	take_out(o, e);
+}
+
+struct entry *entry_find(struct ofproto *o, uint8_t table, uint16_t priority, const struct match *m)
+{
+	uint32_t hash = index_hash(table, priority, m);
+	struct rmap_node *n;
+
+	RMAP_FOR_EACH (n, &o->flows.index, hash) {
+		struct entry *e = container_of(n, struct entry, flow.node);
+
+		if (e->flow.table == table && e->flow.priority == priority &&
+		    match_equal(&e->flow.match, m))
+			return e;
+	}
+	return NULL;
+}
+
+struct entry *entry_by_rule(struct ofproto *o, uint32_t rule_id)
+{
+	return rule_id < o->flows.next_id ? o->flows.slot[rule_id].entry : NULL;
+}
+
+bool entry_in_force(const struct ofproto *o, const struct entry *e)
+{
+	return rule_visible(e->flow.rule, o->dp.version);
+}
+
+uint64_t entry_age(const struct ofproto *o, const struct entry *e)
+{
+	return ofproto_now(o) - e->flow.created_ns + e->older_ns;
+}
+
+void entry_stats(struct ofproto *o, const struct entry *e, struct flow_stats *stats)
+{
+	struct rule_counters c = id_counters(o, e->flow.rule_id);
+	uint64_t now = ofproto_now(o);
+
+	*stats = (struct flow_stats){
+		.packets = c.packets - e->base.packets,
+		.bytes = c.bytes - e->base.bytes,
+		.duration_ns = entry_age(o, e),
+		.early = e->flow.rule->early,
+		.shadowed_by = RULE_NONE,
+	};
+	/* An id that was another rule's before may have been used before this one was made. */
+	if (c.used_ns > e->flow.created_ns)
+		stats->idle_ns = now > c.used_ns ? now - c.used_ns : 0;
+	else
+		stats->idle_ns = stats->duration_ns;
+}
+
+const struct flow *ofproto_flow(struct ofproto *o, uint32_t rule_id, struct flow_stats *stats)
+{
+	const struct entry *e = entry_by_rule(o, rule_id);
+
+	if (!e || !entry_in_force(o, e))
+		return NULL;
+	entry_stats(o, e, stats);
+	return &e->flow;
+}
+
+/* ---- Walking ---------------------------------------------------------------------------- */
+
+void flow_filter_init(struct flow_filter *f)
+{
+	*f = (struct flow_filter){.table = OFPTT_ALL, .out_port = OFPP_ANY, .out_group = OFPG_ANY};
+}
+
+static bool filter_hits(const struct flow_filter *f, const struct flow *flow)
+{
+	return (flow->cookie & f->cookie_mask) == (f->cookie & f->cookie_mask) &&
+	       f->out_group == OFPG_ANY &&
+	       (f->out_port == OFPP_ANY ||
+		instructions_output_to(&flow->instructions, f->out_port)) &&
+	       match_covers(&f->match, &flow->match);
+}
+
+static int by_precedence(const void *a, const void *b)
+{
+	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+
+	if (x->flow.rule->priority != y->flow.rule->priority)
+		return x->flow.rule->priority > y->flow.rule->priority ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+struct found {
+	struct entry **entry;
+	size_t n, room;
+};
+
+static void find_in_table(struct ofproto *o, unsigned t, const struct flow_filter *f,
+			  struct found *found)
+{
+	found->n = 0;
+	for (struct entry *e = o->flows.table[t]; e; e = e->next) {
+		if (!entry_in_force(o, e) || !filter_hits(f, &e->flow))
+			continue;
+		if (found->n == found->room) {
+			found->room = MAX(64u, 2 * found->room);
+			found->entry = mem_grow(found->entry, found->room * sizeof *found->entry);
+		}
+		found->entry[found->n++] = e;
+	}
+	if (found->n)
+		qsort(found->entry, found->n, sizeof *found->entry, by_precedence);
+}
+
+void ofproto_flows(struct ofproto *o, const struct flow_filter *filter, struct flow_visit *v)
+{
+	unsigned first = filter->table == OFPTT_ALL ? 0 : filter->table;
+	unsigned last = filter->table == OFPTT_ALL ? TABLE_MAX - 1 : filter->table;
+	struct shadows shadows = {0};
+	struct found found = {0};
+	int stop = 0;
+
+	for (unsigned t = first; t <= last && !stop; t++) {
+		find_in_table(o, t, filter, &found);
+		for (size_t i = 0; i < found.n && !stop; i++) {
+			struct flow_stats stats;
+
+			entry_stats(o, found.entry[i], &stats);
+			stats.shadowed_by = shadow_of(o, &shadows, found.entry[i]);
+			stats.early &= stats.shadowed_by == RULE_NONE;
+			stop = v->flow(v, &found.entry[i]->flow, &stats);
+		}
+	}
+	shadows_free(&shadows);
+	free(found.entry);
+}
+
+/* As few as most switches have, or up to the highest one in use: controllers ask for each. */
+enum { TABLES_SHOWN = 16 };
+
+unsigned ofproto_n_tables(const struct ofproto *o)
+{
+	unsigned n = TABLE_MAX;
+
+	while (n > TABLES_SHOWN && !o->flows.table[n - 1])
+		n--;
+	return n;
+}
+
+void ofproto_table_stats(const struct ofproto *o, unsigned table, struct table_stats *stats)
+{
+	*stats = (struct table_stats){0};
+	if (table >= N_TABLES)
+		return;
+	for (const struct entry *e = o->flows.table[table]; e; e = e->next)
+		stats->n_active += entry_in_force(o, e);
+	for (unsigned i = 0; i < o->dp.n_workers; i++) {
+		stats->n_lookups += counter_read(&o->dp.worker[i]->table[table].lookups);
+		stats->n_matches += counter_read(&o->dp.worker[i]->table[table].matches);
+	}
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control copy of the rules.
+ *
+ * An *entry* is a rule as it was installed, with the datapath's `struct rule` that stands for it.
+ * Entries of one OpenFlow table hang in one list: those staged to come, those in force and
+ * those staged to go.  The index holds what stands in the stage (not staged to go), by table,
+ * priority and match, for strict commands and replacement.
+ *
+ * Changing a rule's instructions makes a new entry with the same rule id, of which workers count
+ * into the same slot; ids are counted by the entries that use them and given out again
+ * when the last has gone.  Counters in workers are never reset: an entry remembers what they were
+ * when it began (`base`). */
+#ifndef SLUICE_OFPROTO_FLOWS_H
+#define SLUICE_OFPROTO_FLOWS_H
+
+#include "ofproto/ofproto.h"
+
+struct entry {
+	struct flow flow;
+	struct entry *next, **link; /* of its table, the newest first */
+	int64_t key;                /* in the store */
+	int64_t order;              /* its age among equals; modified, it keeps it */
+	struct {
+		uint64_t packets, bytes;
+	} base;
+	uint64_t older_ns;    /* from the store: its age when created_ns was, at the clock's zero */
+	uint64_t deadline_ns; /* timeouts.c */
+	size_t heap_at;       /* 1 and up; 0: no timeout */
+	bool leaving;         /* staged to go */
+};
+
+enum { FLOWS_MAX = RULE_IDS / 2, GUARD_QUOTA = 4096 };
+
+struct flows {
+	struct entry *table[N_TABLES];
+	struct rmap index;
+	uint32_t n_staged; /* in the stage, over all tables */
+	uint32_t n_guard[N_ORIGINS];
+	int64_t next_key;
+	uint32_t *free_id, n_free_id, room_free_id, next_id;
+	struct rule_slot {
+		struct entry *entry; /* the newest; NULL: none */
+		uint32_t users;
+	} * slot; /* by rule id */
+};
+
+void flows_init(struct ofproto *o);
+void flows_destroy(struct ofproto *o); /* workers have gone */
+
+/* No room for one more, counting those on their way out. */
+bool flows_full(const struct ofproto *o);
+/* A copy of `like`, in no table yet.  With rule_id RULE_NONE it gets an id and counts from zero;
+ * otherwise it shares that id, and the caller sets `base`. */
+struct entry *entry_new(struct ofproto *o, const struct flow *like);
+void entry_free(struct ofproto *o, struct entry *e); /* never published, or out of its table */
+
+/* The entry comes with the open group: its rule is compiled and put into the datapath's table. */
+void entry_stage(struct ofproto *o, struct entry *e);
+void entry_unstage(struct ofproto *o, struct entry *e); /* the opposite: frees it */
+/* The entry goes with the open group. */
+void entry_leave(struct ofproto *o, struct entry *e);
+void entry_stay(struct ofproto *o, struct entry *e); /* the opposite */
+/* Nobody can see it any more: out of the table, memory after a grace period. */
+void entry_bury(struct ofproto *o, struct entry *e);
+
+/* In the stage; NULL: none. */
+struct entry *entry_find(struct ofproto *o, uint8_t table, uint16_t priority,
+			 const struct match *m);
+/* In force, by rule id; for events. */
+struct entry *entry_by_rule(struct ofproto *o, uint32_t rule_id);
+uint64_t entry_age(const struct ofproto *o, const struct entry *e); /* ns */
+void entry_stats(struct ofproto *o, const struct entry *e, struct flow_stats *stats);
+
+static inline struct entry *entry_of(const struct flow *f)
+{
+	return container_of(f, struct entry, flow);
+}
+
+/* Published, and not published as gone. */
+bool entry_in_force(const struct ofproto *o, const struct entry *e);
+
+void instructions_copy(struct instructions *to, const struct instructions *from);
+bool instructions_output_to(const struct instructions *i, uint32_t ofport);
+
+#endif

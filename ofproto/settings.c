@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* set-switch: the datapath id, fail-mode, and how much of a packet controllers see. */
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "ofproto/memory.h"
+#include "ofproto/state.h"
+
+/* Repeated runs offline look alike. */
+#define DPID_OFFLINE 1
+
+struct setting_step {
+	struct step step;
+	struct switch_settings before;
+};
+
+static void take_effect(struct ofproto *o)
+{
+	__atomic_store_n(&o->dp.packet_in_headers, o->settings.packet_in_headers, __ATOMIC_RELAXED);
+}
+
+static void settings_done(struct ofproto *o, struct step *s)
+{
+	take_effect(o);
+	free(container_of(s, struct setting_step, step));
+}
+
+static void settings_undo(struct ofproto *o, struct step *s)
+{
+	struct setting_step *ss = container_of(s, struct setting_step, step);
+
+	o->settings = ss->before;
+	free(ss);
+}
+
+static const struct step_class settings_class = {NULL, settings_done, settings_undo};
+
+static int read_dpid(struct options *opt, uint64_t *dpid, struct refusal *r)
+{
+	const char *text = option(opt, "dpid");
+	char *end;
+
+	if (!text)
+		return 0;
+	*dpid = strtoull(text, &end, 16);
+	if (!*text || *end || end - text > 18 || !*dpid)
+		return refuse(r, BAD_VALUE, "dpid",
+			      "dpid=%s; up to 16 hexadecimal digits, not zero", text);
+	return 0;
+}
+
+static int read_settings(struct switch_settings *s, struct words words, struct refusal *r)
+{
+	static const char *const modes[] = {"standalone", "secure", NULL};
+	static const char *const packet_ins[] = {"full", "headers", NULL};
+	unsigned mode = s->fail_secure, headers = s->packet_in_headers;
+	struct options opt;
+	int error = options_parse(&opt, words.n, words.word, r);
+
+	if (error)
+		return error;
+	error = read_dpid(&opt, &s->dpid, r);
+	if (!error)
+		error = option_word(&opt, "fail-mode", modes, &mode, r);
+	if (!error)
+		error = option_word(&opt, "packet-in", packet_ins, &headers, r);
+	if (!error)
+		error = options_finish(&opt, r);
+	options_free(&opt);
+	s->fail_secure = mode;
+	s->packet_in_headers = headers;
+	return error;
+}
+
+static void remember(struct ofproto *o)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "%016llx", (unsigned long long)o->settings.dpid);
+	change_store(o, store_op_object("setting", "dpid", text));
+	change_store(o, store_op_object("setting", "fail-mode",
+					o->settings.fail_secure ? "secure" : "standalone"));
+	change_store(o, store_op_object("setting", "packet-in",
+					o->settings.packet_in_headers ? "headers" : "full"));
+}
+
+static int change_settings(struct ofproto *o, const struct switch_settings *fresh, struct waiter *w)
+{
+	struct setting_step *ss = mem_new(sizeof *ss);
+
+	ss->step.class = &settings_class;
+	ss->before = o->settings;
+	o->settings = *fresh;
+	change_step(o, &ss->step);
+	remember(o);
+	change_staged(o, w);
+	return 0;
+}
+
+int ofproto_set_switch(struct ofproto *o, struct words words, struct waiter *w, struct refusal *r)
+{
+	struct switch_settings fresh = o->settings;
+	int error = read_settings(&fresh, words, r);
+
+	return error ? error : change_settings(o, &fresh, w);
+}
+
+const struct switch_settings *ofproto_settings(const struct ofproto *o)
+{
+	return &o->settings;
+}
+
+struct restore {
+	struct store_visit visit;
+	struct switch_settings *settings;
+};
+
+static int restore_one(struct store_visit *v, const char *name, const char *text, struct refusal *r)
+{
+	struct restore *restore = container_of(v, struct restore, visit);
+	char word[128];
+	const char *one = word;
+
+	if (!strcmp(name, "begun")) /* ofproto.c's */
+		return 0;
+	snprintf(word, sizeof word, "%s=%s", name, text);
+	return read_settings(restore->settings, (struct words){1, &one}, r);
+}
+
+int settings_restore(struct ofproto *o, struct refusal *r)
+{
+	struct restore restore = {.visit.object = restore_one, .settings = &o->settings};
+	int error = o->store ? store_load_objects(o->store, "setting", &restore.visit, r) : 0;
+
+	take_effect(o);
+	return error;
+}
+
+void settings_init(struct ofproto *o)
+{
+	struct switch_settings fresh = o->settings;
+
+	if (o->offline)
+		fresh.dpid = DPID_OFFLINE;
+	while (!fresh.dpid) {
+		if (getrandom(&fresh.dpid, sizeof fresh.dpid, 0) != sizeof fresh.dpid)
+			fresh.dpid = wall_now(o);
+		fresh.dpid &= 0xffffffffffff; /* fits a MAC address, as other switches' do */
+	}
+	if (fresh.dpid != o->settings.dpid)
+		change_settings(o, &fresh, NULL);
+}

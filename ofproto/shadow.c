@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ofproto/shadow.h"
+
+#include "ofproto/memory.h"
+#include "ofproto/state.h"
+
+static bool can_shadow(const struct ofproto *o, const struct entry *e)
+{
+	const struct program *p = e->flow.rule->program;
+
+	return entry_in_force(o, e) && !(p->flags & PROGRAM_DROPS) &&
+	       (e->flow.table != TABLE_GUARD || !p->has_goto);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct rule *x = ((const struct shadow *)a)->rule;
+	const struct rule *y = ((const struct shadow *)b)->rule;
+
+	if (x->table != y->table)
+		return x->table == TABLE_GUARD ? -1 : 1;
+	return (x->priority < y->priority) - (x->priority > y->priority);
+}
+
+static void gather(struct ofproto *o, struct shadows *s)
+{
+	static const uint8_t tables[] = {TABLE_GUARD, 0};
+
+	s->known = true;
+	s->shadow = mem_new(SHADOWS_MAX * sizeof *s->shadow);
+	for (unsigned i = 0; i < ARRAY_SIZE(tables); i++)
+		for (struct entry *e = o->flows.table[tables[i]]; e; e = e->next) {
+			if (!can_shadow(o, e))
+				continue;
+			if (s->n == SHADOWS_MAX) {
+				s->n = 0;
+				return;
+			}
+			s->shadow[s->n].rule = e->flow.rule;
+			match_project_early(&e->flow.match, &s->shadow[s->n++].projected);
+		}
+	qsort(s->shadow, s->n, sizeof *s->shadow, by_rank);
+}
+
+uint32_t shadow_of(struct ofproto *o, struct shadows *s, const struct entry *e)
+{
+	const struct rule *r = e->flow.rule;
+
+	if (!r->early)
+		return RULE_NONE;
+	if (!s->known)
+		gather(o, s);
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct rule *by = s->shadow[i].rule;
+
+		if (by->table == r->table ? by->priority > r->priority : by->table == TABLE_GUARD)
+			if (match_covers(&s->shadow[i].projected, &e->flow.match))
+				return by->id;
+	}
+	return RULE_NONE;
+}
+
+void shadows_free(struct shadows *s)
+{
+	free(s->shadow);
+}

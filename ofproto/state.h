@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All of the control side's state, shared by the files behind ofproto.h and by nobody else.  The
+ * control thread's. */
+#ifndef SLUICE_OFPROTO_STATE_H
+#define SLUICE_OFPROTO_STATE_H
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "datapath/worker.h"
+#include "lib/openflow.h"
+#include "ofproto/change.h"
+#include "ofproto/flows.h"
+#include "ofproto/objects.h"
+#include "ofproto/ofproto.h"
+#include "ofproto/store.h"
+#include "ofproto/timeouts.h"
+
+struct kernel;
+
+struct ofproto {
+	struct datapath dp;
+	bool offline, lab_null;
+	bool has_datapath; /* it is initialised */
+	bool restoring;    /* what is made comes from the store: not written again */
+	uint64_t now_ns;   /* offline; otherwise the clock is read */
+	int epoll_fd;
+	struct flows flows;
+	struct changes changes;
+	struct timeouts timeouts;
+	struct objects objects;
+	struct store *store;   /* NULL: none (offline) */
+	struct kernel *kernel; /* NULL: none (offline) */
+	struct switch_settings settings;
+	struct listener *listeners;
+	struct tracer *tracer; /* NULL: none yet */
+};
+
+/* The wall clock, ns since 1970; packets' time offline. */
+int64_t wall_now(const struct ofproto *o);
+
+void tell_flow_removed(struct ofproto *o, const struct flow *f, uint8_t reason);
+void tell_port_status(struct ofproto *o, const struct port *p, uint8_t reason);
+
+/* ports.c: lends port names to the text of rules; NULL: no more. */
+void ports_name(struct ofproto *o);
+
+/* packets.c: what workers have told since the last time. */
+void events_run(struct ofproto *o);
+
+/* settings.c */
+void settings_init(struct ofproto *o);
+int settings_restore(struct ofproto *o,
+		     struct refusal *r); /* and makes a dpid when there is none */
+
+/* trace.c */
+void tracer_destroy(struct ofproto *o);
+
+/* flow-mod.c: takes a rule out, as a timeout does (OFPRR_*); joins the open group. */
+void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason);
+/* A rule from the store. */
+int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *r);
+
+#endif

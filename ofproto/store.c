@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ofproto/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ofproto/memory.h"
+
+enum { SCHEMA = 1 };
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *put[STORE_FLOW_COUNT + 1]; /* by store_what */
+	int fd;                                  /* eventfd: through */
+	pthread_t thread;
+	bool threaded;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	struct store_op *ops; /* to commit; the thread's until `through` */
+	bool waiting, through, stop;
+	int error;
+	char why[200];
+};
+
+/* ---- Operations -------------------------------------------------------------------------- */
+
+static struct store_op *op_new(enum store_what what)
+{
+	struct store_op *op = mem_new(sizeof *op);
+
+	op->what = what;
+	return op;
+}
+
+struct store_op *store_op_object(const char *kind, const char *name, const char *text)
+{
+	struct store_op *op = op_new(text ? STORE_OBJECT_PUT : STORE_OBJECT_DEL);
+
+	op->kind = mem_text(kind);
+	op->name = mem_text(name);
+	op->text = mem_text(text);
+	return op;
+}
+
+struct store_op *store_op_flow(const struct store_flow *f)
+{
+	struct store_op *op = op_new(STORE_FLOW_PUT);
+
+	op->flow = *f;
+	op->kind = mem_text(f->origin);
+	op->name = mem_text(f->reason);
+	op->text = mem_text(f->text);
+	return op;
+}
+
+struct store_op *store_op_flow_del(int64_t id)
+{
+	struct store_op *op = op_new(STORE_FLOW_DEL);
+
+	op->flow.id = id;
+	return op;
+}
+
+struct store_op *store_op_flow_count(int64_t id, uint64_t packets, uint64_t bytes)
+{
+	struct store_op *op = op_new(STORE_FLOW_COUNT);
+
+	op->flow = (struct store_flow){.id = id, .packets = packets, .bytes = bytes};
+	return op;
+}
+
+void store_ops_free(struct store_op *ops)
+{
+	while (ops) {
+		struct store_op *next = ops->next;
+
+		free(ops->kind);
+		free(ops->name);
+		mem_wipe_text(ops->text);
+		free(ops);
+		ops = next;
+	}
+}
+
+/* ---- The file ---------------------------------------------------------------------------- */
+
+static const char *const statements[] = {
+	[STORE_OBJECT_PUT] = "INSERT INTO object(kind, name, text) VALUES(?1, ?2, ?3) "
+			     "ON CONFLICT(kind, name) DO UPDATE SET text = excluded.text",
+	[STORE_OBJECT_DEL] = "DELETE FROM object WHERE kind = ?1 AND name = ?2",
+	[STORE_FLOW_PUT] =
+		"INSERT OR REPLACE INTO flow(origin, reason, text, id, created, expires) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[STORE_FLOW_DEL] = "DELETE FROM flow WHERE id = ?4",
+	[STORE_FLOW_COUNT] = "UPDATE flow SET packets = ?7, bytes = ?8 WHERE id = ?4",
+};
+
+/* The parent directory's entry for a fresh file has to last as well. */
+static void sync_directory(const char *file)
+{
+	char *copy = mem_text(file);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(copy);
+}
+
+static int make_private(const char *file, struct refusal *r)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return refuse(r, STORE, "db", "%s: %s", file, strerror(errno));
+	if (fchmod(fd, 0600))
+		refuse(r, STORE, "db", "%s: cannot make it private: %s", file, strerror(errno));
+	/* Closed before SQLite locks it: closing drops a process's locks. */
+	close(fd);
+	sync_directory(file);
+	return 0;
+}
+
+static int run(struct store *s, const char *sql)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+}
+
+static int read_number(struct store *s, const char *sql)
+{
+	sqlite3_stmt *q = NULL;
+	int n = -1;
+
+	if (!sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) && sqlite3_step(q) == SQLITE_ROW)
+		n = sqlite3_column_int(q, 0);
+	sqlite3_finalize(q);
+	return n;
+}
+
+static int set_up(struct store *s, const char *file, struct refusal *r)
+{
+	int version, error;
+
+	error = run(
+		s,
+		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+		"BEGIN EXCLUSIVE; COMMIT;");
+	if (error == SQLITE_BUSY)
+		return refuse(r, OCCUPIED, "db",
+			      "%s is in use by another daemon; --db takes another file", file);
+	if (error)
+		return refuse(r, STORE, "db", "%s: %s", file, sqlite3_errmsg(s->db));
+	version = read_number(s, "PRAGMA user_version");
+	if (version > SCHEMA)
+		return refuse(r, STORE, "db",
+			      "%s was written by a newer version (schema %d, known is %d)", file,
+			      version, SCHEMA);
+	if (!version)
+		error = run(
+			s,
+			"BEGIN;"
+			"CREATE TABLE object(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
+			" name TEXT NOT NULL, text TEXT NOT NULL, UNIQUE(kind, name));"
+			"CREATE TABLE flow(id INTEGER PRIMARY KEY, origin TEXT NOT NULL, reason "
+			"TEXT,"
+			" text TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+			" packets INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);"
+			"PRAGMA user_version = 1; COMMIT;");
+	for (unsigned i = 0; !error && i < ARRAY_SIZE(statements); i++)
+		error = sqlite3_prepare_v2(s->db, statements[i], -1, &s->put[i], NULL);
+	return error ? refuse(r, STORE, "db", "%s: %s", file, sqlite3_errmsg(s->db)) : 0;
+}
+
+static void *store_main(void *arg);
+
+struct store *store_open(const char *file, struct refusal *r)
+{
+	struct store *s = mem_new(sizeof *s);
+	bool memory = !strcmp(file, ":memory:");
+
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->cond, NULL);
+	s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (!memory && make_private(file, r))
+		goto refused;
+	if (s->fd < 0 ||
+	    sqlite3_open_v2(file, &s->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL)) {
+		refuse(r, STORE, "db", "%s: cannot open it", file);
+		goto refused;
+	}
+	if (set_up(s, file, r))
+		goto refused;
+	if (pthread_create(&s->thread, NULL, store_main, s)) {
+		refuse(r, SYSTEM, "db", "no thread for the store");
+		goto refused;
+	}
+	s->threaded = true;
+	return s;
+refused:
+	store_close(s);
+	return NULL;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	if (s->threaded) {
+		pthread_mutex_lock(&s->lock);
+		s->stop = true;
+		pthread_cond_broadcast(&s->cond);
+		pthread_mutex_unlock(&s->lock);
+		pthread_join(s->thread, NULL);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(s->put); i++)
+		sqlite3_finalize(s->put[i]);
+	sqlite3_close(s->db);
+	if (s->fd >= 0)
+		close(s->fd);
+	store_ops_free(s->ops);
+	pthread_cond_destroy(&s->cond);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+/* ---- Committing -------------------------------------------------------------------------- */
+
+static int write_op(struct store *s, const struct store_op *op)
+{
+	sqlite3_stmt *q = s->put[op->what];
+	const struct store_flow *f = &op->flow;
+	int64_t numbers[] = {f->id, f->created_ns, f->expires_ns, (int64_t)f->packets,
+			     (int64_t)f->bytes};
+	const char *texts[] = {op->kind, op->name, op->text};
+	int n = sqlite3_bind_parameter_count(q), error;
+
+	for (int i = 0; i < (int)ARRAY_SIZE(texts) && i < n; i++)
+		sqlite3_bind_text(q, i + 1, texts[i], -1, SQLITE_STATIC);
+	for (int i = 0; i < (int)ARRAY_SIZE(numbers) && i + 3 < n; i++)
+		sqlite3_bind_int64(q, i + 4, numbers[i]);
+	error = sqlite3_step(q) == SQLITE_DONE ? 0 : -EIO;
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+	return error;
+}
+
+static int transact(struct store *s, const struct store_op *ops)
+{
+	int error = run(s, "BEGIN");
+
+	for (; ops && !error; ops = ops->next)
+		error = write_op(s, ops);
+	if (!error)
+		error = run(s, "COMMIT");
+	if (!error)
+		return 0;
+	snprintf(s->why, sizeof s->why, "%s", sqlite3_errmsg(s->db));
+	run(s, "ROLLBACK");
+	return -EIO;
+}
+
+static void *store_main(void *arg)
+{
+	struct store *s = arg;
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&s->lock);
+	for (;;) {
+		while (!s->waiting && !s->stop)
+			pthread_cond_wait(&s->cond, &s->lock);
+		if (!s->waiting)
+			break;
+		pthread_mutex_unlock(&s->lock);
+		s->error = transact(s, s->ops);
+		pthread_mutex_lock(&s->lock);
+		s->waiting = false;
+		s->through = true;
+		(void)!write(s->fd, &one, sizeof one);
+		pthread_cond_broadcast(&s->cond);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+void store_commit(struct store *s, struct store_op *ops)
+{
+	pthread_mutex_lock(&s->lock);
+	s->ops = ops;
+	s->waiting = true;
+	pthread_cond_broadcast(&s->cond);
+	pthread_mutex_unlock(&s->lock);
+}
+
+int store_fd(const struct store *s)
+{
+	return s->fd;
+}
+
+bool store_result(struct store *s, int *error, struct refusal *r)
+{
+	uint64_t n;
+	bool through;
+
+	pthread_mutex_lock(&s->lock);
+	through = s->through;
+	s->through = false;
+	pthread_mutex_unlock(&s->lock);
+	if (!through)
+		return false;
+	(void)!read(s->fd, &n, sizeof n);
+	store_ops_free(s->ops);
+	s->ops = NULL;
+	*error = s->error;
+	if (s->error)
+		refuse(r, STORE, "", "not written, so not done: %s", s->why);
+	return true;
+}
+
+void store_wait(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (s->waiting)
+		pthread_cond_wait(&s->cond, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- Loading ----------------------------------------------------------------------------- */
+
+static const char *column(sqlite3_stmt *q, int i)
+{
+	return (const char *)sqlite3_column_text(q, i);
+}
+
+int store_load_objects(struct store *s, const char *kind, struct store_visit *v, struct refusal *r)
+{
+	sqlite3_stmt *q = NULL;
+	int step = SQLITE_ERROR, error = 0;
+
+	if (!sqlite3_prepare_v2(s->db, "SELECT name, text FROM object WHERE kind = ?1 ORDER BY seq",
+				-1, &q, NULL)) {
+		sqlite3_bind_text(q, 1, kind, -1, SQLITE_STATIC);
+		while (!error && (step = sqlite3_step(q)) == SQLITE_ROW)
+			error = v->object(v, column(q, 0), column(q, 1), r);
+	}
+	sqlite3_finalize(q);
+	if (!error && step != SQLITE_DONE)
+		error = refuse(r, STORE, "db", "cannot read it: %s", sqlite3_errmsg(s->db));
+	return error;
+}
+
+int store_load_flows(struct store *s, struct store_visit *v, struct refusal *r)
+{
+	sqlite3_stmt *q = NULL;
+	int step = SQLITE_ERROR, error = 0;
+
+	if (!sqlite3_prepare_v2(s->db,
+				"SELECT id, origin, reason, text, created, expires, packets, bytes "
+				"FROM flow ORDER BY id",
+				-1, &q, NULL))
+		while (!error && (step = sqlite3_step(q)) == SQLITE_ROW)
+			error = v->flow(v,
+					&(struct store_flow){
+						.id = sqlite3_column_int64(q, 0),
+						.origin = column(q, 1),
+						.reason = column(q, 2),
+						.text = column(q, 3),
+						.created_ns = sqlite3_column_int64(q, 4),
+						.expires_ns = sqlite3_column_int64(q, 5),
+						.packets = (uint64_t)sqlite3_column_int64(q, 6),
+						.bytes = (uint64_t)sqlite3_column_int64(q, 7),
+					},
+					r);
+	sqlite3_finalize(q);
+	if (!error && step != SQLITE_DONE)
+		error = refuse(r, STORE, "db", "cannot read it: %s", sqlite3_errmsg(s->db));
+	return error;
+}

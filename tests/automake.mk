@@ -1,0 +1,202 @@
+# A unit is one file under tests/unit, one CMocka program, one row here (more lines only if it is
+# made of more than that file).
+UNITS = \
+	tests/unit/test-action \
+	tests/unit/test-action-run \
+	tests/unit/test-afxdp \
+	tests/unit/test-aggfrag \
+	tests/unit/test-change \
+	tests/unit/test-early \
+	tests/unit/test-esp \
+	tests/unit/test-fib \
+	tests/unit/test-flow-text \
+	tests/unit/test-flows \
+	tests/unit/test-handoff \
+	tests/unit/test-iptfs \
+	tests/unit/test-iptfs-send \
+	tests/unit/test-lib \
+	tests/unit/test-lib-log \
+	tests/unit/test-lib-options \
+	tests/unit/test-lib-shared \
+	tests/unit/test-marks \
+	tests/unit/test-match \
+	tests/unit/test-match-oxm \
+	tests/unit/test-mgmt \
+	tests/unit/test-openflow-conn \
+	tests/unit/test-openflow-flow \
+	tests/unit/test-openflow-method \
+	tests/unit/test-openflow-switch \
+	tests/unit/test-output \
+	tests/unit/test-parse \
+	tests/unit/test-path \
+	tests/unit/test-pkt \
+	tests/unit/test-port-dummy \
+	tests/unit/test-port-pcap \
+	tests/unit/test-replay \
+	tests/unit/test-rules \
+	tests/unit/test-store \
+	tests/unit/test-table \
+	tests/unit/test-timer \
+	tests/unit/test-words
+
+check_PROGRAMS += $(UNITS)
+TESTS += $(UNITS)
+UNIT_LIBS = $(LDADD)
+
+tests_unit_test_esp_SOURCES = tests/unit/test-esp.c tests/unit/vector.c tests/unit/vector.h
+tests_unit_test_esp_LDADD = $(UNIT_LIBS)
+tests_unit_test_iptfs_SOURCES = tests/unit/test-iptfs.c tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h tests/unit/vector.c tests/unit/vector.h
+tests_unit_test_iptfs_LDADD = $(UNIT_LIBS)
+STUB_OFPROTO = tests/unit/openflow-fixture.h tests/unit/stub-ofproto.c tests/unit/stub-ofproto.h
+tests_unit_test_openflow_conn_SOURCES = tests/unit/test-openflow-conn.c $(STUB_OFPROTO)
+tests_unit_test_openflow_conn_LDADD = $(UNIT_LIBS)
+tests_unit_test_openflow_flow_SOURCES = tests/unit/test-openflow-flow.c $(STUB_OFPROTO)
+tests_unit_test_openflow_flow_LDADD = $(UNIT_LIBS)
+tests_unit_test_openflow_method_SOURCES = tests/unit/test-openflow-method.c $(STUB_OFPROTO)
+tests_unit_test_openflow_method_LDADD = $(UNIT_LIBS)
+tests_unit_test_openflow_switch_SOURCES = tests/unit/test-openflow-switch.c $(STUB_OFPROTO)
+tests_unit_test_openflow_switch_LDADD = $(UNIT_LIBS)
+tests_unit_test_marks_SOURCES = tests/unit/test-marks.c
+tests_unit_test_marks_LDADD = $(UNIT_LIBS)
+tests_unit_test_iptfs_send_SOURCES = tests/unit/test-iptfs-send.c tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h
+tests_unit_test_iptfs_send_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+# A fuzz target is one file tests/fuzz/fuzz-x.c with LLVMFuzzerTestOneInput(), a folder of inputs
+# tests/fuzz/corpus/x and three lines here.  `make check` runs it over the inputs and their mutants;
+# configured with --enable-fuzzing and CC=clang it is a libFuzzer program instead.
+FUZZERS = \
+	tests/fuzz/fuzz-aggfrag \
+	tests/fuzz/fuzz-config \
+	tests/fuzz/fuzz-flow-text \
+	tests/fuzz/fuzz-openflow \
+	tests/fuzz/fuzz-options \
+	tests/fuzz/fuzz-oxm
+if FUZZING
+FUZZ_MAIN =
+LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/corpus.c
+LINK_FUZZER = $(AM_LDFLAGS)
+TESTS += tests/fuzz/corpora.sh
+endif
+check_PROGRAMS += $(FUZZERS)
+noinst_HEADERS += tests/unit/bed.h tests/unit/ports-fixture.h tests/unit/random-match.h
+noinst_HEADERS += tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
+EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/osken-multiparts.py tests/openflow/hostile.py
+FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)
+
+tests_fuzz_fuzz_aggfrag_SOURCES = tests/fuzz/fuzz-aggfrag.c tests/unit/iptfs-bed.c \
+	tests/unit/iptfs-bed.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_aggfrag_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_aggfrag_LDFLAGS = $(LINK_FUZZER)
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz-config.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_config_LDFLAGS = $(LINK_FUZZER)
+
+tests_fuzz_fuzz_flow_text_SOURCES = tests/fuzz/fuzz-flow-text.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_flow_text_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_flow_text_LDFLAGS = $(LINK_FUZZER)
+
+tests_fuzz_fuzz_oxm_SOURCES = tests/fuzz/fuzz-oxm.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_oxm_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_oxm_LDFLAGS = $(LINK_FUZZER)
+
+tests_fuzz_fuzz_openflow_SOURCES = tests/fuzz/fuzz-openflow.c $(STUB_OFPROTO) $(FUZZ_MAIN)
+tests_fuzz_fuzz_openflow_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_openflow_LDFLAGS = $(LINK_FUZZER)
+tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz-options.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_options_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_options_LDFLAGS = $(LINK_FUZZER)
+
+# House rules: one file each, which first shows on made-up trees that it can fail.
+# SLUICE_HOUSE_STRICT=1 turns every remark that a whole tree must not have into a failure.
+HOUSE = \
+	tests/house/atomics.py \
+	tests/house/constructors.py \
+	tests/house/drops.py \
+	tests/house/essays.py \
+	tests/house/includes.py \
+	tests/house/layout.py \
+	tests/house/leftovers.py \
+	tests/house/limits.py \
+	tests/house/spdx.py \
+	tests/house/verbs.py
+TESTS += $(HOUSE)
+TEST_EXTENSIONS = .py .sh
+SH_LOG_COMPILER = $(SHELL)
+PY_LOG_COMPILER = python3
+AM_PY_LOG_FLAGS = -B
+EXTRA_DIST += $(HOUSE) tests/house/house.py .clang-format
+
+# The two suites of autotest.  A file of tests is one line here and one m4_include in its suite.
+LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py
+TESTSUITE_AT = \
+	tests/testsuite.at \
+	tests/example.at \
+	tests/mgmt.at \
+	tests/offline.at \
+	tests/openflow.at
+SYSTEM_TESTSUITE_AT = tests/system.at
+TESTSUITE = $(srcdir)/tests/testsuite
+SYSTEM_TESTSUITE = $(srcdir)/tests/system-testsuite
+EXTRA_DIST += $(LAYER_AT) $(TESTSUITE_AT) $(SYSTEM_TESTSUITE_AT) $(TESTSUITE) $(SYSTEM_TESTSUITE) \
+	$(srcdir)/tests/package.m4
+DISTCLEANFILES = tests/atconfig
+
+$(srcdir)/tests/package.m4: $(top_srcdir)/configure.ac
+	$(AM_V_GEN){ \
+	  echo '# Signature of the package that the test suites belong to.'; \
+	  echo 'm4_define([AT_PACKAGE_NAME], [$(PACKAGE_NAME)])'; \
+	  echo 'm4_define([AT_PACKAGE_TARNAME], [$(PACKAGE_TARNAME)])'; \
+	  echo 'm4_define([AT_PACKAGE_VERSION], [$(PACKAGE_VERSION)])'; \
+	  echo 'm4_define([AT_PACKAGE_STRING], [$(PACKAGE_STRING)])'; \
+	  echo 'm4_define([AT_PACKAGE_BUGREPORT], [$(PACKAGE_BUGREPORT)])'; \
+	  echo 'm4_define([AT_PACKAGE_URL], [$(PACKAGE_URL)])'; \
+	} >$@
+
+AUTOTEST = $(AUTOM4TE) --language=autotest -I '$(top_srcdir)' -I '$(top_srcdir)/tests'
+$(TESTSUITE): $(srcdir)/tests/package.m4 $(TESTSUITE_AT) $(LAYER_AT)
+	$(AM_V_GEN)$(AUTOTEST) -o $@.tmp $(top_srcdir)/tests/testsuite.at && mv $@.tmp $@
+$(SYSTEM_TESTSUITE): $(srcdir)/tests/package.m4 $(SYSTEM_TESTSUITE_AT) $(LAYER_AT)
+	$(AM_V_GEN)$(AUTOTEST) -o $@.tmp $(top_srcdir)/tests/system.at && mv $@.tmp $@
+
+# TESTSUITEFLAGS='-k layer' or '3-5' chooses groups, -v shows them.
+check-local: tests/atconfig tests/atlocal $(TESTSUITE)
+	$(SHELL) '$(TESTSUITE)' -C tests -j2 $(TESTSUITEFLAGS)
+
+# Everything that check runs, without running it.
+build-tests: $(BUILT_SOURCES) $(check_PROGRAMS) $(TESTSUITE) $(SYSTEM_TESTSUITE) $(CHECK_SYSTEM_TOOLS)
+.PHONY: build-tests
+
+# One group at a time: they own namespaces by name.
+check-system: all $(CHECK_SYSTEM_TOOLS) tests/atconfig tests/atlocal $(SYSTEM_TESTSUITE)
+	@rm -f tests/system-testsuite.dir/skipped; \
+	status=0; $(SHELL) '$(SYSTEM_TESTSUITE)' -C tests $(TESTSUITEFLAGS) || status=$$?; \
+	if test -s tests/system-testsuite.dir/skipped; then \
+	  echo 'NOT TESTED HERE:'; cat tests/system-testsuite.dir/skipped; fi; exit $$status
+.PHONY: check-system
+
+clean-local:
+	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
+	test ! -f '$(SYSTEM_TESTSUITE)' || $(SHELL) '$(SYSTEM_TESTSUITE)' -C tests --clean
+MAINTAINERCLEANFILES = $(TESTSUITE) $(SYSTEM_TESTSUITE) $(srcdir)/tests/package.m4
+
+# What the tests over namespaces run.
+CHECK_SYSTEM_TOOLS = \
+	tests/system/impair \
+	tests/system/steer \
+	tests/system/xskloop
+EXTRA_PROGRAMS += $(CHECK_SYSTEM_TOOLS)
+CLEANFILES += $(CHECK_SYSTEM_TOOLS)
+tests_system_impair_SOURCES = tests/system/impair.c
+tests_system_impair_LDADD =
+tests_system_steer_SOURCES = tests/system/steer.c
+tests_system_xskloop_SOURCES = tests/system/xskloop.c
+EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
+	tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
+	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
+	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/ports.sh \
+	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh
+EXTRA_DIST += tests/vectors

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Octets of a stranger into an OpenFlow connection: the first one says how the rest is cut up, and
+ * whether hellos were exchanged before. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ctl/msg.h"
+#include "lib/log.h"
+#include "tests/unit/stub-ofproto.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct ofserver server;
+
+static void server_init(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	log_configure("err", NULL);
+	server.base = event_base_new();
+	server.ofproto = stub_create();
+	stub_port(server.ofproto, 1, "p1");
+	if (!server.base)
+		abort();
+}
+
+static void turn(void)
+{
+	for (unsigned i = 0; i < 4; i++)
+		event_base_loop(server.base, EVLOOP_NONBLOCK);
+}
+
+static void say(int fd, const uint8_t *data, size_t size)
+{
+	uint8_t drain[65536];
+
+	if (send(fd, data, size, MSG_DONTWAIT) < 0)
+		return;
+	turn();
+	while (recv(fd, drain, sizeof drain, MSG_DONTWAIT) > 0)
+		turn();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t cut, n;
+	int fd[2];
+
+	if (!size)
+		return 0;
+	if (!server.base)
+		server_init();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd))
+		abort();
+	ofconn_create(&server, bufferevent_socket_new(server.base, fd[0], BEV_OPT_CLOSE_ON_FREE),
+		      "fuzz", "fuzz");
+	if (data[0] & 1)
+		say(fd[1], (const uint8_t *)"\4\0\0\10\0\0\0\1", 8);
+	cut = data[0] & 2 ? (size_t)(data[0] >> 2) + 1 : SIZE_MAX;
+	server.ofproto->defer = data[0] & 128;
+	for (data++, size--; size; data += n, size -= n) {
+		n = MIN(size, cut);
+		say(fd[1], data, n);
+	}
+	stub_done(server.ofproto, data[-1] & 1 ? -5 : 0);
+	turn();
+	close(fd[1]);
+	turn();
+	while (server.conns)
+		ofconn_end(server.conns, "");
+	server.ofproto->defer = false;
+	stub_done(server.ofproto, 0);
+	return 0;
+}

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A daemon as a router between two AF_XDP ports, beside the kernel: what is addressed to the host
+# stays the kernel's (host=kernel, the default with an address), the rest sluice forwards.  Then as
+# a switch (host=none), with ports that come and go under traffic.
+built=${abs_top_builddir:-$(cd "$(dirname "$0")/../.." && pwd)}
+PATH=$built/utilities:$built:$PATH
+
+sl_ended() {
+    sl_end KILL run 2>/dev/null
+}
+
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/veth.sh"
+cd "$work" || exit 1
+command -v sluiced >/dev/null || fail "no sluiced built"
+SL_NETNS=sl-pr
+
+ctl() {
+    sl_ctl run "$@" >"$work/ctl.log" 2>&1 || fail "sluice-ctl $*"
+}
+
+# Every frame is somewhere.
+balance() {
+    sl_ctl run --json stats >"$work/stats" || fail "no stats"
+    python3 - "$work/stats" <<'P'
+import json, sys
+for w in json.load(open(sys.argv[1]))["workers"]:
+    f = w["frames"]
+    have = f["free"] + f["devices"] + f["handoff"] + f["held"]
+    if have != f["total"]:
+        sys.exit("worker %d: %d of %d frames" % (w["worker"], have, f["total"]))
+P
+}
+
+router() {
+    net
+    for x in a:1 b:2; do
+        n=${x%:*} i=${x#*:}
+        ip -n sl-p$n addr flush dev ${n}1
+        ip -n sl-p$n addr add 10.$i.0.1/24 dev ${n}1
+        ip -n sl-p$n -6 addr add 2001:db8:$i::1/64 dev ${n}1 nodad
+        ip -n sl-pr addr add 10.$i.0.254/24 dev r$i
+        ip -n sl-pr -6 addr add 2001:db8:$i::fe/64 dev r$i nodad
+        ip -n sl-p$n route add default via 10.$i.0.254
+        ip -n sl-p$n -6 route add default via 2001:db8:$i::fe
+    done
+    in_r sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+    sl_start run || fail "no daemon"
+    ctl add-port r1 type=afxdp
+    ctl add-port r2 type=afxdp
+    sl_wait "a neighbour" in_a ping -q -c 1 -W 1 10.2.0.1 || fail "nothing goes through"
+    sl_wait "a neighbour" in_a ping -q -c 1 -W 1 2001:db8:2::1 || fail "no IPv6 goes through"
+    pings in_a 10.2.0.1
+    pings in_b 2001:db8:1::1
+    # The host is there beside it, on both its addresses.
+    pings in_a 10.1.0.254
+    pings in_a 10.2.0.254
+    pings in_a 2001:db8:1::fe
+    # An address that the host gets is the host's, and sluice's again when it goes.
+    ip -n sl-pr addr add 10.2.0.200/24 dev r2
+    sl_wait "the new address" in_a ping -q -c 1 -W 1 10.2.0.200 || fail "a new address is not the host's"
+    balance || fail "frames were lost"
+    sl_stop run || fail "a bad end"
+    in_r ip link show | grep -q xdp && fail "an XDP program stayed"
+    return 0
+}
+
+switch() {
+    net
+    sl_start run --workers 0,1 || fail "no daemon"
+    ctl add-port r1 type=afxdp host=none
+    ctl add-port r2 type=afxdp host=none
+    ctl add-flow "priority=10,in_port=r1,actions=output:r2"
+    ctl add-flow "priority=10,in_port=r2,actions=output:r1"
+    sl_wait "the links" in_a ping -q -c 1 -W 1 10.99.0.2 || fail "nothing goes through"
+    pings in_a 10.99.0.2
+    in_a ping -q -f -c 100000 10.99.0.2 >/dev/null &
+    flood=$!
+    for mode in copy skb copy skb; do
+        ctl del-port r2
+        ctl add-port r2 type=afxdp host=none mode=$mode
+        ctl add-flow "priority=10,in_port=r2,actions=output:r1"
+        ctl add-flow "priority=10,in_port=r1,actions=output:r2"
+        sl_wait "the link" in_b ping -q -c 1 -W 1 10.99.0.1 || fail "mode=$mode: nothing goes through"
+    done
+    kill $flood 2>/dev/null
+    wait $flood 2>/dev/null
+    pings in_a 10.99.0.2
+    balance || fail "frames were lost"
+    sl_stop run || fail "a bad end"
+}
+
+[ $# -gt 0 ] || set -- router switch
+for c; do
+    echo "$c"
+    "$c"
+done

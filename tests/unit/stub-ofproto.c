@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/stub-ofproto.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/openflow.h"
+
+struct ofproto *stub_create(void)
+{
+	struct ofproto *o = calloc(1, sizeof *o);
+
+	if (!o || datapath_init(&o->dp, &(struct datapath_config){1, 64, true}))
+		abort();
+	o->settings.dpid = 0x0000abcdef012345;
+	o->waiting_end = &o->waiting;
+	o->now_ns = 100 * NSEC_PER_SEC;
+	return o;
+}
+
+static void forget(struct ofproto *o, unsigned id)
+{
+	if (!o->flow[id])
+		return;
+	instructions_free(&o->flow[id]->instructions);
+	free(o->flow[id]);
+	o->flow[id] = NULL;
+}
+
+void stub_destroy(struct ofproto *o)
+{
+	stub_done(o, 0);
+	for (unsigned i = 0; i < STUB_FLOWS; i++)
+		forget(o, i);
+	for (unsigned i = 0; i < PORT_MAX; i++) {
+		free(o->dp.port[i]);
+		o->dp.port[i] = NULL;
+	}
+	o->dp.local = NULL;
+	datapath_destroy(&o->dp);
+	rcu_barrier();
+	free(o);
+}
+
+static void wait_for(struct ofproto *o, struct waiter *w)
+{
+	if (!w)
+		return;
+	w->next = NULL;
+	*o->waiting_end = w;
+	o->waiting_end = &w->next;
+	if (!o->defer)
+		stub_done(o, 0);
+}
+
+void stub_done(struct ofproto *o, int error)
+{
+	struct waiter *w = o->waiting, *next;
+	struct refusal r;
+
+	refuse(&r, STORE, NULL, "the disk is full");
+	o->waiting = NULL;
+	o->waiting_end = &o->waiting;
+	for (; w; w = next) {
+		next = w->next;
+		o->n_dones++;
+		w->done(w, error, error ? &r : NULL);
+	}
+}
+
+struct port *stub_port(struct ofproto *o, uint32_t ofport, const char *name)
+{
+	struct port *port = calloc(1, sizeof *port);
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+
+	if (!port)
+		abort();
+	snprintf(port->name, sizeof port->name, "%s", name);
+	memcpy(port->mac, mac, sizeof mac);
+	port->ofport = ofport;
+	port->up = true;
+	port->dp = &o->dp;
+	port->id = ofport < PORT_MAX ? ofport : PORT_MAX - 1;
+	o->dp.port[port->id] = port;
+	if (ofport < PORT_MAX)
+		o->dp.ofport_id[ofport] = port->id;
+	else
+		o->dp.local = port;
+	return port;
+}
+
+struct datapath *ofproto_datapath(struct ofproto *o)
+{
+	return &o->dp;
+}
+
+uint64_t ofproto_now(const struct ofproto *o)
+{
+	return o->now_ns;
+}
+
+const struct switch_settings *ofproto_settings(const struct ofproto *o)
+{
+	return &o->settings;
+}
+
+unsigned ofproto_n_tables(const struct ofproto *o)
+{
+	(void)o;
+	return 3;
+}
+
+void ofproto_barrier(struct ofproto *o, struct waiter *w)
+{
+	wait_for(o, w);
+}
+
+void flow_mod_init(struct flow_mod *fm)
+{
+	*fm = (struct flow_mod){.priority = 0x8000, .out_port = OFPP_ANY, .out_group = OFPG_ANY};
+}
+
+void flow_mod_free(struct flow_mod *fm)
+{
+	instructions_free(&fm->instructions);
+}
+
+static void take(struct buf *to, const struct buf *from)
+{
+	*to = (struct buf){0};
+	buf_octets(to, from->data, from->size);
+}
+
+/* Adds append; deletes of any kind empty the table; the rest changes nothing. */
+int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
+		     struct refusal *r)
+{
+	unsigned id = 0;
+
+	if (fm->table == 2)
+		return refuse(r, TABLE_FULL, "table", "table 2 is always full here");
+	o->n_flow_mods++;
+	o->last = *fm;
+	if (fm->command >= OFPFC_DELETE) {
+		for (id = 0; id < STUB_FLOWS; id++)
+			forget(o, id);
+	} else if (fm->command == OFPFC_ADD) {
+		while (id < STUB_FLOWS - 1 && o->flow[id])
+			id++;
+		forget(o, id);
+		o->flow[id] = calloc(1, sizeof *o->flow[id]);
+		if (!o->flow[id])
+			abort();
+		*o->flow[id] = (struct flow){.match = fm->match,
+					     .instructions = fm->instructions,
+					     .table = fm->table,
+					     .origin = fm->origin,
+					     .priority = fm->priority,
+					     .cookie = fm->cookie,
+					     .idle_timeout = fm->idle_timeout,
+					     .hard_timeout = fm->hard_timeout,
+					     .flags = fm->flags,
+					     .created_ns = o->now_ns,
+					     .rule_id = id};
+		take(&o->flow[id]->instructions.apply, &fm->instructions.apply);
+		take(&o->flow[id]->instructions.write, &fm->instructions.write);
+	}
+	wait_for(o, w);
+	return 0;
+}
+
+void flow_filter_init(struct flow_filter *f)
+{
+	*f = (struct flow_filter){.table = OFPTT_ALL, .out_port = OFPP_ANY, .out_group = OFPG_ANY};
+}
+
+void ofproto_flows(struct ofproto *o, const struct flow_filter *filter, struct flow_visit *v)
+{
+	for (unsigned i = 0; i < STUB_FLOWS; i++) {
+		const struct flow *f = o->flow[i];
+
+		if (f && (filter->table == OFPTT_ALL || filter->table == f->table) &&
+		    !((f->cookie ^ filter->cookie) & filter->cookie_mask) &&
+		    match_covers(&filter->match, &f->match) && v->flow(v, f, &o->stats))
+			return;
+	}
+}
+
+const struct flow *ofproto_flow(struct ofproto *o, uint32_t rule_id, struct flow_stats *stats)
+{
+	*stats = o->stats;
+	return rule_id < STUB_FLOWS ? o->flow[rule_id] : NULL;
+}
+
+void ofproto_table_stats(const struct ofproto *o, unsigned table, struct table_stats *stats)
+{
+	(void)o;
+	*stats = (struct table_stats){table + 1, 0x1000 + table, 0x2000 + table};
+}
+
+int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r)
+{
+	if (po->size < 14)
+		return refuse(r, BAD_PACKET, "frame", "%zu octets are no frame", po->size);
+	o->n_packet_outs++;
+	o->last_out = *po;
+	memcpy(o->last_frame, po->frame, MIN(po->size, sizeof o->last_frame));
+	return 0;
+}
+
+void ofproto_listen(struct ofproto *o, struct listener *l)
+{
+	l->next = o->listeners;
+	o->listeners = l;
+}
+
+void ofproto_unlisten(struct ofproto *o, struct listener *l)
+{
+	struct listener **at = &o->listeners;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ports, tables, packets and what is not there, octet by octet (TS-023, 7.2.1, 7.3.5, 7.3.7, 7.4).
+ */
+#include "tests/unit/openflow-fixture.h"
+
+#define REQUEST(XID, TYPE) "04 12 0010" XID TYPE "0000 00000000"
+#define P1                                                                        \
+	"00000001 00000000 020000000001 0000 70310000 00000000 00000000 00000000" \
+	"00000000 00000004 00000000 00000000 00000000 00000000 00000000 00000000"
+/* Fifteen octets of a longer name; its link is down. */
+#define P2                                                                        \
+	"00000007 00000000 020000000001 0000 61626364 65666768 696a6b6c 6d6e6f00" \
+	"00000000 00000001 00000000 00000000 00000000 00000000 00000000 00000000"
+#define PLOCAL                                                                    \
+	"fffffffe 00000000 020000000001 0000 686f7374 00000000 00000000 00000000" \
+	"00000000 00000004 00000000 00000000 00000000 00000000 00000000 00000000"
+
+static struct bench *bench_with_ports(void)
+{
+	struct bench *t = bench_new();
+
+	stub_port(t->o, 1, "p1");
+	stub_port(t->o, 7, "abcdefghijklmnopqrstuvwxyz")->up = false;
+	stub_port(t->o, 9, "tun")->flags = PORT_INTERNAL;
+	stub_port(t->o, OFPP_LOCAL, "host");
+	return t;
+}
+
+static void ports_are_described(void **state)
+{
+	struct bench *t = bench_with_ports();
+	struct peer p = peer_ready(t);
+	struct port *p1 = t->o->dp.port[1];
+
+	(void)state;
+	peer_send(&p, REQUEST("00000001", "000d"));
+	EXPECT(&p, "04 13 00d0 00000001 000d 0000 00000000" P1 P2 PLOCAL);
+	async_port_status(&t->server, p1, OFPPR_DELETE);
+	EXPECT(&p, "04 0c 0050 00000000 01 00000000000000" P1);
+	async_port_status(&t->server, t->o->dp.port[9],
+			  OFPPR_ADD); /* internal: nobody's business */
+	EXPECT(&p, "");
+	peer_end(&p);
+	bench_end(t);
+}
+
+static void ports_are_counted(void **state)
+{
+	struct bench *t = bench_with_ports();
+	struct peer p = peer_ready(t);
+	struct worker *w = t->o->dp.worker[0];
+
+	(void)state;
+	w->port[1] = (struct port_counters){.rx_packets = 1,
+					    .tx_packets = 2,
+					    .rx_bytes = 3,
+					    .tx_bytes = 4,
+					    .rx_dropped = 5,
+					    .tx_dropped = 6,
+					    .rx_errors = 7,
+					    .tx_errors = 8};
+	peer_send(&p, "04 12 0018 00000001 0004 0000 00000000 00000001 00000000");
+	EXPECT(&p, "04 13 0080 00000001 0004 0000 00000000 00000001 00000000"
+		   "0000000000000001 0000000000000002 0000000000000003 0000000000000004"
+		   "0000000000000005 0000000000000006 0000000000000007 0000000000000008"
+		   "ffffffffffffffff ffffffffffffffff ffffffffffffffff ffffffffffffffff"
+		   "ffffffff ffffffff");
+	/* All of them: three entries. */
+	peer_send(&p, "04 12 0018 00000002 0004 0000 00000000 ffffffff 00000000");
+	uint8_t octets[1024];
+	assert_int_equal(peer_read(&p, octets, sizeof octets), 16 + 3 * 112);
+	peer_send(&p, "04 12 0018 00000003 0004 0000 00000000 00000009 00000000"); /* BAD_PORT */
+	EXPECT(&p, "04 01 0024 00000003 0001 000b"
+		   "04 12 0018 00000003 0004 0000 00000000 00000009 00000000");
+	peer_end(&p);
+	bench_end(t);
+}
+
+#define PORT_MOD(PORT, ETH, CONFIG, ADVERTISE) \
+	"04 10 0028 00000009" PORT "00000000" ETH "0000" CONFIG "00000065" ADVERTISE "00000000"
+
+static void port_mods(void **state)
+{
+	static const struct {
+		const char *message, *type_code;
+	} cases[] = {
+		{PORT_MOD("00000001", "020000000001", "00000000", "00000000"), NULL},
+		{PORT_MOD("00000063", "020000000001", "00000000", "00000000"), "0007 0000"},
+		{PORT_MOD("00000001", "020000000002", "00000000", "00000000"), "0007 0001"},
+		{PORT_MOD("00000001", "020000000001", "00000001", "00000000"), "0007 0002"},
+		{PORT_MOD("00000001", "020000000001", "00000000", "00000001"), "0007 0003"},
+	};
+	struct bench *t = bench_with_ports();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		char want[256] = "";
+
+		if (cases[i].type_code)
+			snprintf(want, sizeof want, "04 01 0034 00000009 %s %s", cases[i].type_code,
+				 cases[i].message);
+		peer_send(&p, cases[i].message);
+		EXPECT(&p, want);
+	}
+	peer_end(&p);
+	bench_end(t);
+}
+
+static void queues_groups_and_meters_are_empty(void **state)
+{
+	static const struct {
+		const char *message, *reply;
+	} cases[] = {
+		{"04 12 0018 00000001 0005 0000 00000000 00000001 ffffffff",
+		 "04 13 0010 00000001 0005 0000 00000000"},
+		{"04 12 0018 00000001 0005 0000 00000000 ffffffff ffffffff",
+		 "04 13 0010 00000001 0005 0000 00000000"},
+		{"04 12 0018 00000001 0005 0000 00000000 00000001 00000000", /* BAD_QUEUE */
+		 "04 01 0024 00000001 0009 0001 04 12 0018 00000001 0005 0000 00000000 00000001"
+		 "00000000"},
+		{"04 16 0010 00000001 00000001 00000000", "04 17 0010 00000001 00000001 00000000"},
+		{"04 12 0018 00000001 0006 0000 00000000 fffffffc 00000000",
+		 "04 13 0010 00000001 0006 0000 00000000"},
+		{REQUEST("00000001", "0007"), "04 13 0010 00000001 0007 0000 00000000"},
+		{REQUEST("00000001", "0008"),
+		 "04 13 0038 00000001 0008 0000 00000000 00000000 00000000"
+		 "00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000"},
+		{"04 12 0018 00000001 0009 0000 00000000 ffffffff 00000000",
+		 "04 13 0010 00000001 0009 0000 00000000"},
+		{"04 12 0018 00000001 000a 0000 00000000 ffffffff 00000000",
+		 "04 13 0010 00000001 000a 0000 00000000"},
+		{"04 12 0018 00000001 000a 0000 00000000 00000001 00000000", /* UNKNOWN_METER */
+		 "04 01 0024 00000001 000c 0003 04 12 0018 00000001 000a 0000 00000000 00000001"
+		 "00000000"},
+		{REQUEST("00000001", "000b"),
+		 "04 13 0020 00000001 000b 0000 00000000 00000000 00000000 00000000 00 00 0000"},
+		{"04 0f 0010 00000001 0002 00 00 fffffffc", ""}, /* deleting what is not there */
+		{"04 1d 0010 00000001 0002 0000 ffffffff", ""},
+	};
+	struct bench *t = bench_with_ports();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		peer_send(&p, cases[i].message);
+		EXPECT(&p, cases[i].reply);
+	}
+	peer_end(&p);
+	bench_end(t);
+}
+
+static void tables_are_counted(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	peer_send(&p, REQUEST("00000001", "0003"));
+	EXPECT(&p, "04 13 0058 00000001 0003 0000 00000000"
+		   "00 000000 00000001 0000000000001000 0000000000002000"
+		   "01 000000 00000002 0000000000001001 0000000000002001"
+		   "02 000000 00000003 0000000000001002 0000000000002002");
+	peer_end(&p);
+	bench_end(t);
+}
+
+/* Properties of each table in ascending order, padded to 8 octets, within its length. */
+static void table_features_add_up(void **state)
+{
+	static const uint16_t wanted[] = {0, 2, 4, 6, 8, 10, 12, 14};
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	uint8_t octets[65536];
+	struct reader r;
+	ssize_t n;
+
+	(void)state;
+	peer_send(&p, REQUEST("00000001", "000c"));
+	n = peer_read(&p, octets, sizeof octets);
+	assert_int_equal(get_be16(octets + 2), n);
+	r = reader_of(octets + 16, (size_t)n - 16);
+	for (unsigned table = 0; table < 3; table++) {
+		uint16_t size = pull_u16(&r);
+		struct reader one = pull_reader(&r, size - 2u);
+
+		assert_int_equal(pull_u8(&one), table);
+		pull(&one, 61);
+		for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+			assert_int_equal(pull_u16(&one), wanted[i]);
+			size = pull_u16(&one);
+			if (wanted[i] == OFPTFPT_INSTRUCTIONS) /* the last table leads nowhere */
+				assert_int_equal(size, 4 + (table == 2 ? 4 : 5) * 4);
+			if (wanted[i] == OFPTFPT_NEXT_TABLES)
+				assert_int_equal(size, 4 + 2 - table);
+			pull(&one, ROUND_UP(size, 8u) - 4u);
+		}
+		assert_false(one.failed);
+		assert_int_equal(reader_left(&one), 0);
+	}
+	assert_false(r.failed);
+	assert_int_equal(reader_left(&r), 0);
+	/* In two parts: refused once, when it is whole. */
+	peer_send(&p, "04 12 0018 00000002 000c 0001 00000000 0000000000000000");
+	EXPECT(&p, "");
+	peer_send(&p, REQUEST("00000002", "000c"));
+	EXPECT(&p, "04 01 001c 00000002 000d 0005" REQUEST("00000002", "000c"));
+	peer_end(&p);
+	bench_end(t);
+}
+
+static void a_request_without_end_overflows(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	uint8_t part[32768] = {4, 0x12, 0x80, 0, 0, 0, 0, 1, 0, 12, 0, 1}, octets[256];
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++)
+		peer_write(&p, part, sizeof part);
+	EXPECT(&p, "");
+	peer_write(&p, part, sizeof part);
+	assert_int_equal(peer_read(&p, octets, sizeof octets), 12 + 64);
+	assert_int_equal(get_be32(octets + 8), 0x0001000d);
+	peer_end(&p);
+	bench_end(t);
+}
+
+static void the_switch_is_described(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	uint8_t octets[2048];
+
+	(void)state;
+	peer_send(&p, REQUEST("00000001", "0000"));
+	assert_int_equal(peer_read(&p, octets, sizeof octets), 16 + 1056);
+	assert_string_equal((char *)octets + 16, "sluice");
+	assert_string_equal((char *)octets + 16 + 3 * 256, "none");
+	peer_end(&p);
+	bench_end(t);
+}
+
+#define FRAME      "ffffffffffff 020000000001 0806 0001"
+#define OUTPUT_ALL "0000 0010 fffffffc 0000 000000000000"
+
+static void packets_go_out(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	uint8_t frame[16];
+
+	(void)state;
+	peer_send(&p, "04 0d 0038 00000001 ffffffff fffffffd 0010 000000000000" OUTPUT_ALL FRAME);
+	EXPECT(&p, "");
+	assert_int_equal(t->o->n_packet_outs, 1);
+	assert_int_equal(t->o->last_out.in_port, OFPP_CONTROLLER);
+	assert_int_equal(t->o->last_out.size, octets_of(FRAME, frame, sizeof frame));
+	assert_memory_equal(t->o->last_frame, frame, sizeof frame);
+	assert_true(t->o->last_out.ops_size > 0);
+	/* BUFFER_UNKNOWN, actions_len beyond the message, no frame, an action cut short. */
+	peer_send(&p, "04 0d 0018 00000002 00000001 fffffffd 0000 000000000000");
+	EXPECT(&p, "04 01 0024 00000002 0001 0008"
+		   "04 0d 0018 00000002 00000001 fffffffd 0000 000000000000");
+	peer_send(&p, "04 0d 0018 00000003 ffffffff fffffffd 0008 000000000000");
+	EXPECT(&p, "04 01 0024 00000003 0001 0006"
+		   "04 0d 0018 00000003 ffffffff fffffffd 0008 000000000000");
+	peer_send(&p, "04 0d 0028 00000004 ffffffff fffffffd 0010 000000000000" OUTPUT_ALL);
+	EXPECT(&p, "04 01 0034 00000004 0001 000c"
+		   "04 0d 0028 00000004 ffffffff fffffffd 0010 000000000000" OUTPUT_ALL);
+	peer_send(&p, "04 0d 0020 00000005 ffffffff fffffffd 0008 000000000000 0000 0008 00000001");
+	EXPECT(&p, "04 01 002c 00000005 0002 0001 04 0d 0020 00000005 ffffffff fffffffd 0008"
+		   "000000000000 0000 0008 00000001");
+	assert_int_equal(t->o->n_packet_outs, 1);
+	peer_end(&p);
+	bench_end(t);
+}
+
+static void packets_come_in(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t), slave = peer_ready(t);
+	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+	struct flow flow = {.cookie = 0xc0};
+
+	(void)state;
+	pi->total_len = 60;
+	pi->size = 16;
+	pi->reason = OFPR_ACTION;
+	pi->table = 1;
+	pi->key.du.in_port = htobe32(3);
+	pi->key.du.in_phy_port = htobe32(3);
+	pi->key.du.metadata = htobe64(5);
+	octets_of(FRAME, pi->octet, 16);
+	peer_send(&slave, "04 18 0018 00000001 00000003 00000000 0000000000000005");
+	EXPECT(&slave, "04 19 0018 00000001 00000003 00000000 0000000000000005");
+	async_packet_in(&t->server, pi, &flow);
+	/* in_port and metadata: 24 octets of match. */
+	EXPECT(&p, "04 0a 0042 00000000 ffffffff 003c 01 01 00000000000000c0"
+		   "0001 0018 80000004 00000003 80000408 0000000000000005 0000" FRAME);
+	EXPECT(&slave, "");
+	/* Collected data is for those who know it. */
+	p.c->extended = true;
+	pi->key.du.metadata = 0;
+	pi->key.outer.has = htobe32(HAS_ESP);
+	pi->key.outer.esp_spi = htobe32(0x1001);
+	async_packet_in(&t->server, pi, NULL);
+	uint8_t octets[512];
+	assert_true(peer_read(&p, octets, sizeof octets) > 0x42);
+	assert_memory_equal(octets + 16, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+	assert_non_null(memmem(octets, sizeof octets, "\xff\xff\x32\x08SLUC\0\0\x10\x01", 12));
+	/* An invalid TTL is not among the defaults. */
+	pi->reason = OFPR_INVALID_TTL;
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p, "");
+	free(pi);
+	peer_end(&p);
+	peer_end(&slave);
+	bench_end(t);
+}
+
+/* A peer that does not read loses packet-ins, counted, and nothing else. */
+static void packet_ins_are_dropped_before_memory_is_lost(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	struct event_packet_in *pi = calloc(1, sizeof *pi + 9000);
+
+	(void)state;
+	pi->size = 9000;
+	pi->reason = OFPR_ACTION;
+	for (unsigned i = 0; i < 1000; i++)
+		async_packet_in(&t->server, pi, NULL);
+	assert_true(ofconn_output(p.c) < OFCONN_OUTPUT_REPLY + 10000);
+	assert_true(t->server.n_packet_in_dropped > 800);
+	free(pi);
+	peer_end(&p);
+	bench_end(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ports_are_described),
+		cmocka_unit_test(ports_are_counted),
+		cmocka_unit_test(port_mods),
+		cmocka_unit_test(queues_groups_and_meters_are_empty),
+		cmocka_unit_test(tables_are_counted),
+		cmocka_unit_test(table_features_add_up),
+		cmocka_unit_test(a_request_without_end_overflows),
+		cmocka_unit_test(the_switch_is_described),
+		cmocka_unit_test(packets_go_out),
+		cmocka_unit_test(packets_come_in),
+		cmocka_unit_test(packet_ins_are_dropped_before_memory_is_lost),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

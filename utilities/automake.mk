@@ -1,0 +1,42 @@
+# Link order follows the include order: utilities -> ctl -> ofproto -> datapath -> lib.
+SLUICE_LIBS = ctl/libctl.a ofproto/libofproto.a datapath/libdatapath.a lib/libsl.a
+
+sbin_PROGRAMS += utilities/sluiced
+bin_PROGRAMS += utilities/sluice-ctl
+noinst_PROGRAMS += utilities/make-docs
+
+utilities_sluiced_SOURCES = \
+	utilities/help.c \
+	utilities/help.h \
+	utilities/process.c \
+	utilities/process.h \
+	utilities/sluiced.c
+utilities_sluiced_LDADD = $(SLUICE_LIBS) $(LDADD)
+
+utilities_sluice_ctl_SOURCES = \
+	utilities/help.c \
+	utilities/help.h \
+	utilities/sluice-ctl.c
+utilities_sluice_ctl_LDADD = ctl/libctl.a lib/libsl.a $(LDADD)
+
+# Manual pages and completion come from the verbs' own rows.
+utilities_make_docs_SOURCES = \
+	utilities/help.c \
+	utilities/help.h \
+	utilities/make-docs.c
+utilities_make_docs_LDADD = ctl/libctl.a lib/libsl.a $(LDADD)
+
+GENERATED_DOCS = utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-ctl.completion
+utilities/sluiced.8 utilities/sluice-ctl.8: utilities/make-docs$(EXEEXT)
+	$(AM_V_GEN)utilities/make-docs $(@F) >$@.tmp && mv $@.tmp $@
+utilities/sluice-ctl.completion: utilities/make-docs$(EXEEXT)
+	$(AM_V_GEN)utilities/make-docs completion >$@.tmp && mv $@.tmp $@
+
+man_MANS += utilities/sluiced.8 utilities/sluice-ctl.8
+CLEANFILES += $(GENERATED_DOCS)
+completiondir = $(datadir)/bash-completion/completions
+completion_DATA = utilities/sluice-ctl.completion
+install-data-hook:
+	cd '$(DESTDIR)$(completiondir)' && mv -f sluice-ctl.completion sluice-ctl
+uninstall-hook:
+	rm -f '$(DESTDIR)$(completiondir)/sluice-ctl'

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "utilities/help.h"
+
+const struct option_row daemon_options[] = {
+	{"--run-dir", "DIR",
+	 "where mgmt.sock and openflow.sock are (default: $SLUICE_RUN_DIR, or /run/sluice)"},
+	{"--db", "FILE|:memory:", "the store (default: " LOCALSTATEDIR "/lib/sluice/sluice.db)"},
+	{"--config", "FILE", "verbs of sluice-ctl, one a line; all are applied, or none"},
+	{"--listen", "METHOD", "an OpenFlow controller to dial or to wait for; may be repeated"},
+	{"--workers", "CPULIST", "one worker a CPU, as 0-3,6 (default: one worker, on any CPU)"},
+	{"--log", "SPEC", "what is logged: LEVEL or MODULE:LEVEL, comma-separated"},
+	{"--detach", NULL, "go to the background once ready; the log goes to syslog"},
+	{"--pidfile", "FILE", "write the process number there"},
+	{"--lab-null", NULL, "allow NULL encryption without integrity: for laboratories only"},
+	{"--offline", "FILE",
+	 "run a configuration on captures: no root, no sockets; print a report"},
+	{"--json", NULL, "the report of --offline as JSON"},
+	{"--help", NULL, "this text"},
+	{"--version", NULL, "the version"},
+	{NULL, NULL, NULL},
+};
+
+const struct option_row ctl_options[] = {
+	{"-r, --run-dir", "DIR",
+	 "the daemon's run directory (default: $SLUICE_RUN_DIR, or /run/sluice)"},
+	{"--json", NULL, "answers, and refusals, as JSON"},
+	{"--timeout", "SECONDS", "how long to wait for the answer (default: 30)"},
+	{"--help", NULL, "this text; `help VERB` or `VERB --help`: a verb's"},
+	{"--version", NULL, "the version"},
+	{NULL, NULL, NULL},
+};
+
+static void option_lines(const struct option_row *o, FILE *out)
+{
+	for (; o->name; o++) {
+		int n = fprintf(out, "  %s%s%s", o->name, o->value ? " " : "",
+				o->value ? o->value : "");
+
+		fprintf(out, "%*s%s\n", n < 26 ? 26 - n : 1, "", o->help);
+	}
+}
+
+static size_t first_line(const char *help)
+{
+	return strcspn(help, "\n");
+}
+
+void help_ctl(FILE *out)
+{
+	fputs("usage: sluice-ctl [-r DIR] [--json] [--timeout SECONDS] VERB [ARG]…\n\n", out);
+	option_lines(ctl_options, out);
+	fputs("\nverbs:\n", out);
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(out, "  %-18s %.*s\n", v->name, (int)first_line(v->help), v->help);
+	fputs("\nexit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon\n", out);
+}
+
+void help_verb(const struct verb *v, FILE *out)
+{
+	fprintf(out, "usage: sluice-ctl %s%s%s\n\n%s\n", v->name, *v->usage ? " " : "", v->usage,
+		v->help);
+}
+
+void help_daemon(FILE *out)
+{
+	fputs("usage: sluiced [OPTION]…\n"
+	      "       sluiced --offline FILE [--json]\n\n",
+	      out);
+	option_lines(daemon_options, out);
+}
+
+/* ---- Manual pages: roff, with what it would take for commands escaped ---- */
+
+static void roff(const char *text, size_t size, FILE *out)
+{
+	bool begins = true;
+
+	for (size_t i = 0; i < size; i++) {
+		if (begins && (text[i] == '.' || text[i] == '\''))
+			fputs("\\&", out);
+		if (text[i] == '-')
+			fputs("\\-", out);
+		else if (text[i] == '\\')
+			fputs("\\e", out);
+		else if (!strncmp(text + i, "…", strlen("…"))) {
+			fputs("\\&...", out);
+			i += strlen("…") - 1;
+		} else
+			fputc(text[i], out);
+		begins = text[i] == '\n';
+	}
+}
+
+static void roff_text(const char *text, FILE *out)
+{
+	roff(text, strlen(text), out);
+}
+
+static void man_head(const char *name, const char *what, FILE *out)
+{
+	fprintf(out,
+		".\\\" Made from the program's own tables.\n.TH %s 8 \"\" \"sluice\"\n.SH NAME\n%s "
+		"\\- %s\n",
+		name, name, what);
+}
+
+static void man_options(const struct option_row *o, FILE *out)
+{
+	for (; o->name; o++) {
+		fputs(".TP\n.B ", out);
+		roff_text(o->name, out);
+		if (o->value) {
+			fputc(' ', out);
+			roff_text(o->value, out);
+		}
+		fputc('\n', out);
+		roff_text(o->help, out);
+		fputc('\n', out);
+	}
+}
+
+static void man_verb(const struct verb *v, FILE *out)
+{
+	const char *rest = v->help + first_line(v->help);
+
+	fputs(".TP\n.B ", out);
+	roff_text(v->name, out);
+	fputc(' ', out);
+	roff_text(v->usage, out);
+	fputc('\n', out);
+	roff(v->help, first_line(v->help), out);
+	fputs(".\n", out);
+	if (*rest) {
+		fputs(".RS\n.nf\n", out);
+		roff_text(rest + 1, out);
+		fputs("\n.fi\n.RE\n", out);
+	}
+}
+
+void man_ctl(FILE *out)
+{
+	man_head("sluice\\-ctl", "control a running sluiced", out);
+	fputs(".SH SYNOPSIS\n.B sluice\\-ctl\n[\\-r DIR] [\\-\\-json] [\\-\\-timeout SECONDS] VERB "
+	      "[ARG]...\n.SH DESCRIPTION\nSends one verb to the daemon and prints its answer.  "
+	      "What is "
+	      "refused changes nothing.\n.SH OPTIONS\n",
+	      out);
+	man_options(ctl_options, out);
+	fputs(".SH VERBS\n", out);
+	for (const struct verb *v = verbs; v->name; v++)
+		man_verb(v, out);
+	fputs(".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nrefused: a code and a reason on "
+	      "standard "
+	      "error\n.TP\n.B 2\nwrong usage\n.TP\n.B 3\nno daemon answers\n"
+	      ".SH SEE ALSO\n.BR sluiced (8)\n",
+	      out);
+}
+
+void man_daemon(FILE *out)
+{
+	man_head("sluiced", "gateway router between aggregates and data units", out);
+	fputs(".SH SYNOPSIS\n.B sluiced\n[\\-\\-run\\-dir DIR] [\\-\\-db FILE|:memory:] "
+	      "[\\-\\-config FILE] "
+	      "[\\-\\-listen METHOD]...\n[\\-\\-workers CPULIST] [\\-\\-log SPEC] [\\-\\-detach "
+	      "\\-\\-pidfile FILE] [\\-\\-lab\\-null]\n.br\n.B sluiced \\-\\-offline\nFILE "
+	      "[\\-\\-json]\n"
+	      ".SH DESCRIPTION\nTakes aggregates apart into data units, runs rules over what both "
+	      "say, and "
+	      "forwards.\nThe daemon is ready when mgmt.sock in its run directory accepts.\n"
+	      "A configuration file holds verbs of\n.BR sluice\\-ctl (8),\n"
+	      "one a line, as a shell would read them; # begins a comment.\n.SH OPTIONS\n",
+	      out);
+	man_options(daemon_options, out);
+	fputs(".SH SEE ALSO\n.BR sluice\\-ctl (8)\n", out);
+}
+
+/* ---- Completion ---- */
+
+void completion(FILE *out)
+{
+	struct usage_part part;
+
+	fputs("# bash completion of sluice-ctl, made from the program's own tables\n"
+	      "_sluice_ctl()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb= i words\n"
+	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n\t\tcase ${COMP_WORDS[i]} in\n"
+	      "\t\t-r|--run-dir|--timeout) ((i++)) ;;\n\t\t-*) ;;\n"
+	      "\t\t*) verb=${COMP_WORDS[i]}; break ;;\n\t\tesac\n\tdone\n\tcase $verb in\n\t'') "
+	      "words='help",
+	      out);
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(out, " %s", v->name);
+	fputs(" --run-dir --json --timeout --help --version' ;;\n", out);
+	for (const struct verb *v = verbs; v->name; v++) {
+		const char *usage = v->usage;
+
+		fprintf(out, "\t%s) words='--help", v->name);
+		while (usage_next(&usage, &part))
+			if (part.is_option)
+				fprintf(out, " %.*s", (int)part.size, part.text);
+		fprintf(out, "'%s ;;\n", v->flags & VERB_FILE ? "; compopt -o default" : "");
+	}
+	fputs("\thelp) words=$(sluice-ctl --help | sed -n '/^verbs:/,/^$/s/^  \\([^ "
+	      "]*\\).*/\\1/p') ;;\n"
+	      "\t*) words= ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
+	      "complete -F _sluice_ctl sluice-ctl\n",
+	      out);
+}

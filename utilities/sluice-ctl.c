@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice-ctl: one verb to a running daemon.
+ *
+ * Exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ctl/file.h"
+#include "ctl/mgmt.h"
+#include "utilities/help.h"
+
+enum { DONE, REFUSED, MISUSED, NO_DAEMON };
+
+struct client {
+	const char *run_dir;
+	bool json;
+	unsigned timeout_ms;
+};
+
+static int misused(const char *text)
+{
+	fprintf(stderr, "sluice-ctl: %s\n", text);
+	return MISUSED;
+}
+
+/* Reason on stderr: a line for people, an object for programs. */
+static int refused(const struct client *c, const char *code, const char *field, const char *reason)
+{
+	if (c->json) {
+		json_t *data = json_pack("{s:s, s:s, s:s}", "code", code, "field", field, "reason",
+					 reason);
+
+		json_dumpf(data, stderr, JSON_COMPACT);
+		fputc('\n', stderr);
+		json_decref(data);
+	} else {
+		fprintf(stderr, "sluice-ctl: %s: %s\n", code, reason);
+	}
+	return REFUSED;
+}
+
+static int refused_answer(const struct client *c, const json_t *error)
+{
+	const json_t *data = json_object_get(error, "data");
+	const char *message = json_string_value(json_object_get(error, "message"));
+	const char *code = json_string_value(json_object_get(data, "code"));
+	const char *field = json_string_value(json_object_get(data, "field"));
+	json_int_t rpc = json_integer_value(json_object_get(error, "code"));
+
+	refused(c, code ? code : "protocol", field ? field : "",
+		message ? message : "no reason was given");
+	return rpc == -32601 || rpc == -32602 ? MISUSED : REFUSED;
+}
+
+/* One write of the whole answer. */
+static int print_result(const struct client *c, const json_t *result)
+{
+	const char *text = json_string_value(json_object_get(result, "text"));
+	const json_t *value = json_object_get(result, "json");
+	int status = DONE;
+
+	if (!c->json) {
+		fputs(text ? text : "", stdout);
+	} else if (value || !text) {
+		json_t *empty = json_object();
+
+		json_dumpf(value ? value : empty, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+		json_decref(empty);
+		fputc('\n', stdout);
+	} else {
+		json_dumpf(result, stdout, JSON_INDENT(2));
+		fputc('\n', stdout);
+	}
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "sluice-ctl: system: standard output: %s\n", strerror(errno));
+		status = REFUSED;
+	}
+	return status;
+}
+
+/* Files that a word names are the caller's: `in=x` and `key-in=@x` mean x in this directory. */
+static json_t *word_json(const char *word, bool is_option)
+{
+	const char *at = strstr(word, "=@"), *path = NULL;
+	char cwd[4096], *whole = NULL;
+	json_t *s;
+
+	if (at)
+		path = at + 2;
+	else if (!strncmp(word, "in=", 3) || !strncmp(word, "out=", 4))
+		path = strchr(word, '=') + 1;
+	if (is_option && path && *path && *path != '/' && getcwd(cwd, sizeof cwd) &&
+	    asprintf(&whole, "%.*s%s/%s", (int)(path - word), word, cwd, path) < 0)
+		whole = NULL;
+	s = json_string(whole ? whole : word);
+	if (whole)
+		explicit_bzero(whole, strlen(whole));
+	free(whole);
+	return s;
+}
+
+/* The call's words as JSON; NULL: told why not. */
+static json_t *make_params(const struct client *c, const struct verb *v, unsigned n,
+			   const char *const *words, const struct args *args)
+{
+	const char *out[ARGS_MAX + 2 * ARG_OPTIONS_MAX + 2];
+	bool paths = v == &verbs[VERB_ID_add_port] || v == &verbs[VERB_ID_add_conn];
+	json_t *params = json_array();
+	struct refusal r = {0};
+	char *content = NULL;
+
+	if (v->flags & VERB_FILE) {
+		if (file_read(args->word[0], MGMT_LINE_MAX - 4096, &content, NULL, &r)) {
+			refused(c, refusal_name(r.code), "FILE", r.text);
+			json_decref(params);
+			return NULL;
+		}
+		n = args_put_content(args, content, out);
+		words = out;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (json_array_append_new(params, word_json(words[i], paths))) {
+			refused(c, "bad-value", "", "what is not UTF-8 cannot be sent");
+			json_decref(params);
+			params = NULL;
+			break;
+		}
+	}
+	free(content);
+	return params;
+}
+
+static int call(const struct client *c, const struct verb *v, json_t *params)
+{
+	char path[4096];
+	struct mgmt_answer answer;
+	int error, status;
+
+	snprintf(path, sizeof path, "%s/mgmt.sock", c->run_dir);
+	error = mgmt_call(path, v->name, params, c->timeout_ms, &answer);
+	if (error == -ETIMEDOUT) {
+		fprintf(stderr,
+			"sluice-ctl: no answer from %s within %u.%03u s (--timeout); whether it "
+			"was "
+			"done is not known\n",
+			path, c->timeout_ms / 1000, c->timeout_ms % 1000);
+		return NO_DAEMON;
+	}
+	if (error) {
+		fprintf(stderr, "sluice-ctl: no daemon at %s: %s\n", path, strerror(-error));
+		return NO_DAEMON;
+	}
+	status = answer.refused ? refused_answer(c, answer.value) : print_result(c, answer.value);
+	json_decref(answer.value);
+	return status;
+}
+
+static int run_verb(const struct client *c, int n, char **words)
+{
+	const struct verb *v = verb_find(words[0]);
+	const char *near = v ? NULL : verb_near(words[0]);
+	struct refusal r = {0};
+	struct args args;
+	json_t *params;
+
+	if (!v) {
+		fprintf(stderr, "sluice-ctl: no verb %s%s%s%s\n", words[0],
+			near ? "; did you mean " : "; sluice-ctl --help lists them",
+			near ? near : "", near ? "?" : "");
+		return MISUSED;
+	}
+	for (int i = 1; i < n && strcmp(words[i], "--"); i++) {
+		if (!strcmp(words[i], "--help")) {
+			help_verb(v, stdout);
+			return DONE;
+		}
+	}
+	if (args_parse(&args, v->usage, (unsigned)n - 1, (const char *const *)words + 1, &r)) {
+		fprintf(stderr, "sluice-ctl: %s: %s\nusage: sluice-ctl %s %s\n", v->name, r.text,
+			v->name, v->usage);
+		return MISUSED;
+	}
+	params = make_params(c, v, (unsigned)n - 1, (const char *const *)words + 1, &args);
+	return params ? call(c, v, params) : REFUSED;
+}
+
+static int help(int n, char **words)
+{
+	const struct verb *v;
+
+	if (n == 1) {
+		help_ctl(stdout);
+		return DONE;
+	}
+	v = verb_find(words[1]);
+	if (!v) {
+		const char *near = verb_near(words[1]);
+
+		fprintf(stderr, "sluice-ctl: no verb %s%s%s%s\n", words[1],
+			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		return MISUSED;
+	}
+	help_verb(v, stdout);
+	return DONE;
+}
+
+static int parse_timeout(const char *text, unsigned *ms)
+{
+	char *end;
+	double s = strtod(text, &end);
+
+	if (end == text || *end || !(s > 0) || s > 86400)
+		return -EINVAL;
+	*ms = (unsigned)(s * 1000);
+	return *ms ? 0 : -EINVAL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"run-dir", required_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'},
+		{"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
+	struct client c = {.run_dir = getenv("SLUICE_RUN_DIR"), .timeout_ms = 30000};
+	int option;
+
+	if (!c.run_dir || !*c.run_dir)
+		c.run_dir = "/run/sluice";
+	while ((option = getopt_long(argc, argv, "+r:h", options, NULL)) >= 0) {
+		switch (option) {
+		case 'r':
+			c.run_dir = optarg;
+			break;
+		case 'j':
+			c.json = true;
+			break;
+		case 't':
+			if (parse_timeout(optarg, &c.timeout_ms))
+				return misused("--timeout wants seconds (0.001 to 86400)");
+			break;
+		case 'h':
+			help_ctl(stdout);
+			return DONE;
+		case 'V':
+			puts("sluice-ctl (" PACKAGE_STRING ")");
+			return DONE;
+		default:
+			return misused("see --help");
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	/* `VERB … --json` is what fingers type: allowed at the end, too. */
+	while (argc > 1 && !strcmp(argv[argc - 1], "--json")) {
+		c.json = true;
+		argc--;
+	}
+	if (!argc)
+		return misused("a verb is missing; see --help");
+	if (!strcmp(argv[0], "help"))
+		return help(argc, argv);
+	return run_verb(&c, argc, argv);
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluiced: the daemon, or one --offline run.
+ *
+ * The main thread is the control thread: one libevent loop over the management socket, OpenFlow,
+ * and ofproto's descriptor and deadline.  Exit status: 0 asked to end (SIGTERM, SIGINT), 1 refused,
+ * 2 wrong usage. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ctl/offline.h"
+#include "ctl/rows.h"
+#include "ctl/stats.h"
+#include "lib/log.h"
+#include "utilities/help.h"
+#include "utilities/process.h"
+
+enum { DONE, REFUSED, MISUSED };
+enum { LISTEN_MAX = 16 };
+
+struct settings {
+	const char *run_dir, *db, *config, *pidfile, *offline;
+	const char *listen[LISTEN_MAX];
+	unsigned n_listen, n_workers;
+	int cpu[33];
+	bool detach, lab_null, json;
+};
+
+struct server {
+	struct daemon d;
+	struct mgmt *mgmt;
+	struct event *ofproto_event, *timer, *sigterm, *sigint;
+	int run_dir_fd;
+	char mgmt_path[4096], openflow_path[4096];
+};
+
+static int misused(const char *text)
+{
+	fprintf(stderr, "sluiced: %s; see --help\n", text);
+	return MISUSED;
+}
+
+static int refused(const struct refusal *r)
+{
+	fprintf(stderr, "sluiced: %s: %s\n", refusal_name(r->code), r->text);
+	return REFUSED;
+}
+
+static int config_refused(const struct settings *s, const char *file, const struct config_error *e)
+{
+	const char *code = refusal_name(e->refusal.code);
+
+	if (s->json) {
+		json_t *error = json_pack("{s:s, s:i, s:i, s:s, s:s, s:s}", "file", file, "line",
+					  (int)e->line, "column", (int)e->column, "code", code,
+					  "field", e->refusal.field, "reason", e->refusal.text);
+
+		json_dumpf(error, stderr, JSON_COMPACT);
+		fputc('\n', stderr);
+		json_decref(error);
+	} else if (e->line) {
+		fprintf(stderr, "sluiced: %s:%u:%u: %s: %s\n", file, e->line, e->column, code,
+			e->refusal.text);
+	} else {
+		fprintf(stderr, "sluiced: %s: %s\n", code, e->refusal.text);
+	}
+	return REFUSED;
+}
+
+/* ---- Options ---- */
+
+/* `0-3,6`. */
+static int parse_cpus(const char *text, struct settings *s)
+{
+	char *end;
+
+	for (s->n_workers = 0;; text = end + 1) {
+		long first = strtol(text, &end, 10), last = first;
+
+		if (end == text)
+			return -EINVAL;
+		if (*end == '-') {
+			text = end + 1;
+			last = strtol(text, &end, 10);
+			if (end == text)
+				return -EINVAL;
+		}
+		if (first < 0 || last < first || last >= CPU_SETSIZE)
+			return -EINVAL;
+		for (; first <= last; first++) {
+			if (s->n_workers == 32)
+				return -EINVAL;
+			s->cpu[s->n_workers++] = (int)first;
+		}
+		if (!*end)
+			return 0;
+		if (*end != ',')
+			return -EINVAL;
+	}
+}
+
+static int take_option(int option, struct settings *s)
+{
+	struct refusal r;
+
+	switch (option) {
+	case 'r':
+		s->run_dir = optarg;
+		return 0;
+	case 'd':
+		s->db = optarg;
+		return 0;
+	case 'c':
+		s->config = optarg;
+		return 0;
+	case 'l':
+		if (s->n_listen == LISTEN_MAX)
+			return misused("more than 16 --listen");
+		s->listen[s->n_listen++] = optarg;
+		return 0;
+	case 'w':
+		return parse_cpus(optarg, s)
+			       ? misused("--workers wants CPU numbers, as 0-3,6; at most 32")
+			       : 0;
+	case 'L':
+		return log_configure(optarg, &r) ? misused(r.text) : 0;
+	case 'D':
+		s->detach = true;
+		return 0;
+	case 'p':
+		s->pidfile = optarg;
+		return 0;
+	case 'n':
+		s->lab_null = true;
+		return 0;
+	case 'o':
+		s->offline = optarg;
+		return 0;
+	case 'j':
+		s->json = true;
+		return 0;
+	default:
+		return misused("wrong usage");
+	}
+}
+
+/* Returns -1 to go on, or the status to exit with. */
+static int parse_options(int argc, char **argv, struct settings *s)
+{
+	static const struct option options[] = {{"run-dir", required_argument, NULL, 'r'},
+						{"db", required_argument, NULL, 'd'},
+						{"config", required_argument, NULL, 'c'},
+						{"listen", required_argument, NULL, 'l'},
+						{"workers", required_argument, NULL, 'w'},
+						{"log", required_argument, NULL, 'L'},
+						{"detach", no_argument, NULL, 'D'},
+						{"pidfile", required_argument, NULL, 'p'},
+						{"lab-null", no_argument, NULL, 'n'},
+						{"offline", required_argument, NULL, 'o'},
+						{"json", no_argument, NULL, 'j'},
+						{"help", no_argument, NULL, 'h'},
+						{"version", no_argument, NULL, 'V'},
+						{NULL, 0, NULL, 0}};
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		if (option == 'h') {
+			help_daemon(stdout);
+			return DONE;
+		}
+		if (option == 'V') {
+			puts("sluiced (" PACKAGE_STRING ")");
+			return DONE;
+		}
+		status = take_option(option, s);
+		if (status)
+			return status;
+	}
+	if (optind < argc)
+		return misused("there are options only; verbs are sluice-ctl's");
+	if (s->json && !s->offline)
+		return misused("--json goes with --offline");
+	return -1;
+}
+
+/* ---- One --offline run ---- */
+
+static int run_offline(const struct settings *s)
+{
+	struct config_error e;
+	json_t *report = NULL;
+	struct buf text = {0};
+
+	if (offline_run(s->offline, s->lab_null, &report, &e))
+		return config_refused(s, s->offline, &e);
+	if (s->json) {
+		json_dumpf(report, stdout, JSON_INDENT(2));
+		fputc('\n', stdout);
+	} else {
+		report_text(report, &text);
+		fputs(buf_text(&text), stdout);
+	}
+	buf_free(&text);
+	json_decref(report);
+	return fflush(stdout) || ferror(stdout) ? REFUSED : DONE;
+}
+
+/* ---- The daemon ---- */
+
+static void on_ofproto(evutil_socket_t fd, short events, void *arg)
+{
+	struct server *server = arg;
+
+	(void)fd;
+	(void)events;
+	ofproto_run(server->d.ofproto);
+}
+
+static void on_signal(evutil_socket_t number, short events, void *arg)
+{
+	struct server *server = arg;
+
+	(void)events;
+	LOG(INFO, "sluiced: signal %d: ending", (int)number);
+	event_base_loopbreak(server->d.base);
+}
+
+static int open_events(struct server *server)
+{
+	struct event_base *base = server->d.base;
+
+	server->ofproto_event = event_new(base, ofproto_fd(server->d.ofproto), EV_READ | EV_PERSIST,
+					  on_ofproto, server);
+	server->timer = evtimer_new(base, on_ofproto, server);
+	server->sigterm = evsignal_new(base, SIGTERM, on_signal, server);
+	server->sigint = evsignal_new(base, SIGINT, on_signal, server);
+	if (!server->ofproto_event || !server->timer || !server->sigterm || !server->sigint)
+		return -ENOMEM;
+	event_add(server->ofproto_event, NULL);
+	event_add(server->sigterm, NULL);
+	event_add(server->sigint, NULL);
+	return 0;
+}
+
+/* Until a signal: after each round of events the timer is set to ofproto's next deadline. */
+static void loop(struct server *server)
+{
+	while (!event_base_got_break(server->d.base)) {
+		uint64_t due = ofproto_deadline(server->d.ofproto),
+			 now = ofproto_now(server->d.ofproto);
+		uint64_t us = due > now ? (due - now + 999) / 1000 : 0;
+		struct timeval wait = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
+
+		if (due == TIMER_NEVER)
+			evtimer_del(server->timer);
+		else
+			evtimer_add(server->timer, &wait);
+		if (event_base_loop(server->d.base, EVLOOP_ONCE) < 0)
+			break;
+	}
+}
+
+static int open_openflow(struct server *server, const struct settings *s, struct refusal *r)
+{
+	char method[4200];
+
+	server->d.openflow = openflow_create(server->d.base, server->d.ofproto);
+	if (!server->d.openflow)
+		return refuse(r, SYSTEM, "", "no memory for OpenFlow");
+	unlink(server->openflow_path); /* of a daemon that died: the run directory is ours */
+	snprintf(method, sizeof method, "punix:%s", server->openflow_path);
+	if (openflow_add(server->d.openflow, method, r))
+		return -EINVAL;
+	for (unsigned i = 0; i < s->n_listen; i++)
+		if (openflow_add(server->d.openflow, s->listen[i], r))
+			return -EINVAL;
+	return 0;
+}
+
+/* Everything up to the management socket, which comes last: who can reach it finds all ready. */
+static int open_server(struct server *server, const struct settings *s, struct refusal *r)
+{
+	const struct ofproto_config config = {
+		.db = s->db, .lab_null = s->lab_null, .n_workers = s->n_workers, .cpus = s->cpu};
+
+	server->d.base = event_base_new();
+	if (!server->d.base)
+		return refuse(r, SYSTEM, "", "no memory for events");
+	server->d.ofproto = ofproto_create(&config, r);
+	if (!server->d.ofproto)
+		return -EINVAL;
+	server->d.started_ns = ofproto_now(server->d.ofproto);
+	if (open_openflow(server, s, r))
+		return -EINVAL;
+	if (open_events(server))
+		return refuse(r, SYSTEM, "", "no memory for events");
+	return 0;
+}
+
+static void close_server(struct server *server)
+{
+	if (server->d.ofproto)
+		ofproto_sync(server->d.ofproto, &(struct refusal){0}); /* who waits, hears */
+	mgmt_destroy(server->mgmt);
+	if (server->d.openflow) {
+		openflow_destroy(server->d.openflow);
+		unlink(server->openflow_path);
+	}
+	confirms_free(&server->d);
+	if (server->d.ofproto)
+		ofproto_destroy(server->d.ofproto);
+	for (unsigned i = 0; i < 4; i++) {
+		struct event *e = (struct event *[]){server->ofproto_event, server->timer,
+						     server->sigterm, server->sigint}[i];
+		if (e)
+			event_free(e);
+	}
+	if (server->d.base)
+		event_base_free(server->d.base);
+	if (server->run_dir_fd >= 0)
+		close(server->run_dir_fd);
+}
+
+static int serve(struct server *server, const struct settings *s)
+{
+	struct refusal r = {0};
+	struct config_error e;
+
+	if (open_server(server, s, &r))
+		return refused(&r);
+	if (s->config && config_apply(&server->d, s->config, &e))
+		return config_refused(s, s->config, &e);
+	if (s->pidfile && pidfile_write(s->pidfile, &r))
+		return refused(&r);
+	server->mgmt = mgmt_create(&server->d, server->mgmt_path, &r);
+	if (!server->mgmt)
+		return refused(&r);
+	if (s->detach)
+		log_to_syslog("sluiced");
+	detach_ready();
+	LOG(INFO, "sluiced: ready at %s", server->mgmt_path);
+	loop(server);
+	return DONE;
+}
+
+static int run_daemon(const struct settings *s)
+{
+	struct server server = {.run_dir_fd = -1};
+	struct refusal r = {0};
+	int status;
+
+	if ((size_t)snprintf(server.mgmt_path, sizeof server.mgmt_path, "%s/mgmt.sock",
+			     s->run_dir) >= sizeof server.mgmt_path ||
+	    (size_t)snprintf(server.openflow_path, sizeof server.openflow_path, "%s/openflow.sock",
+			     s->run_dir) >= sizeof server.openflow_path)
+		return misused("--run-dir is too long");
+	server.run_dir_fd = run_dir_hold(s->run_dir, &r);
+	if (server.run_dir_fd < 0)
+		return refused(&r);
+	if (strcmp(s->db, ":memory:") && parent_dir_make(s->db, &r))
+		return refused(&r);
+	if (s->detach && detach(&r))
+		return refused(&r);
+	process_harden();
+	status = serve(&server, s);
+	close_server(&server);
+	if (s->pidfile && !status)
+		unlink(s->pidfile);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings s = {.run_dir = getenv("SLUICE_RUN_DIR"),
+			     .db = LOCALSTATEDIR "/lib/sluice/sluice.db",
+			     .n_workers = 1,
+			     .cpu = {-1}};
+	int status = parse_options(argc, argv, &s);
+
+	if (status >= 0)
+		return status;
+	if (!s.run_dir || !*s.run_dir)
+		s.run_dir = "/run/sluice";
+	signal(SIGPIPE, SIG_IGN);
+	return s.offline ? run_offline(&s) : run_daemon(&s);
+}
