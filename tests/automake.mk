@@ -14,6 +14,7 @@ UNITS = \
 	tests/unit/test-handoff \
 	tests/unit/test-iptfs \
 	tests/unit/test-iptfs-send \
+	tests/unit/test-kernel \
 	tests/unit/test-lib \
 	tests/unit/test-lib-log \
 	tests/unit/test-lib-options \
