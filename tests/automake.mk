@@ -104,7 +104,7 @@ tests_fuzz_fuzz_oxm_SOURCES = tests/fuzz/fuzz-oxm.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_oxm_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_oxm_LDFLAGS = $(LINK_FUZZER)
 
-tests_fuzz_fuzz_openflow_SOURCES = tests/fuzz/fuzz-openflow.c $(STUB_OFPROTO) $(FUZZ_MAIN)
+tests_fuzz_fuzz_openflow_SOURCES = tests/fuzz/fuzz-openflow.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_openflow_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_openflow_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz-options.c $(FUZZ_MAIN)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Octets of a stranger into an OpenFlow connection: the first one says how the rest is cut up, and
- * whether hellos were exchanged before. */
+ * whether hellos were exchanged before.  Behind it is a whole ofproto, offline: what it accepts is
+ * compiled, published and taken out again. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,7 +12,7 @@
 
 #include "ctl/msg.h"
 #include "lib/log.h"
-#include "tests/unit/stub-ofproto.h"
+#include "ofproto/ofproto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,19 +20,39 @@ static struct ofserver server;
 
 static void server_init(void)
 {
+	static const char *const port[] = {"p1", "type=dummy"};
+	const struct ofproto_config config = {.offline = true, .n_workers = 1};
+	struct refusal r;
+
 	signal(SIGPIPE, SIG_IGN);
 	log_configure("err", NULL);
 	server.base = event_base_new();
-	server.ofproto = stub_create();
-	stub_port(server.ofproto, 1, "p1");
-	if (!server.base)
+	server.ofproto = ofproto_create(&config, &r);
+	if (!server.base || !server.ofproto ||
+	    ofproto_add_port(server.ofproto, (struct words){2, port}, NULL, &r))
 		abort();
+}
+
+/* Every input begins with the same tables. */
+static void forget_rules(void)
+{
+	struct flow_mod fm;
+
+	flow_mod_init(&fm);
+	fm.command = OFPFC_DELETE;
+	fm.table = OFPTT_ALL;
+	if (ofproto_flow_mod(server.ofproto, &fm, NULL, NULL))
+		abort();
+	flow_mod_free(&fm);
+	ofproto_sync(server.ofproto, NULL);
 }
 
 static void turn(void)
 {
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++) {
 		event_base_loop(server.base, EVLOOP_NONBLOCK);
+		ofproto_run(server.ofproto);
+	}
 }
 
 static void say(int fd, const uint8_t *data, size_t size)
@@ -61,18 +82,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 1)
 		say(fd[1], (const uint8_t *)"\4\0\0\10\0\0\0\1", 8);
 	cut = data[0] & 2 ? (size_t)(data[0] >> 2) + 1 : SIZE_MAX;
-	server.ofproto->defer = data[0] & 128;
 	for (data++, size--; size; data += n, size -= n) {
 		n = MIN(size, cut);
 		say(fd[1], data, n);
 	}
-	stub_done(server.ofproto, data[-1] & 1 ? -5 : 0);
-	turn();
 	close(fd[1]);
 	turn();
 	while (server.conns)
 		ofconn_end(server.conns, "");
-	server.ofproto->defer = false;
-	stub_done(server.ofproto, 0);
+	forget_rules();
 	return 0;
 }

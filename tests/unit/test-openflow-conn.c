@@ -253,6 +253,75 @@ static void a_reader_that_never_reads_costs_bounded_memory(void **state)
 	bench_end(t);
 }
 
+/* Seconds pass without waiting for them. */
+static void pass(struct peer *p, unsigned seconds)
+{
+	while (seconds-- && p->c->state != OFCONN_ENDED) {
+		event_active(p->c->timer, EV_TIMEOUT, 0);
+		turn(p->bench);
+	}
+}
+
+static void silence_is_probed_and_ends(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	pass(&p, OFCONN_PROBE_S - 1);
+	EXPECT(&p, "");
+	pass(&p, 1);
+	EXPECT(&p, "04 02 0008 00000002");
+	peer_send(&p, "04 03 0008 00000002");
+	pass(&p, OFCONN_PROBE_S);
+	EXPECT(&p, "04 02 0008 00000003");
+	pass(&p, OFCONN_PROBE_S - 1);
+	assert_int_equal(p.c->state, OFCONN_READY);
+	pass(&p, 1);
+	assert_int_equal(p.c->state, OFCONN_ENDED);
+	assert_true(peer_ended(&p));
+	peer_end(&p);
+	bench_end(t);
+}
+
+/* However it dribbles: a hello is whole in time, or never. */
+static void hellos_have_a_deadline(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_new(t);
+
+	(void)state;
+	for (unsigned i = 0; i < OFCONN_HANDSHAKE_S; i++) {
+		assert_int_equal(p.c->state, OFCONN_HELLO);
+		peer_write(&p, "\4\0\0\10\0\0\0" + i, 1);
+		pass(&p, 1);
+	}
+	assert_int_equal(p.c->state, OFCONN_ENDED);
+	peer_end(&p);
+	bench_end(t);
+}
+
+static void output_that_nobody_takes_ends(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	static uint8_t echo[32768] = {4, 2, 0x80, 0, 0, 0, 0, 1};
+
+	(void)state;
+	while (ofconn_output(p.c) < OFCONN_OUTPUT_REPLY) {
+		if (send(p.fd, echo, sizeof echo, MSG_DONTWAIT) != sizeof echo)
+			break;
+		turn(t);
+	}
+	assert_true(ofconn_output(p.c) > 0);
+	pass(&p, 2 * OFCONN_PROBE_S - 1);
+	assert_int_equal(p.c->state, OFCONN_READY);
+	pass(&p, 1);
+	assert_int_equal(p.c->state, OFCONN_ENDED);
+	peer_end(&p);
+	bench_end(t);
+}
+
 static void roles(void **state)
 {
 	struct bench *t = bench_new();
@@ -311,6 +380,9 @@ int main(void)
 		cmocka_unit_test(errors_quote_64_octets),
 		cmocka_unit_test(a_barrier_holds_back_what_follows),
 		cmocka_unit_test(a_reader_that_never_reads_costs_bounded_memory),
+		cmocka_unit_test(silence_is_probed_and_ends),
+		cmocka_unit_test(hellos_have_a_deadline),
+		cmocka_unit_test(output_that_nobody_takes_ends),
 		cmocka_unit_test(roles),
 		cmocka_unit_test(configuration),
 	};
