@@ -28,7 +28,8 @@ struct afxdp_queue {
 struct afxdp {
 	struct steer *steer;
 	int promiscuous; /* descriptor; -1: not */
-	bool host_kernel, generic, busy_poll;
+	enum steer_host host;
+	bool generic, busy_poll;
 	bool vlan_stripping; /* the interface did it before we came */
 	unsigned channels;
 	char driver[32];

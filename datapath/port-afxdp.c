@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A network interface's queues over AF_XDP: the control side.
  *
- *	type=afxdp [dev=IF] [queues=all|N] [mode=auto|zerocopy|copy|skb] [host=kernel|none]
+ *	type=afxdp [dev=IF] [queues=all|N] [mode=auto|zerocopy|copy|skb] [host=kernel|none|rules]
  *	[busy-poll=yes] [force=yes] [confirm=N]
  *
  * `dev` is the port's name unless given.  `mode=auto` tries zero copy, then copying in the driver
@@ -29,7 +29,9 @@
 
 enum mode { MODE_AUTO, MODE_ZEROCOPY, MODE_COPY, MODE_SKB };
 
-enum host { HOST_KERNEL, HOST_NONE, HOST_BY_ADDRESS };
+/* In the order of enum steer_host. */
+static const char *const hosts[] = {"none", "kernel", "rules", NULL};
+enum { HOST_BY_ADDRESS = ARRAY_SIZE(hosts) };
 
 enum { LET_GO_MSEC = 50 };
 
@@ -37,7 +39,7 @@ struct wanted {
 	const char *dev;
 	enum mode mode;
 	uint64_t queues; /* 0: all */
-	unsigned host;   /* HOST_… */
+	unsigned host;   /* enum steer_host, or HOST_BY_ADDRESS */
 	bool busy_poll, force;
 	uint64_t confirm; /* ns */
 };
@@ -46,7 +48,6 @@ static int read_options(struct port *port, struct options *o, struct wanted *wan
 			struct refusal *r)
 {
 	static const char *const modes[] = {"auto", "zerocopy", "copy", "skb", NULL};
-	static const char *const hosts[] = {"kernel", "none", NULL};
 	const char *queues = option(o, "queues");
 	unsigned mode = MODE_AUTO;
 
@@ -145,7 +146,7 @@ static int attach(struct port *port, bool generic)
 {
 	struct afxdp *x = port->priv;
 	struct steer_config config = {
-		.ifindex = port->ifindex, .host_kernel = x->host_kernel, .generic = generic};
+		.ifindex = port->ifindex, .host = x->host, .generic = generic};
 	char why[128];
 
 	memcpy(config.mac, port->mac, sizeof config.mac);
@@ -244,7 +245,9 @@ static int make_port(struct port *port, const struct netdev *n, const struct wan
 	x->promiscuous = -1;
 	x->channels = n->n_queues;
 	x->busy_poll = want->busy_poll;
-	x->host_kernel = want->host == HOST_BY_ADDRESS ? n->has_address : want->host == HOST_KERNEL;
+	x->host = want->host != HOST_BY_ADDRESS ? want->host
+		  : n->has_address              ? STEER_HOST_KERNEL
+						: STEER_HOST_NONE;
 	memcpy(x->driver, n->driver, sizeof x->driver);
 	port->ifindex = n->ifindex;
 	port->mtu = n->mtu;
@@ -276,7 +279,7 @@ static int afxdp_open(struct port *port, struct options *o, struct refusal *r)
 		free_port(port);
 		return -EINVAL;
 	}
-	if (!x->host_kernel)
+	if (x->host == STEER_HOST_NONE)
 		x->promiscuous = netdev_promiscuous(port->ifindex);
 	return 0;
 }
@@ -340,7 +343,7 @@ static void afxdp_status(const struct port *port, struct report *r)
 	r->string(r, "driver", x->driver);
 	r->string(r, "mode", first->zerocopy ? "zerocopy" : x->generic ? "skb" : "copy");
 	r->string(r, "why", x->why);
-	r->string(r, "host", x->host_kernel ? "kernel" : "none");
+	r->string(r, "host", hosts[x->host]);
 	r->string(r, "segments", first->segments ? "yes" : "no");
 	r->string(r, "busy_poll", first->busy_poll ? "yes" : "no");
 	r->number(r, "queues", port->n_queues);

@@ -7,6 +7,9 @@
  *			to the kernel: all else (ARP, neighbour discovery, multicast, VLAN-tagged
  *			frames, ssh, BGP, IKE …)
  *
+ *	host=rules	as host=kernel, but what is addressed to this host goes to the socket too,
+ *ARP and discovery apart: rules see it before it goes to LOCAL
+ *
  * A queue without a socket passes to the kernel.  Later fragments have no ports or SPI: those of
  *ESP and of other protocols than UDP go where their address and protocol is claimed. */
 #include <linux/bpf.h>
@@ -151,6 +154,15 @@ static __always_inline int read_ipv6(struct destination *d, void *at, void *end)
 	return dst[0] == 0xff || (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80) ? -1 : 0;
 }
 
+/* The kernel answers for its addresses, with host=rules too (RFC 4861). */
+static __always_inline int is_discovery(struct xdp_md *ctx, const struct destination *d)
+{
+	__u8 type;
+
+	return d->claim.proto == IPPROTO_ICMPV6 && d->claim.family == 6 && !d->fragment &&
+	       !bpf_xdp_load_bytes(ctx, d->l4, &type, sizeof type) && type >= 133 && type <= 137;
+}
+
 static __always_inline int for_sluice(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -178,13 +190,15 @@ static __always_inline int for_sluice(struct xdp_md *ctx)
 		return 1;
 	if (d.claim.family == 6 && skip_extensions(ctx, &d))
 		return 0;
+	if (settings.host == STEER_HOST_RULES)
+		return !is_discovery(ctx, &d);
 	return connection_claims(ctx, &d);
 }
 
 SEC("xdp.frags")
 int sluice_steer(struct xdp_md *ctx)
 {
-	if (settings.host_kernel && !for_sluice(ctx))
+	if (settings.host != STEER_HOST_NONE && !for_sluice(ctx))
 		return XDP_PASS;
 	return bpf_redirect_map(&xsks, ctx->rx_queue_index, XDP_PASS);
 }

@@ -25,10 +25,13 @@ struct steer_claim {
 	__u8 proto, family;
 };
 
+/* Who gets what is addressed to this host. */
+enum steer_host { STEER_HOST_NONE, STEER_HOST_KERNEL, STEER_HOST_RULES };
+
 /* Per instance, in its .bss. */
 struct steer_settings {
 	__u8 mac[6];
-	__u8 host_kernel;
+	__u8 host; /* enum steer_host */
 	__u8 pad;
 };
 

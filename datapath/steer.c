@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "datapath/steer-abi.h"
 #include "datapath/sluice.skel.h"
 #include "lib/log.h"
 
@@ -176,7 +175,7 @@ static int load(struct steer *s, const struct steer_config *c)
 	if (e)
 		return e;
 	memcpy(s->program->bss->settings.mac, c->mac, sizeof c->mac);
-	s->program->bss->settings.host_kernel = c->host_kernel;
+	s->program->bss->settings.host = (uint8_t)c->host;
 	return 0;
 }
 

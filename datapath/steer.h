@@ -4,8 +4,9 @@
  * Every afxdp port runs an instance of one XDP program (sluice.bpf.c), with a socket map and
  * settings of its own.  Two maps serve all instances of the daemon: `local`, the addresses of the
  * host, and `conns`, what the aggregates of connections carry.  With host=kernel a packet to a
- * local address goes to the kernel unless a connection claims it; with host=none everything goes
- * to sluice and the maps are not asked.
+ * local address goes to the kernel unless a connection claims it; with host=rules it goes to
+ * sluice, whose rules may send it on to LOCAL; with host=none everything goes to sluice and the
+ * maps are not asked.
  *
  * The maps are made by whoever needs them first and live as long as the process.  Control thread
  * alone. */
@@ -13,6 +14,7 @@
 #define SLUICE_STEER_H
 
 #include "datapath/conn.h"
+#include "datapath/steer-abi.h"
 
 /* The host's addresses, as the kernel tells them.  Adding twice is one entry.  0, or -errno (-EPERM
  * without privileges, -E2BIG when there are too many). */
@@ -30,8 +32,8 @@ struct steer;
 struct steer_config {
 	int ifindex;
 	uint8_t mac[6];
-	bool host_kernel; /* host=kernel; else host=none */
-	bool generic;     /* attach in generic (skb) mode, else in the driver */
+	enum steer_host host;
+	bool generic; /* attach in generic (skb) mode, else in the driver */
 };
 
 /* Loads and attaches, before any socket is bound; the kernel takes the program off when we die.

@@ -33,7 +33,8 @@ for w in json.load(open(sys.argv[1]))["workers"]:
 P
 }
 
-router() {
+# Networks 1 and 2 with the host, which does not forward, between them.
+routed_net() {
     net
     for x in a:1 b:2; do
         n=${x%:*} i=${x#*:}
@@ -46,6 +47,10 @@ router() {
         ip -n sl-p$n -6 route add default via 2001:db8:$i::fe
     done
     in_r sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+}
+
+router() {
+    routed_net
     sl_start run || fail "no daemon"
     ctl add-port r1 type=afxdp
     ctl add-port r2 type=afxdp
@@ -64,6 +69,23 @@ router() {
     sl_stop run || fail "a bad end"
     in_r ip link show | grep -q xdp && fail "an XDP program stayed"
     return 0
+}
+
+# host=rules: rules see what is addressed to the host before the host does.
+rules() {
+    routed_net
+    sl_start run || fail "no daemon"
+    ctl add-port r1 type=afxdp host=rules
+    ctl add-port r2 type=afxdp
+    sl_wait "the links" in_a ping -q -c 1 -W 1 10.2.0.1 || fail "nothing goes through"
+    pings in_a 10.1.0.254
+    pings in_a 2001:db8:1::fe
+    ctl add-flow "priority=10,icmp,nw_dst=10.1.0.254,actions=drop"
+    in_a ping -q -c 2 -i 0.1 -W 1 10.1.0.254 >/dev/null && fail "the rule does not see it"
+    pings in_a 10.2.0.1
+    pings in_a 2001:db8:1::fe
+    balance || fail "frames were lost"
+    sl_stop run || fail "a bad end"
 }
 
 switch() {
@@ -91,7 +113,7 @@ switch() {
     sl_stop run || fail "a bad end"
 }
 
-[ $# -gt 0 ] || set -- router switch
+[ $# -gt 0 ] || set -- router rules switch
 for c; do
     echo "$c"
     "$c"

@@ -100,9 +100,9 @@ static struct sample udp(struct sample f, uint16_t port, uint16_t payload)
 static struct steer *steer;
 static int sock = -1;
 
-static void attach(bool host_kernel)
+static void attach(enum steer_host host)
 {
-	struct steer_config c = {.ifindex = LOOPBACK, .host_kernel = host_kernel, .generic = true};
+	struct steer_config c = {.ifindex = LOOPBACK, .host = host, .generic = true};
 	char why[128] = "";
 
 	memcpy(c.mac, ours, sizeof ours);
@@ -167,7 +167,7 @@ static void host_kernel_keeps_what_is_the_hosts(void **state)
 	struct sample f;
 
 	(void)state;
-	attach(true);
+	attach(STEER_HOST_KERNEL);
 	assert_goes(with(eth(everyone, 0x0806), "\0\1\10\0\6\4\0\1", 46), TO_KERNEL); /* ARP */
 	assert_goes(with(eth(ours, 0x0806), "\0\1\10\0\6\4\0\2", 46), TO_KERNEL);
 	assert_goes(with(eth(ours, 0x88cc), "", 46), TO_KERNEL);
@@ -202,7 +202,7 @@ static void host_kernel_keeps_what_is_the_hosts(void **state)
 static void connections_claim_their_aggregates(void **state)
 {
 	(void)state;
-	attach(true);
+	attach(STEER_HOST_KERNEL);
 	assert_goes(spi(ip4("10.0.0.1", 50, 0), 0x1000), TO_SLUICE);
 	assert_goes(spi(ip4("10.0.0.1", 50, 0), 0x1001), TO_KERNEL); /* the kernel's own SA */
 	assert_goes(spi(ip4("10.0.0.1", 50, 0), 0), TO_KERNEL);
@@ -230,7 +230,7 @@ static void extension_headers_are_walked(void **state)
 	struct sample f;
 
 	(void)state;
-	attach(true);
+	attach(STEER_HOST_KERNEL);
 	f = with(ip6("2001:db8::1", 0), "\62\0\1\4\0\0\0\0", 8); /* hop-by-hop, then ESP */
 	assert_goes(spi(f, 0x1000), TO_SLUICE);
 	f = with(ip6("2001:db8::1", 60), "\53\1\1\14\0\0\0\0\0\0\0\0\0\0\0\0", 16);
@@ -255,12 +255,29 @@ static void host_none_takes_everything(void **state)
 	static const uint8_t everyone[6] = {255, 255, 255, 255, 255, 255};
 
 	(void)state;
-	attach(false);
+	attach(STEER_HOST_NONE);
 	assert_goes(with(eth(everyone, 0x0806), "\0\1", 46), TO_SLUICE);
 	assert_goes(ip4("10.0.0.1", 6, 0), TO_SLUICE);
 	/* A queue without a socket is the kernel's. */
 	steer_socket_clear(steer, 0);
 	assert_goes(ip4("10.0.0.1", 6, 0), TO_KERNEL);
+	detach();
+}
+
+static void host_rules_shows_the_hosts_packets_to_the_rules(void **state)
+{
+	struct sample f;
+
+	(void)state;
+	attach(STEER_HOST_RULES);
+	assert_goes(with(eth(ours, 0x0806), "\0\1\10\0\6\4\0\2", 46), TO_KERNEL);
+	assert_goes(ip4("10.0.0.1", 6, 0), TO_SLUICE);
+	assert_goes(ip4("10.9.9.9", 6, 0), TO_SLUICE);
+	assert_goes(ip4("169.254.3.4", 6, 0), TO_KERNEL);
+	assert_goes(with(ip6("2001:db8::1", 58), "\207\0", 24), TO_KERNEL); /* solicitation */
+	assert_goes(with(ip6("2001:db8::1", 58), "\200\0", 24), TO_SLUICE); /* echo */
+	f = with(ip6("2001:db8::1", 0), "\72\0\1\4\0\0\0\0", 8);
+	assert_goes(with(f, "\210\0", 24), TO_KERNEL);
 	detach();
 }
 
@@ -270,7 +287,7 @@ static void claims_are_counted(void **state)
 	struct conn_id esp = conn("10.0.0.1", 50, 0, 0x1000);
 
 	(void)state;
-	attach(true);
+	attach(STEER_HOST_KERNEL);
 	assert_int_equal(steer_conn_add(&a), 0);
 	assert_int_equal(steer_conn_add(&b), 0);
 	assert_goes(spi(ip4("10.0.0.1", 50, 0), 0x3000), TO_SLUICE);
@@ -291,7 +308,7 @@ static void the_hook_tells_who_is_there(void **state)
 
 	(void)state;
 	assert_false(steer_occupant(LOOPBACK, name, sizeof name));
-	attach(true);
+	attach(STEER_HOST_KERNEL);
 	assert_true(steer_occupant(LOOPBACK, name, sizeof name));
 	assert_memory_equal(name, "sluice_steer (", 14);
 	detach();
@@ -305,6 +322,7 @@ int main(void)
 		cmocka_unit_test(connections_claim_their_aggregates),
 		cmocka_unit_test(extension_headers_are_walked),
 		cmocka_unit_test(host_none_takes_everything),
+		cmocka_unit_test(host_rules_shows_the_hosts_packets_to_the_rules),
 		cmocka_unit_test(claims_are_counted),
 		cmocka_unit_test(the_hook_tells_who_is_there),
 	};

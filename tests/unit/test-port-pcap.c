@@ -200,6 +200,28 @@ static void broken_files_end_and_count(void **state)
 	bench_free(t);
 }
 
+static void what_cannot_be_written_is_dropped(void **state)
+{
+	struct bench *t = bench_new(true);
+	unsigned sent = 0;
+
+	(void)state;
+	assert_int_equal(bench_open(t, "pcap", OPTIONS("out=/dev/full")), 0);
+	while (!t->w->n.dropped[DROP_TX_ERROR]) {
+		struct pkt *p = pkt_new(t->w, FRAME_HEADROOM);
+
+		assert_true(sent++ < 1000); /* the buffer before the file is not that large */
+		memset(p->data, 0, 1500);
+		p->seg[0].len = 1500;
+		p->len = 1500;
+		bench_tx(t, p);
+	}
+	assert_int_equal(t->w->port[1].tx_errors, 1);
+	assert_int_equal(t->w->n.tx, sent - 1);
+	bench_close(t);
+	bench_free(t);
+}
+
 static void refusals_say_what_is_wrong(void **state)
 {
 	struct bench *t = bench_new(true);
@@ -228,6 +250,7 @@ int main(void)
 		cmocka_unit_test(cut_packets_are_dropped),
 		cmocka_unit_test(outputs_are_stamped_with_the_workers_clock),
 		cmocka_unit_test(broken_files_end_and_count),
+		cmocka_unit_test(what_cannot_be_written_is_dropped),
 		cmocka_unit_test(refusals_say_what_is_wrong),
 	};
 
