@@ -148,7 +148,7 @@ static bool holds_packets(const struct run *run)
 	struct worker_held held;
 
 	worker_held(run->w, &held);
-	return held.packets_held;
+	return held.packets_held || held.frames_held; /* frames: parts of packets to come */
 }
 
 static void play(struct run *run)
