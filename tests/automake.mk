@@ -124,7 +124,7 @@ HOUSE = \
 	tests/house/limits.py \
 	tests/house/spdx.py \
 	tests/house/verbs.py
-TESTS += $(HOUSE)
+TESTS += $(HOUSE) tests/iptfs-vectors.py
 TEST_EXTENSIONS = .py .sh
 SH_LOG_COMPILER = $(SHELL)
 PY_LOG_COMPILER = python3
@@ -200,4 +200,4 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/ports.sh \
 	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh
-EXTRA_DIST += tests/vectors
+EXTRA_DIST += tests/vectors tests/iptfs-vectors.py
