@@ -19,6 +19,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/ofproto.h \
 	ofproto/packets.c \
 	ofproto/ports.c \
+	ofproto/restore.c \
 	ofproto/routes.c \
 	ofproto/settings.c \
 	ofproto/shadow.c \

@@ -201,6 +201,7 @@ bool kernel_link(struct ofproto *o, struct kernel_tables *t, const struct nlmsgh
 		l->ifindex = ifi->ifi_index;
 		l->next = t->links;
 		t->links = l;
+		o->objects.retry = true;
 	}
 	was_up = l->admin_up;
 	read_link(l, h);

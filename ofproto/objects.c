@@ -46,18 +46,6 @@ static void set_text(struct object *b, struct words words, const char *more)
 	buf_free(&shown);
 }
 
-/* The opposite of set_text(); words point into `text`. */
-static struct words split_text(char *text, const char **word, unsigned room)
-{
-	struct words words = {0, word};
-	char *save = NULL;
-
-	for (char *w = strtok_r(text, "\n", &save); w && words.n < room;
-	     w = strtok_r(NULL, "\n", &save))
-		word[words.n++] = w;
-	return words;
-}
-
 /* ---- Objects ------------------------------------------------------------------------------- */
 
 void objects_init(struct ofproto *o)
@@ -154,6 +142,8 @@ uint32_t ofport_take(struct ofproto *o, uint32_t asked)
 	for (struct object *b = o->objects.first; b; b = b->next)
 		if (b->port->ofport < PORT_MAX)
 			used[b->port->ofport] = true;
+	for (const struct lost *l = o->objects.lost; l; l = l->next)
+		used[l->ofport] = true;
 	if (asked)
 		return used[asked] ? 0 : asked;
 	for (uint32_t n = 1; n < PORT_MAX; n++)
@@ -184,7 +174,7 @@ int object_number(struct ofproto *o, struct object *b, struct options *opt, stru
 	snprintf(word, sizeof word, "ofport=%u", number);
 	old = b->text;
 	free(b->shown);
-	set_text(b, split_text(old, words, ARRAY_SIZE(words)), word);
+	set_text(b, object_words(old, words, ARRAY_SIZE(words)), word);
 	explicit_bzero(old, strlen(old));
 	free(old);
 	return 0;
@@ -274,6 +264,7 @@ static void stage_in(struct ofproto *o, struct object *b, struct waiter *w)
 	*o->objects.tail = b;
 	o->objects.tail = &b->next;
 	step_new(o, &add_class, b);
+	lost_forget(o, b->name);
 	/* What waits for its confirmation does not outlive us. */
 	if (b->confirm_ns == TIMER_NEVER)
 		change_store(o, store_op_object(kind_of(b), b->name, b->text));
@@ -315,6 +306,10 @@ int ofproto_del_port(struct ofproto *o, const char *name, struct waiter *w, stru
 {
 	struct object *b = object_find(o, name);
 
+	if (!b && lost_forget(o, name)) {
+		change_staged(o, w);
+		return 0;
+	}
 	if (!b || b->conn)
 		return refuse(r, NOT_FOUND, "name", "there is no port %s", name);
 	for (struct object *c = o->objects.first; c; c = c->next)
@@ -330,6 +325,10 @@ int ofproto_del_conn(struct ofproto *o, const char *name, struct waiter *w, stru
 {
 	struct object *b = object_find(o, name);
 
+	if (!b && lost_forget(o, name)) {
+		change_staged(o, w);
+		return 0;
+	}
 	if (!b || !b->conn)
 		return refuse(r, NOT_FOUND, "name", "there is no connection %s", name);
 	stage_out(o, b, w);
@@ -400,39 +399,7 @@ void objects_run(struct ofproto *o)
 	o->objects.confirm_ns = earliest;
 }
 
-/* ---- Start and end ------------------------------------------------------------------------- */
-
-struct restore {
-	struct store_visit visit;
-	struct ofproto *ofproto;
-	int (*add)(struct ofproto *o, struct words words, struct waiter *w, struct refusal *r);
-};
-
-/* What cannot be made again (its interface is gone) stays in the store, and is said. */
-static int restore_one(struct store_visit *v, const char *name, const char *text, struct refusal *r)
-{
-	struct restore *restore = container_of(v, struct restore, visit);
-	const char *word[OPTIONS_MAX + 2];
-	char *copy = mem_text(text);
-	struct refusal why = {0};
-
-	(void)r;
-	if (restore->add(restore->ofproto, split_text(copy, word, ARRAY_SIZE(word)), NULL, &why))
-		LOG(ERR, "%s: not restored: %s", name, why.text);
-	explicit_bzero(copy, strlen(copy));
-	free(copy);
-	return 0;
-}
-
-int objects_restore(struct ofproto *o, struct refusal *r)
-{
-	struct restore restore = {
-		.visit.object = restore_one, .ofproto = o, .add = ofproto_add_port};
-	int error = store_load_objects(o->store, "port", &restore.visit, r);
-
-	restore.add = ofproto_add_conn;
-	return error ? error : store_load_objects(o->store, "conn", &restore.visit, r);
-}
+/* ---- The end ------------------------------------------------------------------------- */
 
 void objects_destroy(struct ofproto *o)
 {
@@ -444,4 +411,5 @@ void objects_destroy(struct ofproto *o)
 				unmake(o, b);
 		}
 	host_port_unmake(o);
+	lost_free(o);
 }

@@ -20,16 +20,34 @@ struct object {
 	uint64_t confirm_ns; /* taken back then, unless confirmed; TIMER_NEVER */
 };
 
+/* In the store, but it could not be made: its interface is not there (yet). */
+struct lost {
+	struct lost *next;
+	char *name, *text;
+	uint32_t ofport; /* kept for it */
+	bool conn;
+};
+
 struct objects {
 	struct object *first;
 	struct object **tail;
 	uint64_t confirm_ns; /* the earliest */
+	struct lost *lost;   /* ports first */
+	bool retry;          /* there is a new interface: try them again */
 };
 
 void objects_init(struct ofproto *o);
 void objects_destroy(struct ofproto *o); /* closes everything; workers have stopped polling */
+void objects_run(struct ofproto *o);     /* what was not confirmed goes */
+
+/* restore.c */
 int objects_restore(struct ofproto *o, struct refusal *r);
-void objects_run(struct ofproto *o); /* what was not confirmed goes */
+void objects_retry(struct ofproto *o);
+bool lost_forget(struct ofproto *o, const char *name); /* also in the store */
+void lost_free(struct ofproto *o);
+
+/* The words of an object's text; they point into it, and it is cut up. */
+struct words object_words(char *text, const char **word, unsigned room);
 
 struct object *object_find(struct ofproto *o, const char *name);
 /* The lowest OpenFlow number that is free; `asked` if it is; 0: neither. */

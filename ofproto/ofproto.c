@@ -62,6 +62,7 @@ void ofproto_run(struct ofproto *o)
 	kernel_run(o);
 	timeouts_run(o);
 	objects_run(o);
+	objects_retry(o);
 	trace_run(o);
 	changes_run(o);
 }

@@ -250,6 +250,41 @@ static void test_restart(void **state)
 	ofproto_destroy(o);
 }
 
+/* What cannot be made again keeps its number, and can be deleted. */
+static void test_lost(void **state)
+{
+	struct ofproto *o = switch_up(file);
+	char capture[160];
+	struct refusal r = {0};
+	FILE *f;
+
+	(void)state;
+	snprintf(capture, sizeof capture, "%s/in", directory);
+	f = fopen(capture, "w");
+	assert_non_null(f);
+	/* An empty capture: the header alone (pcap, version 2.4, Ethernet). */
+	assert_int_equal(
+		fwrite("\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\1\0\0\0", 24, 1, f), 1);
+	fclose(f);
+	snprintf(capture, sizeof capture, "p1 type=pcap in=%s/in", directory);
+	switch_port(o, capture);
+	switch_port(o, "p2 type=dummy");
+	sync_it(o);
+	ofproto_destroy(o);
+	unlink(strchr(capture, '/'));
+	o = switch_up(file);
+	assert_null(ofproto_port(o, "p1"));
+	assert_int_equal(switch_port(o, "p3 type=dummy")->ofport, 3);
+	assert_int_equal(ofproto_del_port(o, "p1", NULL, &r), 0);
+	assert_int_not_equal(ofproto_del_port(o, "p1", NULL, &r), 0);
+	assert_int_equal(switch_port(o, "p4 type=dummy")->ofport, 1);
+	sync_it(o);
+	ofproto_destroy(o);
+	o = switch_up(file);
+	assert_int_equal(ofproto_port(o, "p4")->ofport, 1);
+	ofproto_destroy(o);
+}
+
 static void count_for(struct flow_visit *v, struct ofproto *o)
 {
 	struct flow_filter all;
@@ -355,6 +390,7 @@ int main(void)
 		TEST(test_failure_undoes),
 		TEST(test_failure_of_what_it_stands_on),
 		TEST(test_restart),
+		TEST(test_lost),
 		TEST(test_killed),
 	};
 

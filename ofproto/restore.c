@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ports and connections out of the store: made at the start, or as soon as they can be.
+ *
+ * What cannot be made (its interface is not there yet) stays in the store, keeps its number, is
+ * said once, and is tried again whenever a new interface appears. */
+#include "lib/log.h"
+#include "ofproto/memory.h"
+#include "ofproto/state.h"
+
+struct words object_words(char *text, const char **word, unsigned room)
+{
+	struct words words = {0, word};
+	char *save = NULL;
+
+	for (char *w = strtok_r(text, "\n", &save); w && words.n < room;
+	     w = strtok_r(NULL, "\n", &save))
+		word[words.n++] = w;
+	return words;
+}
+
+static void free_lost(struct lost *l)
+{
+	free(l->name);
+	mem_wipe_text(l->text);
+	free(l);
+}
+
+static int make(struct ofproto *o, const struct lost *l, struct refusal *r)
+{
+	const char *word[OPTIONS_MAX + 2];
+	char *copy = mem_text(l->text);
+	size_t size = strlen(copy);
+	struct words words = object_words(copy, word, ARRAY_SIZE(word));
+	bool restoring = o->restoring;
+	int error;
+
+	o->restoring = true; /* it is in the store */
+	error = l->conn ? ofproto_add_conn(o, words, NULL, r) : ofproto_add_port(o, words, NULL, r);
+	o->restoring = restoring;
+	explicit_bzero(copy, size);
+	free(copy);
+	return error;
+}
+
+/* ofport=N of its text, which always has it. */
+static uint32_t number_of(const char *text)
+{
+	const char *at = strstr(text, "\nofport=");
+	unsigned long n = at ? strtoul(at + 8, NULL, 10) : 0;
+
+	return n < PORT_MAX ? (uint32_t)n : 0;
+}
+
+struct restore {
+	struct store_visit visit;
+	struct ofproto *ofproto;
+	struct lost **tail;
+	bool conn;
+};
+
+static int restore_one(struct store_visit *v, const char *name, const char *text, struct refusal *r)
+{
+	struct restore *restore = container_of(v, struct restore, visit);
+	struct lost *l = mem_new(sizeof *l);
+	struct refusal why = {0};
+
+	(void)r;
+	l->name = mem_text(name);
+	l->text = mem_text(text);
+	l->conn = restore->conn;
+	if (!make(restore->ofproto, l, &why)) {
+		free_lost(l);
+		return 0;
+	}
+	LOG(ERR, "%s: not there: %s; tried again when an interface appears", name, why.text);
+	l->ofport = number_of(text);
+	*restore->tail = l;
+	restore->tail = &l->next;
+	return 0;
+}
+
+int objects_restore(struct ofproto *o, struct refusal *r)
+{
+	struct restore restore = {
+		.visit.object = restore_one, .ofproto = o, .tail = &o->objects.lost};
+	int error = store_load_objects(o->store, "port", &restore.visit, r);
+
+	restore.conn = true;
+	o->objects.retry = false;
+	return error ? error : store_load_objects(o->store, "conn", &restore.visit, r);
+}
+
+void objects_retry(struct ofproto *o)
+{
+	struct lost *old = o->objects.lost, **tail = &o->objects.lost, *next;
+
+	if (!o->objects.retry)
+		return;
+	o->objects.retry = false;
+	o->objects.lost = NULL;
+	for (struct lost *l = old; l; l = next) {
+		struct refusal why;
+
+		next = l->next;
+		l->next = NULL;
+		if (make(o, l, &why)) {
+			*tail = l;
+			tail = &l->next;
+			continue;
+		}
+		LOG(INFO, "%s: there again", l->name);
+		free_lost(l);
+	}
+}
+
+bool lost_forget(struct ofproto *o, const char *name)
+{
+	for (struct lost **link = &o->objects.lost; *link; link = &(*link)->next) {
+		struct lost *l = *link;
+
+		if (strcmp(l->name, name))
+			continue;
+		*link = l->next;
+		change_store(o, store_op_object(l->conn ? "conn" : "port", name, NULL));
+		free_lost(l);
+		return true;
+	}
+	return false;
+}
+
+void lost_free(struct ofproto *o)
+{
+	while (o->objects.lost) {
+		struct lost *next = o->objects.lost->next;
+
+		free_lost(o->objects.lost);
+		o->objects.lost = next;
+	}
+}
