@@ -213,19 +213,24 @@ void afxdp_tx(struct worker *w, struct queue *q)
 	q->out.n = 0;
 }
 
+/* Whether the kernel should be asked to send.  In zero copy a driver that has taken all may owe
+ * completions until it is called again (virtio-net): many are worth a call, a few come with the
+ * next packet or when the worker goes to sleep, since poll() calls it too. */
+static bool wants_kick(const struct afxdp_queue *a)
+{
+	return xsk_ring_prod__needs_wakeup(&a->xsk.tx) &&
+	       (xsk_tx_waiting(&a->xsk) || (a->xsk.zerocopy && a->n_tx > XSK_RING / 2));
+}
+
 /* Copy mode: the system call does the sending, 32 frames at most, and none while the receiver
- * holds too many (EAGAIN): what is left is asked for again next turn.  Zero copy: the driver
- * says when it wants to be called. */
+ * holds too many (EAGAIN): what is left is asked for again next turn. */
 static void kick_tx(struct worker *w, struct queue *q)
 {
 	struct afxdp_queue *a = q->priv;
 	bool was_stuck = a->stuck;
 
 	a->stuck = false;
-	for (unsigned i = 0; i < KICKS; i++) {
-		if (!(a->xsk.zerocopy ? a->n_tx : xsk_tx_waiting(&a->xsk)) ||
-		    !xsk_ring_prod__needs_wakeup(&a->xsk.tx))
-			return;
+	for (unsigned i = 0; i < KICKS && wants_kick(a); i++) {
 		counter_add(&a->n_wakeups, 1);
 		if (sendto(a->xsk.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0) {
 			if (a->xsk.zerocopy)

@@ -57,6 +57,10 @@ case_modes() {
         pings in_a 2001:db8:99::2
         end
     done
+    loop r1,busy-poll=yes r2,busy-poll=yes
+    grep -q "busy_poll='yes'" "$work/loop" || fail "no busy polling"
+    pings in_a 10.99.0.2
+    end
     # veth has no zero copy, and says so.
     in_r xskloop r1,mode=zerocopy r2 >"$work/loop" 2>&1 && fail "zero copy on veth?"
     grep -q 'refused r1: .*zero copy: not supported by the driver' "$work/loop" || fail "no reason given"
