@@ -66,6 +66,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/replay.c \
 	datapath/replay.h \
 	datapath/rules.c \
+	datapath/secrets.c \
+	datapath/secrets.h \
 	datapath/spine.c \
 	datapath/spine.h \
 	datapath/steer-abi.h \

@@ -218,7 +218,7 @@ static void iptfs_close(struct conn *c)
 		mark_release_sender(s->tx.mark);
 		esp_sa_close(&s->rx.sa);
 		esp_sa_close(&s->tx.sa);
-		free(s);
+		OPENSSL_clear_free(s, sizeof *s);
 	}
 	free(c->allow);
 	c->state = NULL;
@@ -244,7 +244,7 @@ static void describe(struct conn *c, const struct iptfs *s, const struct setting
 static int iptfs_open(struct conn *c, struct options *o, struct refusal *r)
 {
 	struct settings t = {0};
-	struct iptfs *s = calloc(1, sizeof *s);
+	struct iptfs *s = OPENSSL_zalloc(sizeof *s); /* salts are in it */
 	int error;
 
 	if (!s)

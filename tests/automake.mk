@@ -35,6 +35,7 @@ UNITS = \
 	tests/unit/test-port-pcap \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
+	tests/unit/test-secrets \
 	tests/unit/test-store \
 	tests/unit/test-table \
 	tests/unit/test-timer \
@@ -61,6 +62,8 @@ tests_unit_test_marks_SOURCES = tests/unit/test-marks.c
 tests_unit_test_marks_LDADD = $(UNIT_LIBS)
 tests_unit_test_iptfs_send_SOURCES = tests/unit/test-iptfs-send.c tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h
 tests_unit_test_iptfs_send_LDADD = $(UNIT_LIBS)
+tests_unit_test_secrets_SOURCES = tests/unit/test-secrets.c
+tests_unit_test_secrets_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 

@@ -17,6 +17,7 @@
 #include "ctl/offline.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
+#include "datapath/secrets.h"
 #include "lib/log.h"
 #include "utilities/help.h"
 #include "utilities/process.h"
@@ -353,7 +354,7 @@ static int run_daemon(const struct settings *s)
 {
 	struct server server = {.run_dir_fd = -1};
 	struct refusal r = {0};
-	int status;
+	int status, error;
 
 	if ((size_t)snprintf(server.mgmt_path, sizeof server.mgmt_path, "%s/mgmt.sock",
 			     s->run_dir) >= sizeof server.mgmt_path ||
@@ -368,6 +369,10 @@ static int run_daemon(const struct settings *s)
 	if (s->detach && detach(&r))
 		return refused(&r);
 	process_harden();
+	error = secrets_lock();
+	if (error)
+		LOG(INFO, "sluiced: keys cannot be locked in memory (%s): they may be swapped out",
+		    strerror(-error));
 	status = serve(&server, s);
 	close_server(&server);
 	if (s->pidfile && !status)
@@ -381,8 +386,13 @@ int main(int argc, char **argv)
 			     .db = LOCALSTATEDIR "/lib/sluice/sluice.db",
 			     .n_workers = 1,
 			     .cpu = {-1}};
-	int status = parse_options(argc, argv, &s);
+	int status = secrets_init();
 
+	if (status) {
+		fprintf(stderr, "sluiced: no memory for keys: %s\n", strerror(-status));
+		return REFUSED;
+	}
+	status = parse_options(argc, argv, &s);
 	if (status >= 0)
 		return status;
 	if (!s.run_dir || !*s.run_dir)
