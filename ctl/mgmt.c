@@ -49,6 +49,7 @@ struct peer {
 	struct bufferevent *bev;
 	struct line *first, **last;
 	unsigned n_lines;
+	size_t scanned; /* octets of input known to hold no end of a line */
 	bool reading, closing;
 	uid_t uid;
 	pid_t pid;
@@ -223,6 +224,8 @@ static void log_change(const struct peer *p, const struct verb *v, const struct 
 
 		if (equals && key && key < equals)
 			buf_printf(&text, " %.*s=…", (int)MIN(equals - word, 40), word);
+		else if (v->flags & VERB_FILE && !strcmp(word, "--"))
+			continue;
 		else if (v->flags & VERB_FILE)
 			buf_printf(&text, " (%zu octets)", strlen(word));
 		else
@@ -248,14 +251,28 @@ static const char *request_fault(json_t *root)
 		return "id is neither a string nor a number";
 	if (!json_is_string(json_object_get(root, "method")))
 		return "method is no string";
+	if (json_is_object(params))
+		params = json_object_get(params, "words");
 	if (params && !json_is_array(params))
-		return "params is no array";
+		return "params is no array, and has no array of words";
 	json_array_foreach(params, i, word)
 	{
 		if (!json_is_string(word))
 			return "params holds something that is no string";
 	}
 	return NULL;
+}
+
+static void request_words(struct request *q, const json_t *params)
+{
+	unsigned n = (unsigned)json_array_size(params);
+
+	q->word = calloc(n + 1, sizeof *q->word);
+	if (!q->word)
+		abort();
+	for (unsigned i = 0; i < n; i++)
+		q->word[i] = json_string_value(json_array_get(params, i));
+	q->call.words = (struct words){n, q->word};
 }
 
 static void request_run(struct peer *p, struct line *l, size_t index, json_t *root)
@@ -279,13 +296,14 @@ static void request_run(struct peer *p, struct line *l, size_t index, json_t *ro
 	q->line = l;
 	q->index = index;
 	q->root = json_incref(root);
-	q->call.words.n = (unsigned)json_array_size(params);
-	q->word = calloc(q->call.words.n + 1, sizeof *q->word);
-	if (!q->word)
-		abort();
-	for (unsigned i = 0; i < q->call.words.n; i++)
-		q->word[i] = json_string_value(json_array_get(params, i));
-	q->call.words.word = q->word;
+	if (json_is_object(params)) {
+		const char *want = json_string_value(json_object_get(params, "want"));
+
+		q->call.no_json = want && !strcmp(want, "text");
+		q->call.no_text = want && !strcmp(want, "json");
+		params = json_object_get(params, "words");
+	}
+	request_words(q, params);
 	q->call.daemon = p->mgmt->daemon;
 	q->call.done = request_done;
 	q->call.refused = request_refused;
@@ -348,6 +366,22 @@ static bool peer_full(const struct peer *p)
 	       evbuffer_get_length(bufferevent_get_output(p->bev)) > MGMT_OUTPUT_MAX;
 }
 
+/* The next whole line, or NULL; what was looked through once is not again. */
+static char *peer_line(struct peer *p, size_t *size)
+{
+	struct evbuffer *in = bufferevent_get_input(p->bev);
+	struct evbuffer_ptr from;
+
+	if (evbuffer_ptr_set(in, &from, p->scanned, EVBUFFER_PTR_SET))
+		return NULL;
+	if (evbuffer_search_eol(in, &from, NULL, EVBUFFER_EOL_LF).pos < 0) {
+		p->scanned = evbuffer_get_length(in);
+		return NULL;
+	}
+	p->scanned = 0;
+	return evbuffer_readln(in, size, EVBUFFER_EOL_LF);
+}
+
 /* Runs what has arrived, as far as the bounds let it. */
 static void peer_read(struct peer *p)
 {
@@ -356,9 +390,9 @@ static void peer_read(struct peer *p)
 	char *text;
 
 	p->reading = true;
-	while (!peer_full(p) && (text = evbuffer_readln(in, &size, EVBUFFER_EOL_LF))) {
+	while (!peer_full(p) && (text = peer_line(p, &size))) {
 		if (size > MGMT_LINE_MAX)
-			line_fault(p, RPC_INVALID, "a line of more than 1 MiB");
+			line_fault(p, RPC_INVALID, "a line of more than 16 MiB");
 		else if (strspn(text, " \t\r") < size)
 			line_run(p, text, size);
 		explicit_bzero(text, size);
@@ -366,7 +400,8 @@ static void peer_read(struct peer *p)
 	}
 	if (!peer_full(p) && evbuffer_get_length(in) > MGMT_LINE_MAX) {
 		evbuffer_drain(in, evbuffer_get_length(in));
-		line_fault(p, RPC_INVALID, "a line of more than 1 MiB");
+		p->scanned = 0;
+		line_fault(p, RPC_INVALID, "a line of more than 16 MiB");
 		p->closing = true;
 	}
 	p->reading = false;

@@ -3,7 +3,8 @@
  *
  * A verb is a row of verbs.def: its name, usage, help, flags, and (by its id) its handler.
  * sluice-ctl sends `{"jsonrpc":"2.0","id":1,"method":VERB,"params":[WORD,…]}`; the answer's result
- * holds `text` for people and `json` for programs.  A refusal is an error object whose data has
+ * holds `text` for people and `json` for programs; with params `{"words":[WORD,…],"want":"text"}`
+ * (or `"json"`) a long answer may be just that.  A refusal is an error object whose data has
  * `code`, `field`, `reason`.  The same handlers run a configuration file, line by line, without
  * a socket.
  *
@@ -25,7 +26,7 @@
 #include "ofproto/ofproto.h"
 
 enum {
-	MGMT_LINE_MAX = 1 << 20, /* octets of one request */
+	MGMT_LINE_MAX = 16 << 20, /* octets of one request */
 	MGMT_PEERS_MAX = 64,
 	MGMT_IN_FLIGHT_MAX = 64,   /* lines of one peer that are not answered yet */
 	MGMT_OUTPUT_MAX = 8 << 20, /* octets that a peer has not fetched before it is read again */
@@ -50,6 +51,7 @@ struct verb_call {
 	struct words words;      /* as given, without the verb's name */
 	struct args args;        /* the same sorted by the verb's usage; set by verb_run() */
 	bool misused;            /* refused for its words alone: wrong usage */
+	bool no_text, no_json;   /* of a long answer, the part that nobody wants */
 	json_t *undo;            /* an array of [VERB, WORD…]; NULL: nothing to take back */
 	void (*done)(struct verb_call *call, json_t *result); /* takes the result */
 	void (*refused)(struct verb_call *call, const struct refusal *r);

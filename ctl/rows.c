@@ -2,6 +2,7 @@
 #include "ctl/rows.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ctl/verb.h"
@@ -227,9 +228,14 @@ static void members_text(const json_t *object, struct buf *text)
 
 void port_row_text(const json_t *row, struct buf *text)
 {
-	buf_printf(text, "%lld (%s): %s%s\n",
-		   (long long)json_integer_value(json_object_get(row, "ofport")),
-		   json_string_value(json_object_get(row, "name")),
+	uint32_t ofport = (uint32_t)json_integer_value(json_object_get(row, "ofport"));
+	char number[16];
+
+	if (ofport == OFPP_LOCAL)
+		snprintf(number, sizeof number, "LOCAL");
+	else
+		snprintf(number, sizeof number, "%u", ofport);
+	buf_printf(text, "%s (%s): %s%s\n", number, json_string_value(json_object_get(row, "name")),
 		   json_string_value(json_object_get(row, "spec")),
 		   json_is_true(json_object_get(row, "up")) ? "" : " DOWN");
 	members_text(json_object_get(row, "readings"), text);

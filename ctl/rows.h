@@ -13,6 +13,7 @@ struct flow_rows {
 	uint64_t now;
 	struct buf text;
 	json_t *list;
+	bool no_text, no_json;
 };
 
 /* ` cookie=0x0, duration=3.2s, table=0, n_packets=…, …, priority=…,MATCH actions=…`: flow_parse()

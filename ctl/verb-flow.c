@@ -93,8 +93,9 @@ static int row_flow(struct flow_visit *v, const struct flow *f, const struct flo
 {
 	struct flow_rows *rows = container_of(v, struct flow_rows, visit);
 
-	flow_row_text(rows, f, stats);
-	if (json_array_append_new(rows->list, flow_row_json(rows, f, stats)))
+	if (!rows->no_text)
+		flow_row_text(rows, f, stats);
+	if (!rows->no_json && json_array_append_new(rows->list, flow_row_json(rows, f, stats)))
 		abort();
 	return 0;
 }
@@ -121,7 +122,10 @@ static int call_filter(struct verb_call *call, struct flow_filter *filter, struc
 
 void do_dump_flows(struct verb_call *call)
 {
-	struct flow_rows rows = {.visit = {row_flow}, .now = ofproto_now(call->daemon->ofproto)};
+	struct flow_rows rows = {.visit = {row_flow},
+				 .now = ofproto_now(call->daemon->ofproto),
+				 .no_text = call->no_text,
+				 .no_json = call->no_json};
 	struct flow_filter filter;
 	struct refusal r = {0};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What makes a process a daemon: the run directory and its lock, the background, privileges.
  *
- * Order: hold the run directory, detach (before any thread), open everything, drop privileges,
+ * Order: hold the run directory, detach and drop privileges (before any thread), open everything,
  * then detach_ready().  All on the main thread. */
 #ifndef SLUICE_UTILITIES_PROCESS_H
 #define SLUICE_UTILITIES_PROCESS_H
@@ -24,8 +24,8 @@ int pidfile_write(const char *file, struct refusal *r);
 
 /* Not dumpable; memory may be locked without limit. */
 void process_harden(void);
-/* Keeps NET_ADMIN, NET_RAW, BPF, IPC_LOCK and drops the rest for this thread and those that it
- * makes from now on; nothing when not root. */
+/* Keeps NET_ADMIN, NET_RAW, BPF, IPC_LOCK and drops the rest for this thread and those that it makes
+ * from now on; nothing when not root.  Root without the rest obeys files' modes like anybody. */
 int privileges_drop(struct refusal *r);
 
 #endif

@@ -115,7 +115,7 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 	char *content = NULL;
 
 	if (v->flags & VERB_FILE) {
-		if (file_read(args->word[0], MGMT_LINE_MAX - 4096, &content, NULL, &r)) {
+		if (file_read(args->word[0], MGMT_LINE_MAX / 2, &content, NULL, &r)) {
 			refused(c, refusal_name(r.code), "FILE", r.text);
 			json_decref(params);
 			return NULL;
@@ -142,6 +142,7 @@ static int call(const struct client *c, const struct verb *v, json_t *params)
 	int error, status;
 
 	snprintf(path, sizeof path, "%s/mgmt.sock", c->run_dir);
+	params = json_pack("{s:o, s:s}", "words", params, "want", c->json ? "json" : "text");
 	error = mgmt_call(path, v->name, params, c->timeout_ms, &answer);
 	if (error == -ETIMEDOUT) {
 		fprintf(stderr,

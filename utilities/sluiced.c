@@ -333,7 +333,7 @@ static int serve(struct server *server, const struct settings *s)
 	struct refusal r = {0};
 	struct config_error e;
 
-	if (open_server(server, s, &r))
+	if (privileges_drop(&r) || open_server(server, s, &r))
 		return refused(&r);
 	if (s->config && config_apply(&server->d, s->config, &e))
 		return config_refused(s, s->config, &e);

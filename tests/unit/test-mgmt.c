@@ -204,9 +204,11 @@ static void what_is_no_request_is_told(void **state)
 	assert_int_equal(ask(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":5}", -1), -32600);
 	assert_int_equal(ask(fd, "{\"jsonrpc\":\"2.0\",\"id\":[],\"method\":\"version\"}", -1),
 			 -32600);
-	assert_int_equal(
-		ask(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\",\"params\":{}}", -1),
-		-32600);
+	assert_int_equal(ask(fd,
+			     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\",\"params\":{"
+			     "\"words\":{}}}",
+			     -1),
+			 -32600);
 	assert_int_equal(
 		ask(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\",\"params\":[1]}", -1),
 		-32600);
