@@ -40,7 +40,7 @@ struct wanted {
 	enum mode mode;
 	uint64_t queues; /* 0: all */
 	unsigned host;   /* enum steer_host, or HOST_BY_ADDRESS */
-	bool busy_poll, force;
+	bool busy_poll, force, restored;
 	uint64_t confirm; /* ns */
 };
 
@@ -51,7 +51,8 @@ static int read_options(struct port *port, struct options *o, struct wanted *wan
 	const char *queues = option(o, "queues");
 	unsigned mode = MODE_AUTO;
 
-	*want = (struct wanted){.dev = option(o, "dev"), .host = HOST_BY_ADDRESS};
+	*want = (struct wanted){
+		.dev = option(o, "dev"), .host = HOST_BY_ADDRESS, .restored = o->restored};
 	if (!want->dev)
 		want->dev = port->name;
 	if (option_word(o, "mode", modes, &mode, r) ||
@@ -79,7 +80,7 @@ static int check(const struct wanted *want, const struct netdev *n, struct refus
 		return refuse(r, LIMIT, "queues",
 			      "%s has %u queues, a port at most %u; ethtool -L sets fewer",
 			      want->dev, n->n_queues, PORT_QUEUES);
-	if (n->default_route && !want->force && !want->confirm)
+	if (n->default_route && !want->force && !want->confirm && !want->restored)
 		return refuse(r, NEEDS_FORCE, "dev",
 			      "the default route leaves by %s; confirm=SECONDS puts it back unless "
 			      "confirmed, "

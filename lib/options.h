@@ -22,6 +22,7 @@ struct options {
 	} option[OPTIONS_MAX];
 	const char *asked[OPTIONS_MAX];
 	bool offline; /* packets' time, no root, no kernel (sluiced --offline) */
+	bool restored; /* out of the store: whether it is meant was asked when it was made */
 };
 
 /* From words `key=value`; a value may be empty.  Refuses a word without `=`, one given twice,

@@ -108,6 +108,7 @@ struct object *object_new(struct ofproto *o, struct words words, struct options 
 	if (check_name(o, words.word[0], r) || options_parse(opt, words.n - 1, words.word + 1, r))
 		return NULL;
 	opt->offline = o->offline;
+	opt->restored = o->restoring;
 	b = mem_new(sizeof *b);
 	b->name = mem_text(words.word[0]);
 	b->confirm_ns = TIMER_NEVER;
@@ -152,12 +153,23 @@ uint32_t ofport_take(struct ofproto *o, uint32_t asked)
 	return 0;
 }
 
+void object_append(struct object *b, const char *word)
+{
+	const char *words[OPTIONS_MAX + 2];
+	char *old = b->text;
+	size_t size = strlen(old);
+
+	free(b->shown);
+	set_text(b, object_words(old, words, ARRAY_SIZE(words)), word);
+	explicit_bzero(old, size);
+	free(old);
+}
+
 /* ofport=N, or the lowest free number, which then is part of the text: it lasts. */
 int object_number(struct ofproto *o, struct object *b, struct options *opt, struct refusal *r)
 {
 	uint64_t asked = 0;
-	const char *words[OPTIONS_MAX + 2];
-	char *old, word[32];
+	char word[32];
 	uint32_t number;
 
 	if (option_u64(opt, "ofport", (struct range){1, PORT_MAX - 1}, &asked, r))
@@ -172,11 +184,7 @@ int object_number(struct ofproto *o, struct object *b, struct options *opt, stru
 	if (asked)
 		return 0;
 	snprintf(word, sizeof word, "ofport=%u", number);
-	old = b->text;
-	free(b->shown);
-	set_text(b, object_words(old, words, ARRAY_SIZE(words)), word);
-	explicit_bzero(old, strlen(old));
-	free(old);
+	object_append(b, word);
 	return 0;
 }
 

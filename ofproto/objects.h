@@ -62,6 +62,8 @@ void conn_unmake(struct ofproto *o, struct object *b);
 /* The words NAME key=value … of a verb: checks the name, reads the options, keeps the text. */
 struct object *object_new(struct ofproto *o, struct words words, struct options *opt,
 			  struct refusal *r);
+/* One more word for the text: a choice made for the operator, which is to last. */
+void object_append(struct object *b, const char *word);
 void object_free(struct object *b);
 /* type= by which find() knows it; NULL and a refusal: none. */
 const void *object_type(struct options *opt, const void *(*find)(const char *), struct refusal *r);

@@ -57,6 +57,38 @@ static int read_confirm(struct ofproto *o, struct object *b, struct options *opt
 	return 0;
 }
 
+/* host=… by default depends on whether the interface has an address.  After a restart it may not
+ * have it yet, and the machine must not lose its packets to the rules for that: the choice is kept.
+ */
+struct choice {
+	struct report report;
+	char word[32];
+};
+
+static void no_number(struct report *r, const char *key, uint64_t value)
+{
+	(void)r, (void)key, (void)value;
+}
+
+static void see_host(struct report *r, const char *key, const char *value)
+{
+	struct choice *c = container_of(r, struct choice, report);
+
+	if (!strcmp(key, "host"))
+		snprintf(c->word, sizeof c->word, "host=%s", value);
+}
+
+static void keep_choice(struct object *b)
+{
+	struct choice c = {.report = {no_number, see_host}};
+
+	if (!b->port->class->status || strstr(b->text, "\nhost="))
+		return;
+	b->port->class->status(b->port, &c.report);
+	if (*c.word)
+		object_append(b, c.word);
+}
+
 struct object *port_make(struct ofproto *o, struct words words, struct refusal *r)
 {
 	struct options opt = {0};
@@ -78,6 +110,7 @@ struct object *port_make(struct ofproto *o, struct words words, struct refusal *
 		return NULL;
 	}
 	options_free(&opt);
+	keep_choice(b);
 	if (port->ifindex > 0)
 		host_port_make(o);
 	return b;
