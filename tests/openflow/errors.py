@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Malformed and impossible messages, and the error type and code that the standard has for each
+(ONF TS-023, 7.4.4).  After each refusal the rules are as they were and the connection answers.
+
+    errors.py SOCKET
+
+Port 1 exists.  Prints the rows that were answered otherwise, and how many were right.
+"""
+import socket
+import struct
+import sys
+
+NO_BUFFER = 0xffffffff
+
+
+def h(*words):
+    return bytes.fromhex(''.join(words).replace(' ', ''))
+
+
+def message(kind, body=b'', version=4):
+    return struct.pack('!BBHI', version, kind, 8 + len(body), 9) + body
+
+
+def match(oxm=b'', kind=1, length=None):
+    octets = struct.pack('!HH', kind, 4 + len(oxm) if length is None else length) + oxm
+    return octets + bytes(-len(octets) % 8)
+
+
+def apply_actions(*actions):
+    octets = b''.join(actions)
+    return struct.pack('!HHI', 4, 8 + len(octets), 0) + octets
+
+
+def output(port, length=16):
+    return struct.pack('!HHIH6x', 0, length, port, 0)
+
+
+def set_field(oxm):
+    octets = struct.pack('!HH', 25, (4 + len(oxm) + 7) // 8 * 8) + oxm
+    return octets + bytes(-len(octets) % 8)
+
+
+def flow_mod(m=None, instructions=b'', table=0, command=0, flags=0, buffer=NO_BUFFER, priority=5):
+    return message(14, struct.pack('!QQBBHHHIIIHH', 0, 0, table, command, 0, 0, priority, buffer,
+                                   0xffffffff, 0xffffffff, flags, 0)
+                   + (match() if m is None else m) + instructions)
+
+
+def packet_out(actions=b'', frame=bytes(60), in_port=0xfffffffd, buffer=NO_BUFFER, length=None):
+    return message(13, struct.pack('!IIH6x', buffer, in_port,
+                                   len(actions) if length is None else length) + actions + frame)
+
+
+def multipart(kind, body=b'', flags=0):
+    return message(18, struct.pack('!HHI', kind, flags, 0) + body)
+
+
+IN_PORT = h('80000004 00000001')
+IPV4 = h('80000a02 0800')
+IPV6 = h('80000a02 86dd')
+TCP = h('80001401 06')
+FLOW_REQUEST = struct.pack('!B3xIIIQQ', 255, 0xffffffff, 0xffffffff, 0, 0, 0)
+
+ROWS = [
+    # Requests
+    ('BAD_VERSION', message(2, version=5), 1, 0),
+    ('BAD_TYPE', message(30), 1, 1),
+    ('BAD_TYPE of a reply', message(19, bytes(8)), 1, 1),
+    ('BAD_MULTIPART', multipart(14), 1, 2),
+    ('BAD_EXPERIMENTER', message(4, h('00002320 00000001')), 1, 3),
+    ('BAD_EXPERIMENTER multipart', multipart(0xffff, h('00002320 00000001')), 1, 3),
+    ('BAD_EXP_TYPE', message(4, h('534c5543 7fffffff')), 1, 4),
+    ('BAD_LEN', message(5, bytes(1)), 1, 6),
+    ('BAD_LEN flow-mod', message(14, bytes(40)), 1, 6),
+    ('BAD_LEN multipart', multipart(13, bytes(8)), 1, 6),
+    ('BAD_LEN actions_len', packet_out(length=8, frame=b''), 1, 6),
+    ('BUFFER_UNKNOWN flow-mod', flow_mod(buffer=1), 1, 8),
+    ('BUFFER_UNKNOWN packet-out', packet_out(buffer=1), 1, 8),
+    ('BAD_TABLE_ID', multipart(1, b'\x64' + FLOW_REQUEST[1:] + match()), 1, 9),
+    ('BAD_PORT packet-out', packet_out(in_port=77), 1, 11),
+    ('BAD_PORT port-stats', multipart(4, struct.pack('!II', 77, 0)), 1, 11),
+    ('BAD_PACKET', packet_out(frame=bytes(5)), 1, 12),
+    ('MULTIPART_BUFFER_OVERFLOW', multipart(1, FLOW_REQUEST + match(), flags=1), 1, 13),
+    # Actions
+    ('BAD_ACTION BAD_TYPE', flow_mod(instructions=apply_actions(h('0063 0008 00000000'))), 2, 0),
+    ('BAD_ACTION BAD_LEN', flow_mod(instructions=apply_actions(h('0000 0008 00000001'))), 2, 1),
+    ('BAD_ACTION BAD_LEN zero',
+     flow_mod(instructions=apply_actions(h('0000 0000 00000001 0000 000000000000'))), 2, 1),
+    ('BAD_ACTION BAD_LEN beyond',
+     flow_mod(instructions=apply_actions(output(1, length=24))), 2, 1),
+    ('BAD_ACTION BAD_EXPERIMENTER',
+     flow_mod(instructions=apply_actions(h('ffff 0010 00002320 0000000000000000'))), 2, 2),
+    ('BAD_OUT_PORT', flow_mod(instructions=apply_actions(output(0xffffffff))), 2, 4),
+    ('BAD_OUT_PORT zero', flow_mod(instructions=apply_actions(output(0))), 2, 4),
+    ('BAD_OUT_PORT packet-out', packet_out(output(0xffffff55)), 2, 4),
+    ('BAD_ARGUMENT', flow_mod(instructions=apply_actions(h('0011 0008 0800 0000'))), 2, 5),
+    ('BAD_OUT_GROUP', flow_mod(instructions=apply_actions(h('0016 0008 00000001'))), 2, 9),
+    ('MATCH_INCONSISTENT', flow_mod(instructions=apply_actions(set_field(h('80001c02 0050')))),
+     2, 10),
+    ('BAD_SET_TYPE', flow_mod(instructions=apply_actions(set_field(h('8000fe02 0050')))), 2, 13),
+    ('BAD_SET_LEN', flow_mod(match(IPV4 + TCP),
+                             apply_actions(set_field(h('80001c03 005000')))), 2, 14),
+    ('BAD_SET_ARGUMENT', flow_mod(match(IPV4), apply_actions(set_field(h('80001001 ff')))), 2, 15),
+    # Instructions
+    ('UNKNOWN_INST', flow_mod(instructions=h('0009 0008 00000000')), 3, 0),
+    ('BAD_INSTRUCTION BAD_TABLE_ID back', flow_mod(table=3, instructions=h('0001 0008 03000000')),
+     3, 2),
+    ('BAD_INSTRUCTION BAD_TABLE_ID high', flow_mod(instructions=h('0001 0008 fe000000')), 3, 2),
+    ('BAD_INSTRUCTION BAD_EXPERIMENTER', flow_mod(instructions=h('ffff 0008 00002320')), 3, 5),
+    ('BAD_INSTRUCTION BAD_LEN', flow_mod(instructions=h('0001 0010 01000000 0000000000000000')),
+     3, 7),
+    ('BAD_INSTRUCTION BAD_LEN short', flow_mod(instructions=h('0002 0008 00000000')), 3, 7),
+    ('BAD_INSTRUCTION BAD_LEN beyond', flow_mod(instructions=h('0004 0010 00000000')), 3, 7),
+    ('DUP_INST', flow_mod(instructions=h('0001 0008 01000000 0001 0008 02000000')), 3, 9),
+    # Matches
+    ('BAD_MATCH BAD_TYPE', flow_mod(match(kind=0)), 4, 0),
+    ('BAD_MATCH BAD_LEN', flow_mod(match(length=3)), 4, 1),
+    ('BAD_MATCH BAD_LEN beyond', flow_mod(match(length=64)), 4, 1),
+    ('BAD_MATCH BAD_LEN field', flow_mod(match(h('80000003 000001'))), 4, 1),
+    ('BAD_FIELD', flow_mod(match(h('8000fe04 00000000'))), 4, 6),
+    ('BAD_FIELD class', flow_mod(match(h('12340004 00000000'))), 4, 6),
+    ('BAD_FIELD experimenter', flow_mod(match(h('ffff0008 00002320 00000000'))), 4, 6),
+    ('BAD_VALUE vlan_pcp', flow_mod(match(h('80000c02 1005 80000e01 08'))), 4, 7),
+    ('BAD_VALUE ip_dscp', flow_mod(match(IPV4 + h('80001001 40'))), 4, 7),
+    ('BAD_MASK', flow_mod(match(h('80000108 00000001 0000ffff'))), 4, 8),
+    ('BAD_WILDCARDS', flow_mod(match(IPV4 + h('80001708 0a000001 ff000000'))), 4, 5),
+    ('BAD_PREREQ', flow_mod(match(h('80001a02 0050'))), 4, 9),
+    ('BAD_PREREQ of the other version', flow_mod(match(IPV6 + h('80001604 0a000001'))), 4, 9),
+    ('DUP_FIELD', flow_mod(match(IN_PORT + IN_PORT)), 4, 10),
+    # Flow-mods
+    ('FLOW_MOD BAD_TABLE_ID', flow_mod(table=254), 5, 2),
+    ('FLOW_MOD BAD_TABLE_ID all', flow_mod(table=255), 5, 2),
+    ('OVERLAP', flow_mod(match(IPV4), flags=2, priority=0), 5, 3),
+    ('BAD_COMMAND', flow_mod(command=5), 5, 6),
+    ('BAD_FLAGS', flow_mod(flags=0x20), 5, 7),
+    # Groups, ports, tables, queues, configuration, roles, meters, features
+    ('OUT_OF_GROUPS', message(15, h('0000 00 00 00000001')), 6, 3),
+    ('UNKNOWN_GROUP', message(15, h('0001 00 00 00000001')), 6, 8),
+    ('GROUP_MOD BAD_TYPE', message(15, h('0000 04 00 00000001')), 6, 10),
+    ('GROUP_MOD BAD_COMMAND', message(15, h('0003 00 00 00000001')), 6, 11),
+    ('PORT_MOD BAD_PORT', message(16, struct.pack('!I4x6s2xIII4x', 77, bytes(6), 0, 0, 0)), 7, 0),
+    ('PORT_MOD BAD_HW_ADDR',
+     message(16, struct.pack('!I4x6s2xIII4x', 1, b'\xfe' * 6, 0, 0, 0)), 7, 1),
+    ('TABLE_MOD BAD_TABLE', message(17, h('fe 000000 00000000')), 8, 0),
+    ('TABLE_MOD BAD_CONFIG', message(17, h('00 000000 00000008')), 8, 1),
+    ('QUEUE_OP BAD_PORT', message(22, struct.pack('!II', 77, 0)), 9, 0),
+    ('QUEUE_OP BAD_QUEUE', multipart(5, struct.pack('!II', 1, 3)), 9, 1),
+    ('SWITCH_CONFIG BAD_FLAGS', message(9, h('0001 0080')), 10, 0),
+    ('ROLE BAD_ROLE', message(24, struct.pack('!I4xQ', 4, 0)), 11, 2),
+    ('UNKNOWN_METER', flow_mod(instructions=h('0006 0008 00000001')), 12, 3),
+    ('METER_MOD BAD_COMMAND', message(29, h('0003 0000 00000001')), 12, 4),
+    ('OUT_OF_METERS', message(29, h('0000 0001 00000001')), 12, 10),
+    ('TABLE_FEATURES EPERM', multipart(12, bytes(64)), 13, 5),
+]
+
+
+class Peer:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.socket.settimeout(10)
+        self.send(message(0))
+        self.receive()
+
+    def send(self, octets):
+        self.socket.sendall(octets)
+
+    def exactly(self, size):
+        octets = b''
+        while len(octets) < size:
+            more = self.socket.recv(size - len(octets))
+            if not more:
+                raise EOFError('the connection is gone')
+            octets += more
+        return octets
+
+    def receive(self):
+        header = self.exactly(8)
+        return header[1], self.exactly(struct.unpack('!H', header[2:4])[0] - 8)
+
+    def rules(self):
+        """The flow dump without what time changes."""
+        self.send(multipart(1, FLOW_REQUEST + match()))
+        _, body = self.receive()
+        return body[8:12] + body[20:]
+
+
+def answer(peer, octets):
+    """(type, code) of the error, or what came instead."""
+    peer.send(octets + message(20))
+    kind, body = peer.receive()
+    if kind != 1:
+        return 'no error'
+    if body[4:68] != octets[:64]:
+        return 'an error that quotes another message'
+    if peer.receive()[0] != 21:
+        return 'no barrier reply'
+    return struct.unpack('!HH', body[:4])
+
+
+def main():
+    peer = Peer(sys.argv[1])
+    before = peer.rules()
+    good = 0
+    for name, octets, kind, code in ROWS:
+        got = answer(peer, octets)
+        if got != (kind, code):
+            print('%s: %s instead of %s' % (name, got, (kind, code)))
+        elif peer.rules() != before:
+            print('%s: it changed the rules' % name)
+        else:
+            good += 1
+    print('%d of %d' % (good, len(ROWS)))
+
+
+main()
