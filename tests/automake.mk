@@ -88,7 +88,8 @@ endif
 check_PROGRAMS += $(FUZZERS)
 noinst_HEADERS += tests/unit/bed.h tests/unit/ports-fixture.h tests/unit/random-match.h
 noinst_HEADERS += tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
-EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/osken-multiparts.py tests/openflow/errors.py tests/openflow/hostile.py
+EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
+	tests/openflow/osken-multiparts.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)
 
 tests_fuzz_fuzz_aggfrag_SOURCES = tests/fuzz/fuzz-aggfrag.c tests/unit/iptfs-bed.c \
