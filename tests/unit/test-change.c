@@ -285,6 +285,49 @@ static void test_lost(void **state)
 	ofproto_destroy(o);
 }
 
+/* Rules change while packets go through on a thread of their own: none is lost, none goes
+ * elsewhere, and after the answer none goes the old way. */
+static void test_live(void **state)
+{
+	static const uint8_t frame[60] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x88, 0xb5};
+	struct ofproto *o = switch_up(":memory:");
+	struct port *in = switch_port(o, "in type=dummy"), *out[2];
+	unsigned n = 0, n_out[2] = {0};
+
+	(void)state;
+	out[0] = switch_port(o, "p2 type=dummy");
+	out[1] = switch_port(o, "p3 type=dummy");
+	switch_flow(o, OFPFC_DELETE, "");
+	switch_flow(o, OFPFC_ADD, "in_port=in actions=output:p2");
+	sync_it(o);
+	for (unsigned i = 1; i <= 200; i++) {
+		unsigned way = i % 2;
+
+		for (unsigned k = 0; k < 10; k++)
+			n += !dummy_inject(in, frame, sizeof frame);
+		/* Half of the time by a new rule above the old one, which then goes. */
+		if (i % 4 < 2)
+			switch_flow(o, OFPFC_MODIFY,
+				    way ? "actions=output:p3" : "actions=output:p2");
+		else
+			switch_flow(o, OFPFC_ADD,
+				    way ? "in_port=in actions=output:p3"
+					: "in_port=in actions=output:p2");
+		sync_it(o);
+		do { /* what came before the answer may go either way */
+			n_out[0] += switch_taken(out[0]);
+			n_out[1] += switch_taken(out[1]);
+		} while (n_out[0] + n_out[1] < n);
+		n += !dummy_inject(in, frame, sizeof frame);
+		while (!switch_taken(out[way]))
+			assert_int_equal(switch_taken(out[!way]), 0);
+		n_out[way]++;
+	}
+	assert_int_equal(n, 200 * 11);
+	assert_int_equal(n_out[0] + n_out[1], n);
+	ofproto_destroy(o);
+}
+
 static void count_for(struct flow_visit *v, struct ofproto *o)
 {
 	struct flow_filter all;
@@ -391,6 +434,7 @@ int main(void)
 		TEST(test_failure_of_what_it_stands_on),
 		TEST(test_restart),
 		TEST(test_lost),
+		TEST(test_live),
 		TEST(test_killed),
 	};
 
