@@ -8,6 +8,7 @@
 #include "ofproto/state.h"
 
 #define FETCH_NS (5 * NSEC_PER_MSEC)
+#define LOOK_NS  (60 * NSEC_PER_SEC) /* tracing costs every packet something: not for ever */
 
 enum { FRAMES = 64, RECORDS_MAX = 16384, RECORDS_YOUNG = 4096 };
 
@@ -17,7 +18,7 @@ struct tracer {
 	struct worker *worker;
 	struct match match; /* of real packets */
 	bool looking;
-	uint64_t fetch_ns;
+	uint64_t fetch_ns, until_ns;
 	struct trace_record *record;
 	size_t n, room;
 };
@@ -264,6 +265,7 @@ int ofproto_trace_next(struct ofproto *o, const struct match *m, unsigned n, str
 	t->match = *m;
 	t->looking = true;
 	t->n = 0;
+	t->until_ns = ofproto_now(o) + LOOK_NS;
 	t->fetch_ns = o->offline ? TIMER_NEVER : ofproto_now(o) + FETCH_NS;
 	tell_workers(o, &t->match, n);
 	return 0;
@@ -319,14 +321,30 @@ static void fetch(struct ofproto *o, struct tracer *t)
 	}
 }
 
+static bool all_found(const struct ofproto *o)
+{
+	for (unsigned i = 0; i < o->dp.n_workers; i++)
+		if (__atomic_load_n(&o->dp.worker[i]->trace_left, __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
 void trace_run(struct ofproto *o)
 {
 	struct tracer *t = o->tracer;
+	uint64_t now = ofproto_now(o);
+	bool found;
 
-	if (!t || ofproto_now(o) < t->fetch_ns)
+	if (!t || now < t->fetch_ns)
 		return;
+	found = all_found(o);
 	fetch(o, t);
-	t->fetch_ns = ofproto_now(o) + FETCH_NS;
+	t->fetch_ns = now + FETCH_NS;
+	if (found || now >= t->until_ns) {
+		tell_workers(o, NULL, 0);
+		t->looking = false;
+		t->fetch_ns = TIMER_NEVER;
+	}
 }
 
 uint64_t trace_deadline(const struct ofproto *o)
