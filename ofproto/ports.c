@@ -46,12 +46,14 @@ void port_end(struct ofproto *o, struct port *port)
 	port_free(port);
 }
 
-/* confirm=N: seconds until it is taken back. */
+/* confirm=N: seconds until it is taken back.  force=yes is for the class; every port knows the
+ * word, as a confirmed one is remembered with it. */
 static int read_confirm(struct ofproto *o, struct object *b, struct options *opt, struct refusal *r)
 {
 	uint64_t ns = 0;
+	bool force;
 
-	if (option_time(opt, "confirm", &ns, r))
+	if (option_time(opt, "confirm", &ns, r) || option_bool(opt, "force", &force, r))
 		return -EINVAL;
 	b->confirm_ns = ns ? ofproto_now(o) + ns : TIMER_NEVER;
 	return 0;

@@ -88,6 +88,35 @@ rules() {
     sl_stop run || fail "a bad end"
 }
 
+has_xdp() {
+    in_r ip link show "$1" | grep -q xdp
+}
+
+no_xdp() {
+    ! has_xdp "$1"
+}
+
+# The default route's interface: refused, taken back, confirmed; the latter survives kill -9.
+default_route() {
+    net
+    ip -n sl-pr addr add 10.99.0.254/24 dev r1
+    ip -n sl-pr route add default via 10.99.0.1
+    sl_start run --db "$work/db" || fail "no daemon"
+    sl_ctl run add-port r1 type=afxdp 2>"$work/refused" && fail "took the default route's interface"
+    grep -q needs-force "$work/refused" || fail "refused for another reason"
+    ctl add-port r1 type=afxdp --confirm 1
+    has_xdp r1 || fail "did not take it for a second"
+    sl_wait "it to be put back" no_xdp r1 || fail "did not put it back"
+    ctl add-port r1 type=afxdp --confirm 30
+    ctl confirm
+    sl_kill run
+    sl_wait "the kernel to take the program off" no_xdp r1 || fail "the program stayed"
+    sl_start run --db "$work/db" || fail "no daemon"
+    sl_wait "the port" has_xdp r1 || fail "the confirmed port did not come back"
+    ctl del-port r1
+    sl_stop run 'not confirmed in time' || fail "a bad end"
+}
+
 switch() {
     net
     sl_start run --workers 0,1 || fail "no daemon"
@@ -113,7 +142,7 @@ switch() {
     sl_stop run || fail "a bad end"
 }
 
-[ $# -gt 0 ] || set -- router rules switch
+[ $# -gt 0 ] || set -- router rules default_route switch
 for c; do
     echo "$c"
     "$c"
