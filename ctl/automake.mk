@@ -41,6 +41,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/stats.h \
 	ctl/usage.c \
 	ctl/usage.h \
+	ctl/verb-control.c \
 	ctl/verb-flow.c \
 	ctl/verb-flows.c \
 	ctl/verb-port.c \

@@ -167,13 +167,16 @@ static bool same_word(const char *was, size_t n, const char *word)
 	return key && n > key && !memcmp(was, word, key) && !strncmp(was + key, "…", strlen("…"));
 }
 
-/* A port or connection of the same words is there already, from the store: nothing to do. */
+/* A port, connection or controller of the same words is there already, from the store: nothing to
+ * do. */
 static bool already_there(struct daemon *d, const struct config_line *l)
 {
 	bool port = l->verb == &verbs[VERB_ID_add_port], conn = l->verb == &verbs[VERB_ID_add_conn];
 	struct port *p = port || conn ? ofproto_port(d->ofproto, l->word[0]) : NULL;
 	const char *was;
 
+	if (l->verb == &verbs[VERB_ID_add_controller])
+		return controller_there(d, l->word[0]);
 	if (!p || !(p->flags & PORT_CONN) != port)
 		return false;
 	was = ofproto_port_spec(d->ofproto, p);

@@ -35,6 +35,12 @@ static inline struct conn *conn_of(struct port *p)
 	return container_of(p, struct conn, port);
 }
 
+/* The controllers' methods and connections, as a list and as lines. */
+json_t *controllers_show(struct daemon *d, struct buf *text);
+/* Those that the store remembers, at the start. */
+int controllers_restore(struct daemon *d, struct refusal *r);
+bool controller_there(struct daemon *d, const char *method);
+
 /* Rules that wait for `sluice-ctl confirm`: they were installed to expire after `ns`; confirming
  * installs them as they were meant.  verb-switch.c */
 void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns);

@@ -47,84 +47,6 @@ void do_add_neigh(struct verb_call *call)
 	run_fib(call, ofproto_add_neigh);
 }
 
-/* ---- Controllers ---- */
-
-static void run_method(struct verb_call *call,
-		       int (*fn)(struct openflow *of, const char *method, struct refusal *r),
-		       const char *undo)
-{
-	struct refusal r = {0};
-
-	if (!call->daemon->openflow)
-		refuse(&r, NOT_HERE, "", "there are no controllers without sockets");
-	else if (!fn(call->daemon->openflow, call->args.word[0], &r)) {
-		if (undo)
-			verb_undo(call, undo, call->args.word[0]);
-		verb_done(call, NULL, NULL);
-		return;
-	}
-	verb_refuse(call, &r);
-}
-
-void do_add_controller(struct verb_call *call)
-{
-	run_method(call, openflow_add, "del-controller");
-}
-
-void do_del_controller(struct verb_call *call)
-{
-	run_method(call, openflow_del, NULL);
-}
-
-struct peer_list {
-	json_t *list;
-	struct buf *text;
-	uint64_t now;
-};
-
-static void list_peer(void *arg, const struct openflow_peer *p)
-{
-	struct peer_list *l = arg;
-	json_t *row = json_object();
-
-	json_put(row, "method", json_text(p->method));
-	if (p->remote)
-		json_put(row, "remote", json_text(p->remote));
-	json_put(row, "connected", json_boolean(p->connected));
-	json_put_u64(row, "since_ns", p->since_ns);
-	json_put_u64(row, "rx_messages", p->n_rx);
-	json_put_u64(row, "tx_messages", p->n_tx);
-	json_put_u64(row, "errors", p->n_errors);
-	if (p->last_error)
-		json_put(row, "last_error", json_text(p->last_error));
-	json_array_append_new(l->list, row);
-	buf_printf(l->text,
-		   "%s%s%s: %s, received %" PRIu64 ", sent %" PRIu64 ", errors %" PRIu64 "%s%s\n",
-		   p->method, p->remote ? " from " : "", p->remote ? p->remote : "",
-		   p->connected ? "connected"
-		   : p->remote  ? "connecting"
-				: "waiting",
-		   p->n_rx, p->n_tx, p->n_errors, p->last_error ? ", last: " : "",
-		   p->last_error ? p->last_error : "");
-}
-
-static json_t *controllers(struct daemon *d, struct buf *text)
-{
-	struct peer_list l = {json_array(), text, 0};
-
-	if (d->openflow)
-		openflow_peers(d->openflow, list_peer, &l);
-	return l.list;
-}
-
-void do_list_controllers(struct verb_call *call)
-{
-	struct buf text = {0};
-	json_t *list = controllers(call->daemon, &text);
-
-	verb_done(call, &text, list);
-}
-
 /* ---- Settings ---- */
 
 static void undo_settings(struct verb_call *call)
@@ -212,7 +134,7 @@ void do_show(struct verb_call *call)
 	json_put(row, "tables", show_tables(call->daemon, &text));
 	json_put(row, "ports", show_ports(call->daemon, false, &text));
 	json_put(row, "conns", show_ports(call->daemon, true, &text));
-	json_put(row, "controllers", controllers(call->daemon, &text));
+	json_put(row, "controllers", controllers_show(call->daemon, &text));
 	verb_done(call, &text, row);
 }
 

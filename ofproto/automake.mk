@@ -7,6 +7,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/flow-text.c \
 	ofproto/flows.c \
 	ofproto/flows.h \
+	ofproto/kept.c \
 	ofproto/kernel-route.c \
 	ofproto/kernel-tables.c \
 	ofproto/kernel-tables.h \

@@ -162,6 +162,14 @@ struct switch_settings {
 };
 const struct switch_settings *ofproto_settings(const struct ofproto *o);
 
+/* Names that the control sockets want to find again after a restart, by kind ("controller"). */
+void ofproto_keep(struct ofproto *o, const char *kind, const char *name, bool kept, struct waiter *w);
+struct kept_visit {
+	void (*name)(struct kept_visit *v, const char *name);
+};
+/* Each of a kind, in the order they came; at the start, before the first change. */
+int ofproto_kept(struct ofproto *o, const char *kind, struct kept_visit *v, struct refusal *r);
+
 /* ---- Packets to and from controllers ---------------------------------------------------- */
 
 /* Runs ops on a frame (ofp_packet_out): in_port is an OpenFlow number (OFPP_CONTROLLER: none). */

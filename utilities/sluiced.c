@@ -281,7 +281,7 @@ static int open_openflow(struct server *server, const struct settings *s, struct
 	for (unsigned i = 0; i < s->n_listen; i++)
 		if (openflow_add(server->d.openflow, s->listen[i], r))
 			return -EINVAL;
-	return 0;
+	return controllers_restore(&server->d, r);
 }
 
 /* Everything up to the management socket, which comes last: who can reach it finds all ready. */
