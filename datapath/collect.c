@@ -62,25 +62,55 @@ static void collect_network(const struct pkt *p, struct outer_key *o)
 	o->has |= htobe32(has);
 }
 
-/* The connection that a packet belongs to by its addresses and identifier; NULL: a plain frame. */
-static struct conn *claimant(struct worker *w, const struct pkt *p, struct conn_id *id)
+/* Whose packet is it: the connection's by address and identifier (*c), nobody's (a plain frame), or
+ * one that ends here: false. */
+static bool find_claimant(struct worker *w, struct pkt *p, struct conn_id *id, struct conn **c)
 {
-	struct conn *c;
+	struct conn *end;
 
+	*c = NULL;
 	if (p->key.eth_type == htobe16(ETH_P_IP))
 		id->local = (struct ip){.family = 4};
 	else if (p->key.eth_type == htobe16(ETH_P_IPV6))
 		id->local = (struct ip){.family = 6};
 	else
-		return NULL;
+		return true;
 	memcpy(id->local.octet, p->key.ip_dst, 16);
 	id->proto = p->key.ip_proto;
 	id->udp_dst = 0;
 	id->id = 0;
-	if (!conn_identify(p, id))
-		return NULL;
-	c = conn_find(w->dp, id);
-	return c && (c->bound_port == PORT_NONE || c->bound_port == p->in_port) ? c : NULL;
+	if (conn_identify(p, id)) {
+		*c = conn_find(w->dp, id);
+		if (*c && (*c)->bound_port != PORT_NONE && (*c)->bound_port != p->in_port)
+			*c = NULL;
+		end = *c;
+	} else {
+		end = conn_end_find(w->dp, id);
+	}
+	if (unlikely(end && p->key.ip_frag)) {
+		drop(w, p, DROP_OUTER_FRAGMENT);
+		return false;
+	}
+	if (unlikely(end && !*c && end->class->keepalive && end->class->keepalive(p))) {
+		consume(w, p, CONSUME_KEEPALIVE);
+		return false;
+	}
+	return true;
+}
+
+static void collect_conn(struct worker *w, struct pkt *p, struct conn *c, const struct conn_id *id)
+{
+	struct outer *o = p->outer;
+
+	collect_network(p, &o->key);
+	o->conn = c->port.id;
+	o->gen = c->port.gen;
+	o->key.has |= htobe32(HAS_CONN);
+	o->key.conn_id = htobe32(c->port.ofport);
+	o->key.tunnel_id = htobe64(be32toh(id->id));
+	if (c->class->collect)
+		c->class->collect(p, &o->key);
+	trace(w, p, CONN, o->conn, be32toh(id->id));
 }
 
 void stage_collect(struct worker *w, struct batch *b)
@@ -90,35 +120,18 @@ void stage_collect(struct worker *w, struct batch *b)
 	unsigned n = 0;
 
 	BATCH_FOR_EACH (p, b) {
-		struct outer *o = p->outer;
 		struct conn_id id;
 		struct conn *c;
 
 		if (!(p->flags & PKT_VIRTUAL_ETH))
-			collect_link(p, &o->key);
-		b->pkt[n++] = p;
-		if (!conns || !p->l3)
-			continue;
-		c = claimant(w, p, &id);
-		if (!c)
-			continue;
-		if (unlikely(p->key.ip_frag)) {
-			n--;
-			drop(w, p, DROP_OUTER_FRAGMENT);
-			continue;
+			collect_link(p, &p->outer->key);
+		if (conns && p->l3) {
+			if (!find_claimant(w, p, &id, &c))
+				continue;
+			if (c)
+				collect_conn(w, p, c, &id);
 		}
-		collect_network(p, &o->key);
-		o->conn = c->port.id;
-		o->gen = c->port.gen;
-		o->l3 = p->l3;
-		o->l4 = p->l4;
-		o->proto = p->key.ip_proto;
-		o->key.has |= htobe32(HAS_CONN);
-		o->key.conn_id = htobe32(c->port.ofport);
-		o->key.tunnel_id = htobe64(be32toh(id.id));
-		if (c->class->collect)
-			c->class->collect(p, &o->key);
-		trace(w, p, CONN, o->conn, be32toh(id.id));
+		b->pkt[n++] = p;
 	}
 	b->n = n;
 }

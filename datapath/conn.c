@@ -65,6 +65,22 @@ struct conn *conn_find(const struct datapath *dp, const struct conn_id *id)
 	return NULL;
 }
 
+struct conn *conn_end_find(const struct datapath *dp, const struct conn_id *id)
+{
+	struct conn_id end = *id;
+	struct rmap_node *n;
+
+	end.id = 0;
+	RMAP_FOR_EACH (n, &dp->conn_ends, conn_id_hash(&end)) {
+		struct conn *c = container_of(n, struct conn, end_node);
+
+		end.id = c->in_id.id;
+		if (id_equal(&c->in_id, &end))
+			return c;
+	}
+	return NULL;
+}
+
 struct conn *conn_get(const struct datapath *dp, uint32_t port_id, uint32_t gen)
 {
 	struct port *port = port_get(dp, port_id);

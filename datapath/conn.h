@@ -35,6 +35,9 @@ struct encap_class {
 	/* Which connection would claim this outer packet, if there is one?  Its offsets are parsed,
 	 * its key is set; *id has local and proto filled in.  False: not this format's.  Worker. */
 	bool (*identify)(const struct pkt *p, struct conn_id *id);
+	/* For a packet to a connection's end that identify() did not take: is it one of the
+	 * format's keepalives, to be consumed without a word?  NULL: there are none.  Worker. */
+	bool (*keepalive)(const struct pkt *p);
 	/* Adds what the format's clear headers say before any check (an SPI) to the record, with
 	 * its presence bits.  NULL: nothing.  Worker. */
 	void (*collect)(const struct pkt *p, struct outer_key *o);
@@ -65,8 +68,9 @@ struct encap_class {
 };
 
 struct conn {
-	struct port port;      /* PORT_CONN; port.priv is unused */
-	struct rmap_node node; /* in datapath->conns, by in_id */
+	struct port port;          /* PORT_CONN; port.priv is unused */
+	struct rmap_node node;     /* in datapath->conns, by in_id */
+	struct rmap_node end_node; /* in datapath->conn_ends, by in_id without its identifier */
 	const struct encap_class *class;
 	bool has_in;
 	struct conn_id in_id;
@@ -86,6 +90,10 @@ const struct encap_class *encap_class_by_name(const char *type); /* rows of enca
 uint32_t conn_id_hash(const struct conn_id *id);
 /* The connection that claims an outer packet; RCU reader.  NULL: none. */
 struct conn *conn_find(const struct datapath *dp, const struct conn_id *id);
+
+/* Any connection whose aggregates come to the id's address, protocol and port, whatever their
+ * identifier (id->id is not looked at); NULL: none. */
+struct conn *conn_end_find(const struct datapath *dp, const struct conn_id *id);
 
 /* The connection an outer record names, or NULL when it has gone meanwhile.  Worker. */
 struct conn *conn_get(const struct datapath *dp, uint32_t port_id, uint32_t gen);

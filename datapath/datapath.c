@@ -28,6 +28,7 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	if (!frames)
 		frames = dp->offline ? FRAMES_OFFLINE : FRAMES_PER_WORKER * dp->n_workers;
 	rmap_init(&dp->conns);
+	rmap_init(&dp->conn_ends);
 	rmap_init(&dp->by_ifindex);
 	fib_init(&dp->fib);
 	dp->early = early_create();
@@ -73,6 +74,7 @@ void datapath_destroy(struct datapath *dp)
 	}
 	rmap_destroy(&dp->by_ifindex);
 	rmap_destroy(&dp->conns);
+	rmap_destroy(&dp->conn_ends);
 	if (dp->event_fd >= 0)
 		close(dp->event_fd);
 	rcu_barrier();
@@ -263,15 +265,22 @@ int datapath_add_conn(struct datapath *dp, struct conn *c)
 	if (error)
 		return error;
 	worker_call(dp->worker[c->owner], worker_add_conn, c);
-	if (c->has_in)
+	if (c->has_in) {
+		struct conn_id end = c->in_id;
+
+		end.id = 0;
 		rmap_insert(&dp->conns, &c->node, conn_id_hash(&c->in_id));
+		rmap_insert(&dp->conn_ends, &c->end_node, conn_id_hash(&end));
+	}
 	return 0;
 }
 
 void datapath_del_conn(struct datapath *dp, struct conn *c)
 {
-	if (c->has_in)
+	if (c->has_in) {
 		rmap_remove(&dp->conns, &c->node);
+		rmap_remove(&dp->conn_ends, &c->end_node);
+	}
 	port_unpublish(dp, &c->port);
 	rcu_wait();
 	worker_call(dp->worker[c->owner], worker_del_conn, c);

@@ -16,8 +16,6 @@ static bool iptfs_identify(const struct pkt *p, struct conn_id *id)
 {
 	const uint8_t *esp = p->data + p->payload;
 
-	if (p->seg[0].len < p->payload + ESP_HLEN)
-		return false;
 	if (id->proto == 17) {
 		if (!p->l4 || p->key.tp_dst != htobe16(IPTFS_UDP_PORT))
 			return false;
@@ -25,8 +23,17 @@ static bool iptfs_identify(const struct pkt *p, struct conn_id *id)
 	} else if (id->proto != 50) {
 		return false;
 	}
+	if (p->key.ip_frag & IP_FRAG_LATER || p->seg[0].len < p->payload + ESP_HLEN)
+		return false;
 	memcpy(&id->id, esp, 4);
 	return id->id != 0; /* the marker of what is not ESP (RFC 3948 2.2) */
+}
+
+/* RFC 3948 2.3: one octet, 0xff. */
+static bool iptfs_keepalive(const struct pkt *p)
+{
+	return p->l4 && get_be16(p->data + p->l4 + 4) == 8 + 1 && p->seg[0].len > p->payload &&
+	       p->data[p->payload] == 0xff;
 }
 
 static void iptfs_collect(const struct pkt *p, struct outer_key *o)
@@ -370,6 +377,7 @@ const struct encap_class encap_iptfs = {
 		"allow=PREFIXES: sources that the far end may send from, comma-separated\n"
 		"allow-action=drop|mark: what happens to others (drop)",
 	.identify = iptfs_identify,
+	.keepalive = iptfs_keepalive,
 	.collect = iptfs_collect,
 	.open = iptfs_open,
 	.close = iptfs_close,

@@ -143,8 +143,6 @@ struct outer {
 	struct outer_key key;
 	uint64_t rx_ns;     /* when it arrived, on the worker's clock */
 	uint32_t conn, gen; /* the connection that claims it (conn.h), or CONN_NONE */
-	uint16_t l3, l4;    /* offsets into the frame's first segment; 0: none */
-	uint8_t proto;      /* of the outer IP header */
 	uint8_t early_done; /* the early verdict was given (it is given once) */
 };
 

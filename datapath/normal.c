@@ -56,6 +56,8 @@ static int hop4(struct worker *w, struct pkt *p)
 		return DROP_NOT_OURS;
 	if (martian4(ip + 12, ip + 16))
 		return DROP_MARTIAN;
+	if (csum(ip, (ip[0] & 0xf) * 4u)) /* RFC 1812 5.2.2 */
+		return DROP_IP_CHECKSUM;
 	if (ip[8] <= 1)
 		return DROP_TTL_EXPIRED;
 	if (pkt_own(w, p, ETH_HLEN + IPV4_MIN, 0))

@@ -6,6 +6,7 @@ UNITS = \
 	tests/unit/test-afxdp \
 	tests/unit/test-aggfrag \
 	tests/unit/test-change \
+	tests/unit/test-drops \
 	tests/unit/test-early \
 	tests/unit/test-esp \
 	tests/unit/test-fib \
