@@ -32,7 +32,7 @@ struct of_method {
 	struct evconnlistener *listener;
 	struct bufferevent *dialling; /* until it is connected */
 	struct ofconn *conn;          /* dialled; NULL: none */
-	struct event *again;
+	struct event *again;          /* to dial, or to accept, after a failure */
 	unsigned backoff_s;
 	char last_error[160];
 	char text[];
@@ -130,6 +130,27 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct
 	ofconn_create(s, bev, m->text, remote)->visitor = m->method.local;
 }
 
+/* No descriptor is left, or no memory: the queue of the listener can wait a second. */
+static void accept_failed(struct evconnlistener *listener, void *arg)
+{
+	struct of_method *m = arg;
+	const struct timeval second = {1, 0};
+
+	LOG(WARN, "openflow: %s: cannot accept: %s; trying again in a second", m->text,
+	    strerrordesc_np(EVUTIL_SOCKET_ERROR()));
+	evconnlistener_disable(listener);
+	event_add(m->again, &second);
+}
+
+static void accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct of_method *m = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(m->listener);
+}
+
 static int method_listen(struct of_method *m, struct refusal *r)
 {
 	int fd = method_bind(&m->method, r);
@@ -143,6 +164,10 @@ static int method_listen(struct of_method *m, struct refusal *r)
 		close(fd);
 		return refuse(r, SYSTEM, "method", "listen: %s", strerrordesc_np(errno));
 	}
+	m->again = event_new(m->of->server.base, -1, 0, accept_again, m);
+	if (!m->again)
+		abort();
+	evconnlistener_set_error_cb(m->listener, accept_failed);
 	return 0;
 }
 

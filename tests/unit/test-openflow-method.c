@@ -261,6 +261,29 @@ static void half_open_connections_give_way(void **state)
 	place_end(&pl);
 }
 
+/* Out of descriptors the listener rests; without that, turn() would never end. */
+static void descriptors_run_out(void **state)
+{
+	struct place pl = place_new();
+	struct refusal r = {0};
+	struct rlimit limit, none;
+	int fd;
+
+	(void)state;
+	assert_int_equal(openflow_add(pl.of, pl.passive, &r), 0);
+	fd = dial_path(&pl);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn(pl.t);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	turn(pl.t);
+	assert_int_equal(peers(&pl).n, 1);
+	close(fd);
+	place_end(&pl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +291,7 @@ int main(void)
 		cmocka_unit_test(listeners_and_their_files),
 		cmocka_unit_test(dialling),
 		cmocka_unit_test(half_open_connections_give_way),
+		cmocka_unit_test(descriptors_run_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
