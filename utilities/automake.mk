@@ -17,14 +17,14 @@ utilities_sluice_ctl_SOURCES = \
 	utilities/help.c \
 	utilities/help.h \
 	utilities/sluice-ctl.c
-utilities_sluice_ctl_LDADD = ctl/libctl.a lib/libsl.a $(LDADD)
+utilities_sluice_ctl_LDADD = $(SLUICE_LIBS) $(LDADD)
 
 # Manual pages and completion come from the verbs' own rows.
 utilities_make_docs_SOURCES = \
 	utilities/help.c \
 	utilities/help.h \
 	utilities/make-docs.c
-utilities_make_docs_LDADD = ctl/libctl.a lib/libsl.a $(LDADD)
+utilities_make_docs_LDADD = $(SLUICE_LIBS) $(LDADD)
 
 GENERATED_DOCS = utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-ctl.completion
 utilities/sluiced.8 utilities/sluice-ctl.8: utilities/make-docs$(EXEEXT)

@@ -1,6 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "utilities/help.h"
 
+#include "datapath/conn.h"
+
+/* What the rows of other lists add to a verb's help: types of ports and connections. */
+#define ENCAP(OBJECT) extern const struct encap_class OBJECT;
+#include "datapath/encaps.def"
+#undef ENCAP
+
+static const struct {
+	const char *name, *help;
+} port_types[] = {
+#define PORT_TYPE(OBJECT, HELP) {#OBJECT, HELP},
+#include "datapath/ports.def"
+#undef PORT_TYPE
+};
+
+static const struct encap_class *const encaps[] = {
+#define ENCAP(OBJECT) &OBJECT,
+#include "datapath/encaps.def"
+#undef ENCAP
+};
+
+/* Lines for people, each with a newline in front. */
+static void more_help(const struct verb *v, void (*put)(const char *text, FILE *out), FILE *out)
+{
+	for (size_t i = 0; v == &verbs[VERB_ID_add_port] && i < ARRAY_SIZE(port_types); i++) {
+		put("\ntype=", out);
+		put(port_types[i].name + strlen("port_"), out);
+		put(": ", out);
+		put(port_types[i].help, out);
+	}
+	for (size_t i = 0; v == &verbs[VERB_ID_add_conn] && i < ARRAY_SIZE(encaps); i++) {
+		put("\ntype=", out);
+		put(encaps[i]->name, out);
+		put("\n", out);
+		put(encaps[i]->help, out);
+	}
+}
+
+static void plain(const char *text, FILE *out)
+{
+	fputs(text, out);
+}
+
 const struct option_row daemon_options[] = {
 	{"--run-dir", "DIR",
 	 "where mgmt.sock and openflow.sock are (default: $SLUICE_RUN_DIR, or /run/sluice)"},
@@ -57,8 +100,10 @@ void help_ctl(FILE *out)
 
 void help_verb(const struct verb *v, FILE *out)
 {
-	fprintf(out, "usage: sluice-ctl %s%s%s\n\n%s\n", v->name, *v->usage ? " " : "", v->usage,
+	fprintf(out, "usage: sluice-ctl %s%s%s\n\n%s", v->name, *v->usage ? " " : "", v->usage,
 		v->help);
+	more_help(v, plain, out);
+	fputc('\n', out);
 }
 
 void help_daemon(FILE *out)
@@ -133,6 +178,7 @@ static void man_verb(const struct verb *v, FILE *out)
 	if (*rest) {
 		fputs(".RS\n.nf\n", out);
 		roff_text(rest + 1, out);
+		more_help(v, roff_text, out);
 		fputs("\n.fi\n.RE\n", out);
 	}
 }
