@@ -70,12 +70,13 @@ struct object *object_find(struct ofproto *o, const char *name)
 	return NULL;
 }
 
-static bool name_leaving(struct ofproto *o, const char *name)
+/* What is on its way out still holds its device, its keys, its number: let it go first. */
+static int wait_for_leaving(struct ofproto *o, struct refusal *r)
 {
 	for (struct object *b = o->objects.first; b; b = b->next)
-		if (b->leaving && !strcmp(b->name, name))
-			return true;
-	return false;
+		if (b->leaving)
+			return ofproto_sync(o, r);
+	return 0;
 }
 
 static int check_name(struct ofproto *o, const char *name, struct refusal *r)
@@ -99,8 +100,6 @@ static int check_name(struct ofproto *o, const char *name, struct refusal *r)
 			return refuse(r, BAD_VALUE, "name", "%s is a reserved port's name", name);
 	if (object_find(o, name))
 		return refuse(r, EXISTS, "name", "there is a port or connection %s already", name);
-	if (name_leaving(o, name)) /* it may hold the device that the new one wants */
-		return ofproto_sync(o, r);
 	return 0;
 }
 
@@ -113,7 +112,8 @@ struct object *object_new(struct ofproto *o, struct words words, struct options 
 		refuse(r, SYNTAX, "name", "NAME key=value … is expected");
 		return NULL;
 	}
-	if (check_name(o, words.word[0], r) || options_parse(opt, words.n - 1, words.word + 1, r))
+	if (check_name(o, words.word[0], r) || wait_for_leaving(o, r) ||
+	    options_parse(opt, words.n - 1, words.word + 1, r))
 		return NULL;
 	opt->offline = o->offline;
 	opt->restored = o->restoring;
