@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon against aggregates of other makes, offline: every vector of tests/vectors gives exactly its
-inner packets, and what comes out, aggregated by sluice in several shapes, comes out again."""
+inner packets, and what comes out, aggregated by sluice in several shapes, comes out again.  What it
+sends without encryption is also taken apart here, by a reader that forgives nothing."""
 import glob
+import hashlib
+import hmac
 import json
 import os
 import struct
@@ -73,6 +76,54 @@ def put_together(folder, source, options):
     return out
 
 
+def need(ok, what):
+    if not ok:
+        raise ValueError(what)
+
+
+def payload_of(packet, number, sa, shape):
+    """The AGGFRAG payload of the number-th packet we sent; each header octet is looked at."""
+    need(packet[0] == 0x45 and struct.unpack_from(">H", packet, 2)[0] == len(packet), "IP length")
+    need(packet[1] == 0 and packet[6:8] == b"\x40\0", "TOS 0, DF")
+    need(packet[9] == (17 if "udp" in shape else 50), "protocol")
+    esp = packet[28 if "udp" in shape else 20:]
+    need(struct.unpack_from(">II", esp) == (sa["spi"], number), "SPI, consecutive sequence numbers")
+    high = b"" if "esn=no" in shape else bytes(4)
+    icv = hmac.new(bytes.fromhex(sa["auth_key"]), esp[:-16] + high, hashlib.sha256).digest()[:16]
+    need(esp[-16:] == icv, "ICV")
+    text = esp[8:-16]
+    pad, following = text[-2:]
+    need(following == 144 and len(text) % 4 == 0, "next header, alignment")
+    need(text[-2 - pad:-2] == bytes(range(1, pad + 1)), "padding")
+    return text[:-2 - pad]
+
+
+def read_strictly(aggregates, sa, shape):
+    """RFC 9347 2.2: what the payloads hold."""
+    inner, part, left = [], b"", 0
+    for number, packet in enumerate(packets(aggregates), 1):
+        payload = payload_of(packet, number, sa, shape)
+        subtype, reserved, offset = struct.unpack_from(">BBH", payload)
+        need((subtype, reserved, offset) == (0, 0, left), "sub-type 0, nothing reserved, BlockOffset")
+        blocks = payload[4:]
+        need(blocks, "no empty payloads")
+        while blocks:
+            if not left and blocks[0] >> 4 == 0:
+                need(not any(blocks) and "pad" in shape, "padding of zeros, where it was asked for")
+                break
+            if not left:
+                size = struct.unpack_from(">H", blocks, 2 if blocks[0] >> 4 == 4 else 4)[0]
+                left = size if blocks[0] >> 4 == 4 else size + 40
+                part = b""
+            part += blocks[:left]
+            taken = min(left, len(blocks))
+            left, blocks = left - taken, blocks[taken:]
+            if not left:
+                inner.append(part)
+    need(not left, "everything was sent to its end")
+    return inner
+
+
 def check(path, folder):
     with open(path) as f:
         sa = json.load(f)
@@ -89,6 +140,8 @@ def check(path, folder):
     for shape in SHAPES:
         both = f"spi-%s={sa['spi']} cipher={cipher(sa)} {shape}"
         aggregates = put_together(folder, inner, f"{ADDRESSES['out']} {both % 'out'}{keys(sa, 'out')}")
+        if cipher(sa) == "null-sha256":
+            need(read_strictly(aggregates, sa, shape) == want, "what was sent")
         got, report = take_apart(folder, aggregates, f"{ADDRESSES['in']} {both % 'in'}{keys(sa, 'in')}", "raw")
         if got != want:
             return f"{shape}: {len(got)} packets came back, {len(want)} expected, {report['drops']}"
