@@ -150,18 +150,24 @@ static void story_line(struct buf *text, uint64_t n, const char *what)
 		buf_printf(text, "  %14s %s\n", text_count(n), what);
 }
 
-/* An encapsulation's own counters: those that say something new. */
-static bool worth_telling(const char *key)
+/* An encapsulation's own counter in words; NULL for one that says nothing new. */
+static const char *in_words(const char *key)
 {
-	static const char *const prefix[] = {"in_", "out_", "agg-", "esp-"};
-	static const char *const said[] = {"in_dus", "out_dus", "in_octets", "out_octets"};
-	bool known = false;
+	static const struct {
+		const char *key, *words;
+	} known[] = {
+		{"in_aggregates", "aggregates taken apart"},
+		{"in_fragmented", "packets that came in parts"},
+		{"in_lost", "aggregates lost on their way"},
+		{"in_late", "aggregates that came too late"},
+		{"out_aggregates", "aggregates sent"},
+		{"out_fragmented", "packets sent in parts"},
+	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(prefix); i++)
-		known |= !strncmp(key, prefix[i], strlen(prefix[i]));
-	for (unsigned i = 0; i < ARRAY_SIZE(said); i++)
-		known &= strcmp(key, said[i]) != 0;
-	return known;
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcmp(key, known[i].key))
+			return known[i].words;
+	return strncmp(key, "agg-", 4) && strncmp(key, "esp-", 4) ? NULL : key;
 }
 
 static void story_readings(const json_t *readings, struct buf *text)
@@ -171,8 +177,8 @@ static void story_readings(const json_t *readings, struct buf *text)
 
 	json_object_foreach((json_t *)readings, key, value)
 	{
-		if (json_is_integer(value) && worth_telling(key))
-			story_line(text, (uint64_t)json_integer_value(value), key);
+		if (json_is_integer(value) && in_words(key))
+			story_line(text, (uint64_t)json_integer_value(value), in_words(key));
 	}
 }
 
