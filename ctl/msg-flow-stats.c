@@ -55,6 +55,7 @@ static int filter_get(struct ofconn *c, struct reader *body, struct flow_filter 
 	int error;
 
 	flow_filter_init(filter);
+	filter->plain = true;
 	filter->table = pull_u8(body);
 	pull(body, 3);
 	filter->out_port = pull_u32(body);
@@ -193,6 +194,7 @@ int multipart_flow(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 
 struct aggregate {
 	struct flow_visit visit;
+	struct ofproto *ofproto;
 	uint64_t packets, bytes;
 	uint32_t flows;
 };
@@ -201,17 +203,20 @@ static int aggregate_add(struct flow_visit *visit, const struct flow *f,
 			 const struct flow_stats *stats)
 {
 	struct aggregate *a = container_of(visit, struct aggregate, visit);
+	struct flow_stats n;
 
-	(void)f;
-	a->packets += stats->packets;
-	a->bytes += stats->bytes;
-	a->flows++;
+	(void)stats;
+	if (ofproto_flow(a->ofproto, f->rule_id, &n)) {
+		a->packets += n.packets;
+		a->bytes += n.bytes;
+		a->flows++;
+	}
 	return 0;
 }
 
 int multipart_aggregate(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
-	struct aggregate a = {.visit = {aggregate_add}};
+	struct aggregate a = {.visit = {aggregate_add}, .ofproto = c->server->ofproto};
 	struct flow_filter filter;
 	struct buf b;
 	int error = filter_get(c, &m->body, &filter, r);

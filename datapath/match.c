@@ -359,6 +359,8 @@ bool match_covers(const struct match *wide, const struct match *narrow)
 	for (unsigned i = 0; i < KEY_WORDS; i++) {
 		uint64_t mask = word_of(&wide->mask, i);
 
+		if (!mask) /* most of a wide match: the narrow one's memory is not touched */
+			continue;
 		if ((word_of(&narrow->mask, i) & mask) != mask ||
 		    (word_of(&wide->value, i) ^ word_of(&narrow->value, i)) & mask)
 			return false;

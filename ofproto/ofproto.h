@@ -114,6 +114,7 @@ struct flow_filter {
 	uint32_t out_port, out_group;
 	uint64_t cookie, cookie_mask;
 	struct match match; /* non-strict */
+	bool plain; /* for walks that must be short: stats is NULL, and thousands come unsorted */
 };
 void flow_filter_init(struct flow_filter *f);
 
