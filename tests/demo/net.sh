@@ -26,7 +26,7 @@ RATE=${RATE:-20mbit}
 at() {
     local name=$1
     shift
-    # No remount of /sys as `ip netns exec` does, and no shell between: the pid is the program's.
+    # Not `ip -n` or `ip netns exec`: those remount / and /sys, which a chroot cannot, and leave a program between.
     nsenter "--net=/run/netns/sl-$name" -- "$@"
 }
 
@@ -45,7 +45,7 @@ pair() {
         dev=${ns#*:} ns=${ns%:*}
         at "$ns" sysctl -qw "net.ipv6.conf.$dev.disable_ipv6=1" 2>/dev/null
         at "$ns" ethtool -K "$dev" tx off >/dev/null || return 1
-        ip -n "sl-$ns" link set "$dev" up || return 1
+        at "$ns" ip link set "$dev" up || return 1
     done
 }
 
@@ -53,7 +53,7 @@ net_up() {
     local name n
     net_down || return 1
     for name in $NET_NAMES; do
-        ip netns add "sl-$name" && ip -n "sl-$name" link set lo up || return 1
+        ip netns add "sl-$name" && at "$name" ip link set lo up || return 1
         at "$name" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 || return 1
     done
     for name in agg wan net; do
@@ -63,7 +63,7 @@ net_up() {
     if [ "${1:-}" = impair ]; then
         pair wan gw wan left && pair wan right gw wan || return 1
         for n in left right; do
-            ip -n sl-wan link set "$n" arp off promisc on || return 1
+            at wan ip link set "$n" arp off promisc on || return 1
         done
     else
         pair wan gw gw wan || return 1
@@ -74,23 +74,23 @@ net_up() {
 
 net_addresses() {
     local n
-    ip -n sl-src addr add 10.1.0.2/24 dev a0 noprefixroute &&
-        ip -n sl-src addr add 10.2.0.2/24 dev b0 noprefixroute &&
-        ip -n sl-src addr add 10.2.0.2/24 dev i0 noprefixroute &&
-        ip -n sl-agg addr add 10.1.0.1/24 dev a1 &&
-        ip -n sl-agg addr add 10.2.0.1/24 dev b1 &&
-        ip -n sl-agg addr add 10.2.0.1/24 dev i1 noprefixroute &&
-        ip -n sl-agg addr add 198.51.100.1/24 dev wan || return 1
+    at src ip addr add 10.1.0.2/24 dev a0 noprefixroute &&
+        at src ip addr add 10.2.0.2/24 dev b0 noprefixroute &&
+        at src ip addr add 10.2.0.2/24 dev i0 noprefixroute &&
+        at agg ip addr add 10.1.0.1/24 dev a1 &&
+        at agg ip addr add 10.2.0.1/24 dev b1 &&
+        at agg ip addr add 10.2.0.1/24 dev i1 noprefixroute &&
+        at agg ip addr add 198.51.100.1/24 dev wan || return 1
     for n in 11 12 13; do
-        ip -n sl-agg addr add "198.51.100.$n/24" dev wan || return 1
+        at agg ip addr add "198.51.100.$n/24" dev wan || return 1
     done
-    ip -n sl-wan addr add 198.51.100.254/24 dev agg &&
-        ip -n sl-wan addr add 203.0.113.254/24 dev gw &&
-        ip -n sl-gw addr add 203.0.113.1/24 dev wan &&
-        ip -n sl-gw addr add 10.8.0.1/24 dev net &&
-        ip -n sl-net addr add 10.8.0.254/24 dev gw &&
-        ip -n sl-net addr add 10.9.0.254/24 dev rcv &&
-        ip -n sl-rcv addr add 10.9.0.2/24 dev net
+    at wan ip addr add 198.51.100.254/24 dev agg &&
+        at wan ip addr add 203.0.113.254/24 dev gw &&
+        at gw ip addr add 203.0.113.1/24 dev wan &&
+        at gw ip addr add 10.8.0.1/24 dev net &&
+        at net ip addr add 10.8.0.254/24 dev gw &&
+        at net ip addr add 10.9.0.254/24 dev rcv &&
+        at rcv ip addr add 10.9.0.2/24 dev net
 }
 
 # Each source computer has its own way out, also the two with one address.
@@ -99,25 +99,25 @@ net_routes() {
     for n in 1:a0:10.1.0 2:b0:10.2.0 3:i0:10.2.0; do
         from=${n##*:} n=${n%:*}
         dev=${n#*:} n=${n%:*}
-        ip -n sl-src route add "$from.0/24" dev "$dev" table "10$n" &&
-            ip -n sl-src route add default via "$from.1" dev "$dev" table "10$n" || return 1
+        at src ip route add "$from.0/24" dev "$dev" table "10$n" &&
+            at src ip route add default via "$from.1" dev "$dev" table "10$n" || return 1
     done
-    ip -n sl-src route add default via 10.1.0.1 dev a0 onlink &&
-        ip -n sl-src rule add pref 10 oif i0 lookup 103 &&
-        ip -n sl-src rule add pref 11 from 10.1.0.2 lookup 101 &&
-        ip -n sl-src rule add pref 12 from 10.2.0.2 lookup 102 &&
-        ip -n sl-src neigh replace 10.2.0.1 dev i0 nud permanent \
+    at src ip route add default via 10.1.0.1 dev a0 onlink &&
+        at src ip rule add pref 10 oif i0 lookup 103 &&
+        at src ip rule add pref 11 from 10.1.0.2 lookup 101 &&
+        at src ip rule add pref 12 from 10.2.0.2 lookup 102 &&
+        at src ip neigh replace 10.2.0.1 dev i0 nud permanent \
             lladdr "$(mac agg i1)" &&
-        ip -n sl-agg route add 203.0.113.0/24 via 198.51.100.254 &&
-        ip -n sl-gw route add 198.51.100.0/24 via 203.0.113.254 &&
-        ip -n sl-gw route add 10.9.0.0/24 via 10.8.0.254 &&
-        ip -n sl-net route add 10.1.0.0/16 via 10.8.0.1 &&
-        ip -n sl-net route add 10.2.0.0/16 via 10.8.0.1 &&
-        ip -n sl-rcv route add default via 10.9.0.254
+        at agg ip route add 203.0.113.0/24 via 198.51.100.254 &&
+        at gw ip route add 198.51.100.0/24 via 203.0.113.254 &&
+        at gw ip route add 10.9.0.0/24 via 10.8.0.254 &&
+        at net ip route add 10.1.0.0/16 via 10.8.0.1 &&
+        at net ip route add 10.2.0.0/16 via 10.8.0.1 &&
+        at rcv ip route add default via 10.9.0.254
 }
 
 mac() {
-    ip -n "sl-$1" -o link show dev "$2" | sed 's/.*link\/ether \([^ ]*\).*/\1/'
+    at "$1" ip -o link show dev "$2" | sed 's/.*link\/ether \([^ ]*\).*/\1/'
 }
 
 net_marks() {
@@ -131,7 +131,7 @@ table ip marks {
     }
 }
 NFT
-    ip netns exec sl-net tc qdisc add dev rcv root tbf rate "$RATE" burst 32k latency 40ms
+    at net tc qdisc add dev rcv root tbf rate "$RATE" burst 32k latency 40ms
 }
 
 # The namespaces' processes first: a namespace lives on while a process is in it.
@@ -157,6 +157,12 @@ net_down() {
         done
         ip netns del "sl-$name" || return 1
     done
+    # The mount that `ip netns add` made for itself, when nobody else has a namespace in it.
+    if [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ]; then
+        umount -n /run/netns 2>/dev/null
+        rmdir /run/netns 2>/dev/null
+    fi
+    return 0
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then

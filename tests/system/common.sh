@@ -71,10 +71,10 @@ add_conn() {
 
 # lead DEV NAME TABLE: what comes by DEV in sl-agg leaves by the connection NAME.
 lead() {
-    if ! { ip -n sl-agg link set "to-$2" up && ip -n sl-agg route replace default dev "to-$2" table "$3"; }; then
+    if ! { at agg ip link set "to-$2" up && at agg ip route replace default dev "to-$2" table "$3"; }; then
         fail "no way into $2"
     fi
-    ip -n sl-agg rule show pref "$3" | grep -q . || ip -n sl-agg rule add pref "$3" iif "$1" lookup "$3"
+    at agg ip rule show pref "$3" | grep -q . || at agg ip rule add pref "$3" iif "$1" lookup "$3"
 }
 
 # tunnel [KEY=VALUE]...: customer A's connection, both ways, on a network that is up.
