@@ -139,9 +139,9 @@ case_down() {
     net
     loop r1 r2
     pings in_a 10.99.0.2
-    ip -n sl-pr link set r2 down
+    in_r ip link set r2 down
     in_a ping -q -f -c 500 -W 1 10.99.0.2 >/dev/null
-    ip -n sl-pr link set r2 up
+    in_r ip link set r2 up
     sl_tries=50
     until in_a ping -q -c 1 -W 1 10.99.0.2 >/dev/null; do
         sl_tries=$((sl_tries - 1))
@@ -151,7 +151,7 @@ case_down() {
     # Gone altogether, under traffic.
     in_a ping -q -f -c 2000 10.99.0.2 >/dev/null &
     ping_pid=$!
-    ip -n sl-pr link del r1
+    in_r ip link del r1
     kill $ping_pid 2>/dev/null
     wait $ping_pid 2>/dev/null
     end
@@ -160,7 +160,7 @@ case_down() {
 case_host() {
     net
     # r1 has an address: host=kernel by default.  r2 is taken whole.
-    ip -n sl-pr addr add 10.99.0.254/24 dev r1
+    in_r ip addr add 10.99.0.254/24 dev r1
     loop r1 r2
     grep -q "^r1: .*host='kernel'" "$work/loop" || fail "host=kernel is the default with an address"
     grep -q "^r2: .*host='none'" "$work/loop" || fail "host=none is the default without"
@@ -178,16 +178,16 @@ case_host() {
 
 case_default() {
     net
-    ip -n sl-pr addr add 10.99.0.254/24 dev r1
-    ip -n sl-pr route add default via 10.99.0.1
+    in_r ip addr add 10.99.0.254/24 dev r1
+    in_r ip route add default via 10.99.0.1
     in_r xskloop r1 r2 >"$work/loop" 2>&1 && fail "took the default route's interface"
     grep -q 'refused r1: needs-force:' "$work/loop" || fail "no reason given"
     loop r1,force=yes r2
     end
     loop r1,confirm=30 r2
     end
-    ip -n sl-pr route del default
-    ip -n sl-pr -6 route add default dev r2
+    in_r ip route del default
+    in_r ip -6 route add default dev r2
     in_r xskloop r1 r2 >"$work/loop" 2>&1 && fail "took the IPv6 default route's interface"
     grep -q 'refused r2: needs-force:' "$work/loop" || fail "no reason given"
 }

@@ -38,13 +38,13 @@ routed_net() {
     net
     for x in a:1 b:2; do
         n=${x%:*} i=${x#*:}
-        ip -n sl-p$n addr flush dev ${n}1
-        ip -n sl-p$n addr add 10.$i.0.1/24 dev ${n}1
-        ip -n sl-p$n -6 addr add 2001:db8:$i::1/64 dev ${n}1 nodad
-        ip -n sl-pr addr add 10.$i.0.254/24 dev r$i
-        ip -n sl-pr -6 addr add 2001:db8:$i::fe/64 dev r$i nodad
-        ip -n sl-p$n route add default via 10.$i.0.254
-        ip -n sl-p$n -6 route add default via 2001:db8:$i::fe
+        nsenter --net=/run/netns/sl-p$n ip addr flush dev ${n}1
+        nsenter --net=/run/netns/sl-p$n ip addr add 10.$i.0.1/24 dev ${n}1
+        nsenter --net=/run/netns/sl-p$n ip -6 addr add 2001:db8:$i::1/64 dev ${n}1 nodad
+        in_r ip addr add 10.$i.0.254/24 dev r$i
+        in_r ip -6 addr add 2001:db8:$i::fe/64 dev r$i nodad
+        nsenter --net=/run/netns/sl-p$n ip route add default via 10.$i.0.254
+        nsenter --net=/run/netns/sl-p$n ip -6 route add default via 2001:db8:$i::fe
     done
     in_r sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 }
@@ -63,7 +63,7 @@ router() {
     pings in_a 10.2.0.254
     pings in_a 2001:db8:1::fe
     # An address that the host gets is the host's, and sluice's again when it goes.
-    ip -n sl-pr addr add 10.2.0.200/24 dev r2
+    in_r ip addr add 10.2.0.200/24 dev r2
     sl_wait "the new address" in_a ping -q -c 1 -W 1 10.2.0.200 || fail "a new address is not the host's"
     balance || fail "frames were lost"
     sl_stop run || fail "a bad end"

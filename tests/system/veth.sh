@@ -9,7 +9,11 @@ work=$(mktemp -d)
 
 sl_clean() {
     sl_ended
-    for n in a r b; do ip netns del sl-p$n 2>/dev/null; done
+    # A namespace lives on while a process is in it.
+    for n in a r b; do
+        for pid in $(ip netns pids sl-p$n 2>/dev/null); do kill "$pid" 2>/dev/null; done
+        ip netns del sl-p$n 2>/dev/null
+    done
 }
 trap 'sl_clean; rm -rf "$work"' 0
 trap 'exit 1' 1 2 15
@@ -20,29 +24,29 @@ fail() {
     exit 1
 }
 
-in_a() { ip netns exec sl-pa "$@"; }
-in_b() { ip netns exec sl-pb "$@"; }
-in_r() { ip netns exec sl-pr "$@"; }
+in_a() { nsenter --net=/run/netns/sl-pa -- "$@"; }
+in_b() { nsenter --net=/run/netns/sl-pb -- "$@"; }
+in_r() { nsenter --net=/run/netns/sl-pr -- "$@"; }
 
 # net [MTU [QUEUES]]: a1 is 10.99.0.1 and 2001:db8:99::1, b1 is .2; r1 and r2 have no address
 net() {
     sl_clean
     for n in a r b; do
         ip netns add sl-p$n || fail "no namespaces here"
-        ip -n sl-p$n link set lo up
+        nsenter --net=/run/netns/sl-p$n ip link set lo up
     done
     for x in a:1 b:2; do
         n=${x%:*} i=${x#*:}
         ip link add ${n}1 netns sl-p$n mtu "${1:-1500}" numrxqueues "${2:-1}" numtxqueues "${2:-1}" \
             type veth peer name r$i netns sl-pr mtu "${1:-1500}" numrxqueues "${2:-1}" \
             numtxqueues "${2:-1}" || fail "no veth here"
-        ip -n sl-p$n addr add 10.99.0.$i/24 dev ${n}1
-        ip -n sl-p$n -6 addr add 2001:db8:99::$i/64 dev ${n}1 nodad
+        nsenter --net=/run/netns/sl-p$n ip addr add 10.99.0.$i/24 dev ${n}1
+        nsenter --net=/run/netns/sl-p$n ip -6 addr add 2001:db8:99::$i/64 dev ${n}1 nodad
         # No unfinished checksums; and a veth takes redirected frames only with NAPI on.
         in_$n ethtool -K ${n}1 tx off gro on >/dev/null
         in_r ethtool -K r$i tx off gro on >/dev/null
-        ip -n sl-p$n link set ${n}1 up
-        ip -n sl-pr link set r$i up
+        nsenter --net=/run/netns/sl-p$n ip link set ${n}1 up
+        in_r ip link set r$i up
     done
 }
 
