@@ -31,6 +31,7 @@ struct openflow_peer {
 	uint64_t since_ns, n_rx, n_tx, n_errors;
 	const char *last_error; /* NULL: none */
 };
-void openflow_peers(struct openflow *of, void (*fn)(void *arg, const struct openflow_peer *p), void *arg);
+void openflow_peers(struct openflow *of, void (*fn)(void *arg, const struct openflow_peer *p),
+		    void *arg);
 
 #endif

@@ -12,7 +12,7 @@
 enum { LINE_WORDS_MAX = 64 };
 
 struct line_words {
-	char *text; /* of all words; owned */
+	char *text;  /* of all words; owned */
 	size_t size; /* of text */
 	unsigned n;
 	const char *word[LINE_WORDS_MAX];

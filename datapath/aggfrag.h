@@ -44,20 +44,20 @@ struct agg_rx {
 	uint32_t total;    /* its length; 0: its length field is not complete */
 	uint64_t next_seq; /* of the payload that must bring the next ones */
 	uint8_t runt[AGG_RUNT];
-	enum drop_reason why; /* what a continuation without a beginning is: AGG_ORPHAN, or what ended
-			       * the reassembly it belongs to */
+	enum drop_reason why; /* what a continuation without a beginning is: AGG_ORPHAN, or what
+			       * ended the reassembly it belongs to */
 };
 
 struct agg_walk {
 	struct agg_header header;
 	const uint8_t *at, *end;
 	uint64_t seq;
-	uint32_t more;      /* octets at `at` that continue the open packet */
-	uint32_t skip;      /* octets at `at` that continue one we gave up */
+	uint32_t more;          /* octets at `at` that continue the open packet */
+	uint32_t skip;          /* octets at `at` that continue one we gave up */
 	enum drop_reason error; /* what was inconsistent; NO_DROP */
-	uint16_t n_blocks;  /* inner packets that begin here */
-	uint16_t n_pieces;  /* given to the caller */
-	uint32_t pad;       /* octets of padding */
+	uint16_t n_blocks;      /* inner packets that begin here */
+	uint16_t n_pieces;      /* given to the caller */
+	uint32_t pad;           /* octets of padding */
 };
 
 enum agg_what {
@@ -75,9 +75,10 @@ struct agg_piece {
 
 void agg_rx_init(struct agg_rx *rx);
 
-/* Begins the payload of `size` octets with sequence number `seq`.  Returns AGG_SHORT or AGG_SUBTYPE when it has
- * no usable header (then there is no walk), else NO_DROP.  A reassembly that cannot go on ends
- * here: *aborted tells whether, so that the caller lets go of its octets; walk->error says why. */
+/* Begins the payload of `size` octets with sequence number `seq`.  Returns AGG_SHORT or AGG_SUBTYPE
+ * when it has no usable header (then there is no walk), else NO_DROP.  A reassembly that cannot go
+ * on ends here: *aborted tells whether, so that the caller lets go of its octets; walk->error says
+ * why. */
 enum drop_reason agg_begin(struct agg_rx *rx, struct agg_walk *walk, struct agg_piece payload,
 			   uint64_t seq, bool *aborted);
 enum agg_what agg_next(struct agg_rx *rx, struct agg_walk *walk, struct agg_piece *piece);

@@ -33,12 +33,12 @@ enum {
 struct esp_sa;
 
 struct esp_cipher {
-	const char *name;    /* as in cipher= */
-	uint8_t key, salt;   /* octets of key-in=: the key, then the salt */
-	uint8_t auth_key;    /* octets of auth-key-in= */
-	uint8_t iv, icv;     /* octets on the wire */
-	uint8_t align;       /* payload and trailer are a multiple of it */
-	bool counter;        /* an IV must never repeat under a key */
+	const char *name;  /* as in cipher= */
+	uint8_t key, salt; /* octets of key-in=: the key, then the salt */
+	uint8_t auth_key;  /* octets of auth-key-in= */
+	uint8_t iv, icv;   /* octets on the wire */
+	uint8_t align;     /* payload and trailer are a multiple of it */
+	bool counter;      /* an IV must never repeat under a key */
 	const char *evp, *digest;
 	/* Protects `size` octets behind header and IV in place, and appends the ICV. */
 	bool (*seal)(struct esp_sa *sa, uint64_t seq, uint8_t *esp, size_t size);
@@ -67,7 +67,8 @@ enum esp_direction { ESP_OPEN, ESP_SEAL };
 
 /* Fills sa->salt and the contexts from cipher, spi, esn (set before).  `field` is the option at
  * fault in a refusal. */
-int esp_sa_open(struct esp_sa *sa, const struct esp_keys *keys, enum esp_direction dir, struct refusal *r);
+int esp_sa_open(struct esp_sa *sa, const struct esp_keys *keys, enum esp_direction dir,
+		struct refusal *r);
 void esp_sa_close(struct esp_sa *sa); /* wipes; a zeroed one is fine */
 
 /* Octets in front of and behind the payload. */
@@ -88,14 +89,15 @@ size_t esp_seal(struct esp_sa *sa, uint64_t seq, uint8_t *esp, size_t size, uint
 enum drop_reason esp_check(const struct esp_sa *sa, size_t size);
 
 struct esp_plain {
-	uint8_t *to; /* where the payload goes: the caller's, or esp + esp_front() to open in place */
+	uint8_t *to; /* where the payload goes: the caller's, or esp + esp_front() to open in place
+		      */
 	size_t size; /* of the payload */
 	uint8_t next_header;
 };
 
 /* Opens an ESP packet of `size` octets that passed esp_check().  plain->to has room for size -
- * esp_front(), and holds rubbish when the ICV is wrong.  NO_DROP, ESP_ICV, or ESP_PAD (RFC 4303 2.4;
- * the ICV was right). */
+ * esp_front(), and holds rubbish when the ICV is wrong.  NO_DROP, ESP_ICV, or ESP_PAD (RFC
+ * 4303 2.4; the ICV was right). */
 enum drop_reason esp_open(struct esp_sa *sa, uint64_t seq, const uint8_t *esp, size_t size,
 			  struct esp_plain *plain);
 

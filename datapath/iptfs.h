@@ -7,8 +7,8 @@
  *
  * **What is counted where.**  An aggregate that gave anything (a data unit, or octets of one)
  * is consumed, whatever else was wrong with it; one that gave nothing is dropped with the reason.
- * A data unit that was lost on the way out of an aggregate never existed for the balance of packets:
- * it is counted by reason here, in `trouble`, once each. */
+ * A data unit that was lost on the way out of an aggregate never existed for the balance of
+ * packets: it is counted by reason here, in `trouble`, once each. */
 #ifndef SLUICE_IPTFS_H
 #define SLUICE_IPTFS_H
 

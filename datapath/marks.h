@@ -28,7 +28,7 @@ enum { MARK_FINGERPRINT = 16, MARKS_MAX = 16384 };
 struct mark {
 	struct mark *next;
 	uint32_t entry; /* its key's place in the file */
-	uint64_t max; /* a sender's: the last number its SA can have */
+	uint64_t max;   /* a sender's: the last number its SA can have */
 	/* Shared with the worker. */
 	uint64_t limit; /* numbers up to here may be used now */
 	uint64_t used;  /* the last one used */
@@ -53,8 +53,8 @@ struct mark_key {
 	bool lax; /* offline: a run of packets' time, nothing leaves */
 };
 
-/* For a sender: the mark of its key, with numbers reserved; mark->used is the last that may have been used
- * before.  Refuses a key that a live sender has. */
+/* For a sender: the mark of its key, with numbers reserved; mark->used is the last that may have
+ * been used before.  Refuses a key that a live sender has. */
 int mark_claim_sender(const struct mark_key *key, struct mark **m, struct refusal *r);
 /* For a receiver; mark->seen is where its window restarts.  Several may have one key. */
 int mark_claim_receiver(const struct mark_key *key, struct mark **m, struct refusal *r);

@@ -39,8 +39,8 @@ void reorder_init(struct reorder *o, uint32_t window, uint64_t base);
 /* Takes a packet in.  False: it is late.  After each put, take until there is none. */
 bool reorder_put(struct reorder *o, const struct reorder_slot *slot);
 
-/* The next in order, if it is there or what is missing before it was given up; *lost is increased by
- * the numbers given up. */
+/* The next in order, if it is there or what is missing before it was given up; *lost is increased
+ * by the numbers given up. */
 bool reorder_take(struct reorder *o, struct reorder_slot *slot, uint64_t *lost);
 
 /* Gives up what packets that came at or before `ns` are waiting for. */

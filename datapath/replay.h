@@ -2,8 +2,8 @@
 /* The anti-replay window of one inbound SA (RFC 4303 3.4.3), with 64-bit sequence numbers.
  *
  * The window holds the last `size` numbers up to the highest that an authenticated packet ever
- * carried.  The order of use is fixed: replay_infer() gives the 64-bit number that the 32 bits on the
- * wire stand for (RFC 4303 Appendix A2.2), replay_check() refuses what cannot be new before any
+ * carried.  The order of use is fixed: replay_infer() gives the 64-bit number that the 32 bits on
+ * the wire stand for (RFC 4303 Appendix A2.2), replay_check() refuses what cannot be new before any
  * octet is decrypted, and replay_update() is called only after the ICV has passed.  Nothing an
  * unauthenticated packet says moves it.
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Internet checksum (RFC 1071) and its incremental update (RFC 1624, equation 3).
  *
- * Sums are over memory as it stands, so nothing is swapped: what csum_finish() gives is stored as it
- * is.  Pure functions, any thread; nothing is owned. */
+ * Sums are over memory as it stands, so nothing is swapped: what csum_finish() gives is stored as
+ * it is.  Pure functions, any thread; nothing is owned. */
 #ifndef SLUICE_CSUM_H
 #define SLUICE_CSUM_H
 

@@ -21,7 +21,7 @@ struct options {
 		bool used;
 	} option[OPTIONS_MAX];
 	const char *asked[OPTIONS_MAX];
-	bool offline; /* packets' time, no root, no kernel (sluiced --offline) */
+	bool offline;  /* packets' time, no root, no kernel (sluiced --offline) */
 	bool restored; /* out of the store: whether it is meant was asked when it was made */
 };
 

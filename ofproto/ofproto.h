@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The switch as its operators and controllers see it: rules, ports, connections, settings.
  *
- * `struct ofproto` is the control side's whole state, of the control thread alone.  It compiles what
- * it is told into datapath objects and publishes them; it remembers them in the store.
+ * `struct ofproto` is the control side's whole state, of the control thread alone.  It compiles
+ * what it is told into datapath objects and publishes them; it remembers them in the store.
  *
- * **How a change goes.**  A change is checked against the state as staged (published plus what is on
- * its way), applied to the stage, and joins the open *group*.  A few milliseconds later, or
- * at a barrier, the group is sealed and handed to the store thread, which commits it; then the
- * control thread publishes it (one store of the table version) and answers everyone who waits.
- * One group is in flight at a time; the next is open meanwhile.  A failed commit undoes the
- * group and everything that stands on it, and answers an error.  So: commit, then publish, then
- * answer; what was answered survives kill -9.
+ * **How a change goes.**  A change is checked against the state as staged (published plus what is
+ * on its way), applied to the stage, and joins the open *group*.  A few milliseconds later, or at a
+ * barrier, the group is sealed and handed to the store thread, which commits it; then the control
+ * thread publishes it (one store of the table version) and answers everyone who waits. One group is
+ * in flight at a time; the next is open meanwhile.  A failed commit undoes the group and everything
+ * that stands on it, and answers an error.  So: commit, then publish, then answer; what was
+ * answered survives kill -9.
  *
  * **Answers.**  A change takes a `struct waiter` (or NULL): its done() is called once, after
  * publication or failure.  A refusal is immediate and calls nobody.
@@ -28,11 +28,11 @@
 struct ofproto;
 
 struct ofproto_config {
-	const char *db;        /* file, ":memory:" */
-	bool offline;          /* no kernel, no store, packets' time */
-	bool lab_null;         /* NULL without integrity may be asked for */
+	const char *db; /* file, ":memory:" */
+	bool offline;   /* no kernel, no store, packets' time */
+	bool lab_null;  /* NULL without integrity may be asked for */
 	unsigned n_workers;
-	const int *cpus;       /* of n_workers; -1: anywhere */
+	const int *cpus; /* of n_workers; -1: anywhere */
 };
 
 /* Opens the store, brings back what it holds (ports, connections, rules; in effect before the first
@@ -43,8 +43,8 @@ struct datapath *ofproto_datapath(struct ofproto *o);
 
 int ofproto_fd(const struct ofproto *o);
 uint64_t ofproto_deadline(const struct ofproto *o); /* ns, of ofproto_now(); TIMER_NEVER */
-void ofproto_run(struct ofproto *o);                /* commits done, events, timeouts, kernel's news */
-uint64_t ofproto_now(const struct ofproto *o);      /* ns: monotonic, or packets' time offline */
+void ofproto_run(struct ofproto *o);           /* commits done, events, timeouts, kernel's news */
+uint64_t ofproto_now(const struct ofproto *o); /* ns: monotonic, or packets' time offline */
 void ofproto_set_now(struct ofproto *o, uint64_t ns); /* offline and tests */
 
 struct waiter {
@@ -70,15 +70,15 @@ struct flow {
 	uint64_t cookie;
 	uint16_t idle_timeout, hard_timeout, flags; /* seconds, 0: none; OFPFF_* */
 	uint64_t created_ns;
-	uint64_t expires_ns;   /* --expire: TIMER_NEVER; guard rules always have one unless forever */
-	const char *reason;    /* why it is there; may be NULL */
+	uint64_t expires_ns; /* --expire: TIMER_NEVER; guard rules always have one unless forever */
+	const char *reason;  /* why it is there; may be NULL */
 	uint32_t rule_id;
 	struct rule *rule;
 };
 
 struct flow_stats {
 	uint64_t packets, bytes, duration_ns, idle_ns;
-	bool early; /* drops before decryption */
+	bool early;           /* drops before decryption */
 	uint32_t shadowed_by; /* rule id that keeps a drop from being early; RULE_NONE */
 };
 
@@ -100,7 +100,8 @@ struct flow_mod {
 void flow_mod_init(struct flow_mod *fm); /* add, table 0, priority 0x8000, any port and group */
 void flow_mod_free(struct flow_mod *fm);
 
-int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w, struct refusal *r);
+int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
+		     struct refusal *r);
 
 /* FLOW text: ovs-ofctl's syntax, one rule (`table=0,priority=5,ip,nw_src=10.0.0.0/8,
  * actions=output:2`).  `command` decides whether actions are needed or allowed; strict ones are
@@ -118,13 +119,14 @@ struct flow_filter {
 };
 void flow_filter_init(struct flow_filter *f);
 
-/* Every published rule that the filter lets through, by table and descending priority.  The callback
- * must not change rules; a non-zero return ends the walk. */
+/* Every published rule that the filter lets through, by table and descending priority.  The
+ * callback must not change rules; a non-zero return ends the walk. */
 struct flow_visit {
 	int (*flow)(struct flow_visit *v, const struct flow *f, const struct flow_stats *stats);
 };
 void ofproto_flows(struct ofproto *o, const struct flow_filter *filter, struct flow_visit *v);
-/* The rule in force with an id, and its counters, for walks that go on later; NULL when it is gone. */
+/* The rule in force with an id, and its counters, for walks that go on later; NULL when it is gone.
+ */
 const struct flow *ofproto_flow(struct ofproto *o, uint32_t rule_id, struct flow_stats *stats);
 
 struct table_stats {
@@ -145,7 +147,8 @@ int ofproto_add_port(struct ofproto *o, struct words words, struct waiter *w, st
 int ofproto_del_port(struct ofproto *o, const char *name, struct waiter *w, struct refusal *r);
 int ofproto_add_conn(struct ofproto *o, struct words words, struct waiter *w, struct refusal *r);
 int ofproto_del_conn(struct ofproto *o, const char *name, struct waiter *w, struct refusal *r);
-int ofproto_add_route(struct ofproto *o, struct words words, struct refusal *r); /* offline, tests */
+int ofproto_add_route(struct ofproto *o, struct words words,
+		      struct refusal *r); /* offline, tests */
 int ofproto_add_neigh(struct ofproto *o, struct words words, struct refusal *r);
 int ofproto_set_switch(struct ofproto *o, struct words words, struct waiter *w, struct refusal *r);
 /* Keeps the ports that were made with confirm=SECONDS; otherwise they are taken back then. */
@@ -164,7 +167,8 @@ struct switch_settings {
 const struct switch_settings *ofproto_settings(const struct ofproto *o);
 
 /* Names that the control sockets want to find again after a restart, by kind ("controller"). */
-void ofproto_keep(struct ofproto *o, const char *kind, const char *name, bool kept, struct waiter *w);
+void ofproto_keep(struct ofproto *o, const char *kind, const char *name, bool kept,
+		  struct waiter *w);
 struct kept_visit {
 	void (*name)(struct kept_visit *v, const char *name);
 };
@@ -195,8 +199,10 @@ struct flow_removed {
 struct listener {
 	struct listener *next;
 	void (*flow_removed)(struct listener *l, const struct flow_removed *fr);
-	void (*packet_in)(struct listener *l, const struct event_packet_in *pi, const struct flow *flow);
-	void (*port_status)(struct listener *l, const struct port *port, uint8_t reason); /* OFPPR_* */
+	void (*packet_in)(struct listener *l, const struct event_packet_in *pi,
+			  const struct flow *flow);
+	void (*port_status)(struct listener *l, const struct port *port,
+			    uint8_t reason); /* OFPPR_* */
 };
 void ofproto_listen(struct ofproto *o, struct listener *l);
 void ofproto_unlisten(struct ofproto *o, struct listener *l);

@@ -117,7 +117,6 @@ tests_fuzz_fuzz_options_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_options_LDFLAGS = $(LINK_FUZZER)
 
 # House rules: one file each, which first shows on made-up trees that it can fail.
-# SLUICE_HOUSE_STRICT=1 turns every remark that a whole tree must not have into a failure.
 HOUSE = \
 	tests/house/atomics.py \
 	tests/house/constructors.py \

@@ -24,8 +24,9 @@ int pidfile_write(const char *file, struct refusal *r);
 
 /* Not dumpable; memory may be locked without limit. */
 void process_harden(void);
-/* Keeps NET_ADMIN, NET_RAW, BPF, IPC_LOCK and drops the rest for this thread and those that it makes
- * from now on; nothing when not root.  Root without the rest obeys files' modes like anybody. */
+/* Keeps NET_ADMIN, NET_RAW, BPF, IPC_LOCK and drops the rest for this thread and those that it
+ * makes from now on; nothing when not root.  Root without the rest obeys files' modes like anybody.
+ */
 int privileges_drop(struct refusal *r);
 
 #endif

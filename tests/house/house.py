@@ -12,8 +12,6 @@ import re
 import sys
 import tempfile
 
-# Set where the tree has to be whole, as in CI.
-STRICT = bool(os.environ.get("SLUICE_HOUSE_STRICT"))
 FOLDERS = ("lib", "datapath", "ofproto", "ctl", "utilities", "tests", "examples", "debian", ".ci", "docs")
 SKIPPED = re.compile(r"(\.skel\.h|/testsuite|/system-testsuite)$|testsuite\.dir|__pycache__|^tests/house/")
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker with iptfs connections, for units and the fuzzer: aggregates go in as frames, data units
- * come out as octets; data units go in, aggregates come out of a port that keeps what it is given. */
+ * come out as octets; data units go in, aggregates come out of a port that keeps what it is given.
+ */
 #ifndef SLUICE_IPTFS_BED_H
 #define SLUICE_IPTFS_BED_H
 
