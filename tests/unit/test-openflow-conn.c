@@ -293,7 +293,7 @@ static void hellos_have_a_deadline(void **state)
 	(void)state;
 	for (unsigned i = 0; i < OFCONN_HANDSHAKE_S; i++) {
 		assert_int_equal(p.c->state, OFCONN_HELLO);
-		peer_write(&p, "\4\0\0\10\0\0\0" + i, 1);
+		peer_write(&p, &"\4\0\0\10\0\0\0"[i], 1);
 		pass(&p, 1);
 	}
 	assert_int_equal(p.c->state, OFCONN_ENDED);
