@@ -34,27 +34,28 @@ void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns)
 	mod->expire_ns = mod->expire_ns ? MIN(mod->expire_ns, ns) : ns;
 }
 
-void confirms_free(struct daemon *d)
+void confirm_forget(struct daemon *d)
 {
-	while (d->confirms) {
-		struct confirm *c = d->confirms;
+	struct confirm *c = d->confirms;
 
-		d->confirms = c->next;
-		flow_mod_free(&c->mod);
-		free(c);
-	}
+	d->confirms = c->next;
+	flow_mod_free(&c->mod);
+	free(c);
 }
 
-/* Installs one that is still in force; what has expired or was deleted stays away. */
+void confirms_free(struct daemon *d)
+{
+	while (d->confirms)
+		confirm_forget(d);
+}
+
+/* Installs one that is still in force; what has expired, was deleted or replaced stays as it is. */
 static int confirm_one(struct daemon *d, struct confirm *c, const struct flow_set *now,
 		       struct refusal *r)
 {
-	char *key = flow_mod_key(&c->mod);
-	bool there = flow_set_find(now, key);
 	uint64_t age = ofproto_now(d->ofproto) - c->added_ns;
 
-	free(key);
-	if (!there || (c->mod.expire_ns && c->mod.expire_ns <= age))
+	if (!flow_set_has(now, &c->mod) || (c->mod.expire_ns && c->mod.expire_ns <= age))
 		return 0;
 	if (c->mod.expire_ns)
 		c->mod.expire_ns -= age;

@@ -34,11 +34,6 @@ static char *mod_text(const struct flow_mod *mod, bool key)
 	return copy;
 }
 
-char *flow_mod_key(const struct flow_mod *mod)
-{
-	return mod_text(mod, true);
-}
-
 /* Takes what `mod` owns. */
 static void set_add(struct flow_set *s, const struct flow_mod *mod)
 {
@@ -198,9 +193,16 @@ static int key_against(const void *key, const void *entry)
 	return strcmp(key, ((const struct flow_entry *)entry)->key);
 }
 
-const struct flow_entry *flow_set_find(const struct flow_set *s, const char *key)
+bool flow_set_has(const struct flow_set *s, const struct flow_mod *mod)
 {
-	return s->n ? bsearch(key, s->entry, s->n, sizeof *s->entry, key_against) : NULL;
+	char *key = mod_text(mod, true), *text = mod_text(mod, false);
+	const struct flow_entry *e =
+		s->n ? bsearch(key, s->entry, s->n, sizeof *s->entry, key_against) : NULL;
+	bool same = e && !strcmp(e->text, text);
+
+	free(key);
+	free(text);
+	return same;
 }
 
 size_t flow_set_diff(const struct flow_set *now, const struct flow_set *then, bool keep,

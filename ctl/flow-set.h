@@ -26,9 +26,8 @@ int flow_set_read(struct flow_set *s, const char *content, struct refusal *r);
 /* The OpenFlow tables' rules in force. */
 void flow_set_current(struct flow_set *s, struct ofproto *o);
 void flow_set_free(struct flow_set *s);
-const struct flow_entry *flow_set_find(const struct flow_set *s, const char *key);
-/* One entry's worth of a flow_mod, for looking it up. */
-char *flow_mod_key(const struct flow_mod *mod); /* free() it */
+/* The very rule, with its instructions and timeouts, is there. */
+bool flow_set_has(const struct flow_set *s, const struct flow_mod *mod);
 
 /* `was` NULL: comes; `comes` NULL: goes; both: replaced.  Borrowed from two sets. */
 struct flow_change {

@@ -44,6 +44,7 @@ bool controller_there(struct daemon *d, const char *method);
 /* Rules that wait for `sluice-ctl confirm`: they were installed to expire after `ns`; confirming
  * installs them as they were meant.  verb-switch.c */
 void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns);
+void confirm_forget(struct daemon *d); /* the last one added: it was refused */
 void confirms_free(struct daemon *d);
 
 #endif

@@ -23,7 +23,7 @@ static int call_flow(struct verb_call *call, uint8_t command, struct flow_mod *m
 	return error;
 }
 
-static void run_mod(struct verb_call *call, struct flow_mod *mod)
+static int run_mod(struct verb_call *call, struct flow_mod *mod)
 {
 	struct waiter *w = verb_waiter(call);
 	struct refusal r = {0};
@@ -31,12 +31,14 @@ static void run_mod(struct verb_call *call, struct flow_mod *mod)
 
 	flow_mod_free(mod);
 	verb_waits(call, w, error, &r);
+	return error;
 }
 
 void do_add_flow(struct verb_call *call)
 {
 	const char *expire = args_option(&call->args, "--expire");
 	const char *confirm = args_option(&call->args, "--confirm");
+	struct daemon *d = call->daemon;
 	struct flow_mod mod;
 	struct refusal r = {0};
 	uint64_t ns = 0;
@@ -56,8 +58,9 @@ void do_add_flow(struct verb_call *call)
 		return;
 	}
 	if (confirm)
-		confirm_add(call->daemon, &mod, ns);
-	run_mod(call, &mod);
+		confirm_add(d, &mod, ns);
+	if (run_mod(call, &mod) && confirm)
+		confirm_forget(d);
 }
 
 void do_mod_flows(struct verb_call *call)
