@@ -61,8 +61,12 @@ void tracer_destroy(struct ofproto *o)
 
 static void record_text(struct ofproto *o, const struct trace_record *r, struct buf *text)
 {
-	const struct entry *e = r->point == TRACE_LOOKUP ? entry_by_rule(o, (uint32_t)r->b) : NULL;
+	const struct entry *e = NULL;
 
+	if (r->point == TRACE_LOOKUP)
+		e = entry_by_rule(o, (uint32_t)r->b);
+	else if (r->point == TRACE_EARLY_DROP)
+		e = entry_by_rule(o, (uint32_t)r->a);
 	trace_text(&o->dp, r, text);
 	if (e) {
 		buf_printf(text, ": ");
