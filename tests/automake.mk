@@ -34,6 +34,7 @@ UNITS = \
 	tests/unit/test-pkt \
 	tests/unit/test-port-dummy \
 	tests/unit/test-port-pcap \
+	tests/unit/test-reorder \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
 	tests/unit/test-secrets \
@@ -65,6 +66,8 @@ tests_unit_test_iptfs_send_SOURCES = tests/unit/test-iptfs-send.c tests/unit/ipt
 tests_unit_test_iptfs_send_LDADD = $(UNIT_LIBS)
 tests_unit_test_secrets_SOURCES = tests/unit/test-secrets.c
 tests_unit_test_secrets_LDADD = $(UNIT_LIBS)
+tests_unit_test_reorder_SOURCES = tests/unit/test-reorder.c
+tests_unit_test_reorder_LDADD = $(UNIT_LIBS)
 
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 

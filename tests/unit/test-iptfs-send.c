@@ -265,6 +265,7 @@ static void test_outer_header(void **unused)
 	struct conn *c;
 	uint8_t du[2000];
 	const uint8_t *ip;
+	uint32_t room;
 
 	(void)unused;
 	c = must_conn(
@@ -292,6 +293,16 @@ static void test_outer_header(void **unused)
 	assert_int_equal(get_be32(ip + 28), 5000);
 	assert_int_equal(get_be32(ip + 32), 1);
 	assert_int_equal(get_be64(ip + 36), 1); /* the IV is the sequence number */
+	make_du(du, 2000, 1);                   /* full ones wait for nobody */
+	bed_push(b, c, du, 2000);
+	stage_tx(b->w);
+	assert_int_equal(b->sent.n, 3);
+	bed_wait(b, NSEC_PER_MSEC);
+	room = ((struct iptfs *)c->state)->tx.agg.room;
+	make_du(du, room, 1); /* not even one that was just filled */
+	bed_push(b, c, du, room);
+	stage_tx(b->w);
+	assert_int_equal(b->sent.n, 5);
 	bed_free(b);
 }
 

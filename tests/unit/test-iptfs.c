@@ -461,6 +461,65 @@ static void test_shared_frame(void **unused)
 	bed_free(b);
 }
 
+/* Large data units share the aggregate's frame: it is free when the last of them is, not before. */
+static void test_frame_lives(void **unused)
+{
+	struct iptfs_bed *b = bed_new();
+	struct conn *c = receiver(b, "");
+	uint8_t room[AGG_HLEN + 3 * 400] = {0}, frame[4096], du[400];
+	struct octets payload = {room, sizeof room, sizeof room};
+	struct batch in = {.n = 1}, out = {0};
+	struct pkt *p = pkt_new(b->w, FRAME_HEADROOM);
+	uint32_t taken[2048], n = 0;
+	struct esp_sa sa;
+
+	(void)unused;
+	for (uint8_t i = 0; i < 3; i++)
+		make_du(room + AGG_HLEN + i * 400, 400, i);
+	sender(&sa, 4096);
+	p->len = (uint32_t)bed_frame(&sa, 1, payload, AGG_NEXT_HEADER, frame);
+	p->seg[0].len = (uint16_t)p->len;
+	memcpy(p->data, frame, p->len);
+	pkt_injected(b->w, p, PORT_NONE);
+	in.pkt[0] = p;
+	stage_parse(b->w, &in);
+	stage_collect(b->w, &in);
+	assert_true(c->class->pop(b->w, c, p, &out));
+	assert_int_equal(out.n, 3);
+	drop(b->w, out.pkt[0], DROP_RULE);
+	drop(b->w, out.pkt[1], DROP_RULE);
+	while (b->w->frames.n_free) { /* whoever gets a frame writes over it */
+		taken[n] = frame_alloc(&b->w->frames);
+		memset(frame_base(&b->dp.umem, taken[n++]), 0xee, FRAME_SIZE);
+	}
+	assert_int_equal(out.pkt[2]->n_segs, 2);
+	pkt_copy_out(b->w, out.pkt[2], ETH_HLEN_, sizeof du, du);
+	assert_memory_equal(du, room + AGG_HLEN + 800, sizeof du);
+	while (n)
+		frame_unref(&b->w->frames, taken[--n]);
+	drop(b->w, out.pkt[2], DROP_RULE);
+	esp_sa_close(&sa);
+	bed_free(b);
+}
+
+/* The UDP length ends the ESP packet, though the IP packet goes on. */
+static void test_udp_length(void **unused)
+{
+	struct vector *v = vector_load("g-natt");
+	struct iptfs_bed *b = bed_new();
+	uint8_t frame[2000] = {0};
+	size_t size = v->frame[0].size;
+
+	(void)unused;
+	vector_conn(b, v, "");
+	memcpy(frame, v->frame[0].octets, size);
+	put_be16(frame + 16, (uint16_t)(get_be16(frame + 16) + 4));
+	bed_receive(b, frame, size + 4);
+	assert_true(b->given.n > 0);
+	vector_free(v);
+	bed_free(b);
+}
+
 struct seen {
 	struct report report;
 	unsigned n;
@@ -514,11 +573,12 @@ static void test_status(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vectors),   cmocka_unit_test(test_vectors_disorder),
-		cmocka_unit_test(test_collected), cmocka_unit_test(test_esp_refused),
-		cmocka_unit_test(test_old),       cmocka_unit_test(test_agg_refused),
-		cmocka_unit_test(test_timers),    cmocka_unit_test(test_allow),
-		cmocka_unit_test(test_many),      cmocka_unit_test(test_shared_frame),
+		cmocka_unit_test(test_vectors),     cmocka_unit_test(test_vectors_disorder),
+		cmocka_unit_test(test_collected),   cmocka_unit_test(test_esp_refused),
+		cmocka_unit_test(test_old),         cmocka_unit_test(test_agg_refused),
+		cmocka_unit_test(test_timers),      cmocka_unit_test(test_allow),
+		cmocka_unit_test(test_many),        cmocka_unit_test(test_shared_frame),
+		cmocka_unit_test(test_frame_lives), cmocka_unit_test(test_udp_length),
 		cmocka_unit_test(test_status),
 	};
 
