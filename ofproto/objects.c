@@ -28,20 +28,13 @@ static void show_word(struct buf *shown, const char *word)
 static void set_text(struct object *b, struct words words, const char *more)
 {
 	struct buf text = {0}, shown = {0};
-	bool forced = false;
 
-	for (unsigned i = 0; i < words.n; i++)
-		forced |= !strncmp(words.word[i], "force=", 6);
 	for (unsigned i = 0; i < words.n; i++) {
-		const char *word = words.word[i];
-
-		/* What is remembered was confirmed: it comes back without asking again. */
-		if (!strncmp(word, "confirm=", 8))
-			word = forced ? NULL : "force=yes";
-		if (!word)
+		/* What is remembered was confirmed. */
+		if (!strncmp(words.word[i], "confirm=", 8))
 			continue;
-		buf_printf(&text, "%s\n", word);
-		show_word(&shown, word);
+		buf_printf(&text, "%s\n", words.word[i]);
+		show_word(&shown, words.word[i]);
 	}
 	if (more) {
 		buf_printf(&text, "%s\n", more);

@@ -47,7 +47,7 @@ void port_end(struct ofproto *o, struct port *port)
 }
 
 /* confirm=N: seconds until it is taken back.  force=yes is for the class; every port knows the
- * word, as a confirmed one is remembered with it. */
+ * word. */
 static int read_confirm(struct ofproto *o, struct object *b, struct options *opt, struct refusal *r)
 {
 	uint64_t ns = 0;

@@ -83,6 +83,7 @@ struct what_if {
 	uint8_t frame[TRACE_FRAME];
 	size_t size;
 	const struct port *in;
+	bool aggregate; /* a connection claimed it */
 };
 
 static bool read_hex(const char *text, struct what_if *wi)
@@ -161,7 +162,7 @@ static void come_out(struct pkt *p, const struct what_if *wi)
 	p->outer->key.conn_id = htobe32(wi->in->ofport);
 }
 
-static void run_stages(struct worker *w, struct pkt *p, const struct what_if *wi)
+static void run_stages(struct worker *w, struct pkt *p, struct what_if *wi)
 {
 	struct batch b = {.n = 1, .pkt = {p}};
 	bool du = wi->in && wi->in->flags & PORT_CONN;
@@ -176,8 +177,8 @@ static void run_stages(struct worker *w, struct pkt *p, const struct what_if *wi
 			wi->match.mask.outer_word, OUTER_WORDS);
 	stage_early(w, &b);
 	if (b.n && !du && p->outer->conn != CONN_NONE) {
-		consume(w, p,
-			CONSUME_DECAP); /* what is inside takes the connection's state to see */
+		wi->aggregate = true; /* what is inside takes the connection's state to see */
+		consume(w, p, CONSUME_TRACED);
 		return;
 	}
 	stage_key(w, &b);
@@ -188,7 +189,7 @@ static void run_stages(struct worker *w, struct pkt *p, const struct what_if *wi
 	stage_actions(w, &b);
 }
 
-static void run_private(struct ofproto *o, const struct what_if *wi)
+static int run_private(struct ofproto *o, struct what_if *wi, struct refusal *r)
 {
 	struct tracer *t = o->tracer;
 	struct worker *w = t->worker;
@@ -203,6 +204,8 @@ static void run_private(struct ofproto *o, const struct what_if *wi)
 	w->now = ofproto_now(o);
 	w->version = o->dp.version;
 	p = pkt_new(w, FRAME_HEADROOM);
+	if (!p)
+		return refuse(r, SYSTEM, "", "no frame to trace with");
 	memcpy(p->data, wi->frame, wi->size);
 	p->len = (uint32_t)wi->size;
 	p->seg[0].len = (uint16_t)wi->size;
@@ -210,6 +213,7 @@ static void run_private(struct ofproto *o, const struct what_if *wi)
 	pkt_injected(w, p, wi->in ? wi->in->id : PORT_NONE);
 	w->trace_left = 0;
 	run_stages(w, p, wi);
+	return 0;
 }
 
 int ofproto_trace(struct ofproto *o, const char *packet, struct buf *text, struct refusal *r)
@@ -220,12 +224,16 @@ int ofproto_trace(struct ofproto *o, const char *packet, struct buf *text, struc
 	const void *record;
 	uint32_t size;
 
+	if (!error)
+		error = run_private(o, wi, r);
 	if (!error) {
-		run_private(o, wi);
 		while ((record = ring_peek(&t->worker->traces, &size))) {
 			record_text(o, record, text);
 			ring_release(&t->worker->traces);
 		}
+		if (wi->aggregate)
+			buf_printf(text,
+				   "an aggregate: what comes out of it, trace --next shows\n");
 		while (ring_peek(&t->worker->events, &size))
 			ring_release(&t->worker->events);
 	}
