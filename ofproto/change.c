@@ -62,17 +62,11 @@ static void answer(struct waiter *w, int error, const struct refusal *r)
 	}
 }
 
-/* The steps from the last one back to (not with) `until`. */
-static void undo(struct ofproto *o, struct group *g, struct step *until)
+/* The last step first. */
+static void undo(struct ofproto *o, struct group *g)
 {
-	while (g->last != until) {
-		struct step *s = g->last;
-
-		g->last = s->prev;
-		if (s->prev)
-			s->prev->next = NULL;
-		else
-			g->first = NULL;
+	for (struct step *s = g->last, *before; s; s = before) {
+		before = s->prev;
 		s->class->undo(o, s);
 	}
 }
@@ -107,8 +101,8 @@ static void fail(struct ofproto *o, int error, const struct refusal *r)
 	struct group flight = o->changes.flight, open = o->changes.open;
 
 	LOG(WARN, "store: %s; changes on their way were taken back", r->text);
-	undo(o, &open, NULL);
-	undo(o, &flight, NULL);
+	undo(o, &open);
+	undo(o, &flight);
 	store_ops_free(open.ops);
 	group_init(&o->changes.open);
 	group_init(&o->changes.flight);
@@ -151,21 +145,6 @@ void change_staged(struct ofproto *o, struct waiter *w)
 		seal(o);
 	else if (c->seal_ns == TIMER_NEVER)
 		c->seal_ns = ofproto_now(o) + GATHER_NS;
-}
-
-struct change_mark change_mark(struct ofproto *o)
-{
-	return (struct change_mark){o->changes.open.last, o->changes.open.ops_tail};
-}
-
-void change_rewind(struct ofproto *o, struct change_mark mark)
-{
-	struct group *g = &o->changes.open;
-
-	undo(o, g, mark.step);
-	store_ops_free(*mark.ops_tail);
-	*mark.ops_tail = NULL;
-	g->ops_tail = mark.ops_tail;
 }
 
 void changes_run(struct ofproto *o)

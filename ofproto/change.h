@@ -60,15 +60,6 @@ void change_step(struct ofproto *o, struct step *s);
 void change_store(struct ofproto *o, struct store_op *op);
 void change_staged(struct ofproto *o, struct waiter *w);
 
-/* Takes back the steps behind `mark` (the open group's last step before; NULL: none), with their
- * store operations: a change that was refused half-way. */
-struct change_mark {
-	struct step *step;
-	struct store_op **ops_tail;
-};
-struct change_mark change_mark(struct ofproto *o);
-void change_rewind(struct ofproto *o, struct change_mark mark);
-
 /* Seals when it is time, finishes what is committed. */
 void changes_run(struct ofproto *o);
 uint64_t changes_deadline(const struct ofproto *o);

@@ -465,6 +465,55 @@ static void test_ports(void **state)
 	assert_non_null(strstr(switch_dump(o, NULL, false), "in_port="));
 }
 
+static int add_route(struct ofproto *o, const char *text, struct refusal *r)
+{
+	char copy[128], *save = NULL;
+	const char *word[8];
+	struct words words = {0, word};
+	bool neigh = !strncmp(text, "neigh ", 6);
+
+	snprintf(copy, sizeof copy, "%s", text + (neigh ? 6 : 0));
+	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		word[words.n++] = w;
+	return neigh ? ofproto_add_neigh(o, words, r) : ofproto_add_route(o, words, r);
+}
+
+static void test_routes(void **state)
+{
+	static const struct {
+		const char *text, *field;
+	} wrong[] = {
+		{"10.0.0.0/33 dev=p2", "prefix"},
+		{"10.0.0.0/8", "dev"},
+		{"10.0.0.0/8 via 10.x dev=p2", "via"},
+		{"10.0.0.0/8 via 10.0.0.1", "dev"},
+		{"10.0.0.0/8 dev=p9", "dev"},
+		{"10.0.0.0/8 dev=p2 more", "more"},
+		{"neigh 10.0.0.2 dev=p2", ""},
+		{"neigh 10.0.0 02:00:00:00:00:07 dev=p2", "ip"},
+		{"neigh 10.0.0.2 02:00:00 dev=p2", "mac"},
+	};
+	struct ofproto *o = *state;
+	struct port *p1 = switch_port(o, "p1 type=dummy mac=02:00:00:00:00:09");
+	struct port *p2 = switch_port(o, "p2 type=dummy mac=02:00:00:00:00:0a");
+	struct refusal r = {0};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_int_not_equal(add_route(o, wrong[i].text, &r), 0);
+		if (strcmp(r.field, wrong[i].field))
+			fail_msg("%s: %s: %s", wrong[i].text, r.field, r.text);
+	}
+	switch_flow(o, OFPFC_ADD, "actions=NORMAL");
+	assert_int_equal(add_route(o, "10.0.0.0/24 via 10.9.0.1 dev=p2", &r), 0);
+	assert_int_equal(add_route(o, "neigh 10.9.0.1 02:00:00:00:00:07 dev=p2", &r), 0);
+	assert_int_equal(add_route(o, "10.0.0.77 local", &r), 0);
+	switch_inject(o, p1, 1, 2);
+	assert_memory_equal(dummy_take(p2)->octet, "\2\0\0\0\0\7\2\0\0\0\0\12", 12);
+	dummy_release(p2);
+	switch_inject(o, p1, 1, 77);
+	assert_int_equal(switch_taken(p2), 0);
+}
+
 static void test_settings(void **state)
 {
 	struct ofproto *o = *state;
@@ -515,6 +564,7 @@ int main(void)
 		TEST(test_packet_out),
 		TEST(test_trace),
 		TEST(test_ports),
+		TEST(test_routes),
 		TEST(test_settings),
 		TEST(test_tables),
 	};
