@@ -129,6 +129,7 @@ HOUSE = \
 	tests/house/layout.py \
 	tests/house/leftovers.py \
 	tests/house/limits.py \
+	tests/house/namespaces.py \
 	tests/house/spdx.py \
 	tests/house/verbs.py
 TESTS += $(HOUSE) tests/iptfs-vectors.py

@@ -99,8 +99,8 @@ no_xdp() {
 # The default route's interface: refused, taken back, confirmed; the latter survives kill -9.
 default_route() {
     net
-    ip -n sl-pr addr add 10.99.0.254/24 dev r1
-    ip -n sl-pr route add default via 10.99.0.1
+    in_r ip addr add 10.99.0.254/24 dev r1
+    in_r ip route add default via 10.99.0.1
     sl_start run --db "$work/db" || fail "no daemon"
     sl_ctl run add-port r1 type=afxdp 2>"$work/refused" && fail "took the default route's interface"
     grep -q needs-force "$work/refused" || fail "refused for another reason"
