@@ -96,6 +96,15 @@ static int check_name(struct ofproto *o, const char *name, struct refusal *r)
 	return 0;
 }
 
+/* The store keeps one word a line. */
+static int check_lines(struct words words, struct refusal *r)
+{
+	for (unsigned i = 0; i < words.n; i++)
+		if (strchr(words.word[i], '\n'))
+			return refuse(r, SYNTAX, "", "a line break within a word");
+	return 0;
+}
+
 struct object *object_new(struct ofproto *o, struct words words, struct options *opt,
 			  struct refusal *r)
 {
@@ -105,7 +114,7 @@ struct object *object_new(struct ofproto *o, struct words words, struct options 
 		refuse(r, SYNTAX, "name", "NAME key=value … is expected");
 		return NULL;
 	}
-	if (check_name(o, words.word[0], r) || wait_for_leaving(o, r) ||
+	if (check_lines(words, r) || check_name(o, words.word[0], r) || wait_for_leaving(o, r) ||
 	    options_parse(opt, words.n - 1, words.word + 1, r))
 		return NULL;
 	opt->offline = o->offline;

@@ -454,6 +454,8 @@ static void test_ports(void **state)
 	assert_int_not_equal(switch_try_words(o, "p4", NULL, &r), 0);
 	assert_int_not_equal(switch_try_words(o, "4 type=dummy", NULL, &r), 0);
 	assert_int_not_equal(switch_try_words(o, "local type=dummy", NULL, &r), 0);
+	assert_int_not_equal(switch_try_words(o, "p4 type=dummy mtu=1\nofport=9", NULL, &r), 0);
+	assert_int_equal(r.code, REFUSED_SYNTAX);
 	assert_null(ofproto_port(o, "p4"));
 	assert_int_not_equal(ofproto_del_port(o, "p4", NULL, &r), 0);
 	assert_int_equal(r.code, REFUSED_NOT_FOUND);
