@@ -23,7 +23,8 @@ static bool iptfs_identify(const struct pkt *p, struct conn_id *id)
 	} else if (id->proto != 50) {
 		return false;
 	}
-	if (p->key.ip_frag & IP_FRAG_LATER || p->seg[0].len < p->payload + ESP_HLEN)
+	if (p->key.ip_frag & IP_FRAG_LATER || p->seg[0].len < p->payload + ESP_HLEN ||
+	    iptfs_esp_size(p, p->l4) < ESP_HLEN)
 		return false;
 	memcpy(&id->id, esp, 4);
 	return id->id != 0; /* the marker of what is not ESP (RFC 3948 2.2) */

@@ -14,16 +14,13 @@ static void refuse_aggregate(struct worker *w, struct iptfs *s, struct pkt *p, e
 
 /* ---- ESP ----------------------------------------------------------------------------------- */
 
-/* Where the ESP packet lies in the outer one: behind the last header that was parsed, to the end
- * that the IP (and UDP) length says, since a link may have padded the frame. */
-static size_t esp_of(const struct pkt *p, bool udp, uint8_t **esp)
+size_t iptfs_esp_size(const struct pkt *p, bool udp)
 {
 	const uint8_t *ip = p->data + p->l3;
 	size_t end = p->l3 + (ip[0] >> 4 == 4 ? get_be16(ip + 2) : 40u + get_be16(ip + 4));
 
 	if (udp)
 		end = MIN(end, (size_t)p->l4 + get_be16(p->data + p->l4 + 4));
-	*esp = p->data + p->payload;
 	end = MIN(end, (size_t)p->len);
 	return end > p->payload ? end - p->payload : 0;
 }
@@ -72,7 +69,8 @@ static enum drop_reason open_esp(struct worker *w, struct iptfs *s, struct pkt *
 
 	if (unlikely(p->n_segs > 1 && pkt_linearise(w, p, 1)))
 		return DROP_NO_FRAME;
-	size = esp_of(p, s->udp, &esp);
+	esp = p->data + p->payload;
+	size = iptfs_esp_size(p, s->udp);
 	why = esp_check(&rx->sa, size);
 	if (unlikely(why != NO_DROP))
 		return why;
@@ -406,7 +404,7 @@ bool iptfs_pop(struct worker *w, struct conn *c, struct pkt *p, struct batch *ou
 {
 	struct iptfs *s = c->state;
 
-	if (unlikely(w->private_trace)) {
+	if (unlikely(w->private_trace)) { /* a what-if packet moves nothing */
 		consume(w, p, CONSUME_DECAP);
 		return true;
 	}

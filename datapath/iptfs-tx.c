@@ -209,10 +209,6 @@ void iptfs_push(struct worker *w, struct conn *c, struct pkt *du)
 	enum drop_reason why = NO_DROP;
 	uint32_t size = 0;
 
-	if (unlikely(w->private_trace)) {
-		consume(w, du, CONSUME_AGGREGATED);
-		return;
-	}
 	if (unlikely(!s->tx.sa.cipher))
 		why = DROP_CONN_ONEWAY;
 	else if (unlikely(du->in_port == c->port.id && !(du->flags & PKT_DECAPPED)))

@@ -70,6 +70,9 @@ static inline void iptfs_trouble(struct iptfs *s, enum drop_reason reason)
 	counter_add(&s->n.trouble[reason], 1);
 }
 
+/* Octets of the ESP packet behind the last header that was parsed, to the end that the IP (and
+ * UDP) length says: a link may have padded the frame. */
+size_t iptfs_esp_size(const struct pkt *p, bool udp);
 bool iptfs_pop(struct worker *w, struct conn *c, struct pkt *p, struct batch *out);
 void iptfs_rx_timer(struct worker *w, struct timer *t);
 void iptfs_rx_stop(struct worker *w, struct iptfs *s);

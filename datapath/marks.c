@@ -283,7 +283,7 @@ static void *marks_main(void *unused)
 			continue;
 		}
 		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += (marks.senders ? TURN_MS : 1000) * 1000000L;
+		until.tv_nsec += (marks.senders && !error ? TURN_MS : 1000) * 1000000L;
 		until.tv_sec += until.tv_nsec / 1000000000L;
 		until.tv_nsec %= 1000000000L;
 		pthread_cond_timedwait(&marks.news, &marks.lock, &until);

@@ -209,6 +209,25 @@ static void test_sequence_limits(void **unused)
 	bed_free(b);
 }
 
+static void test_no_frame(void **unused)
+{
+	struct iptfs_bed *b = bed_new();
+	struct conn *c =
+		must_conn(b, "local=10.9.0.2 remote=10.9.0.1 spi-out=5000 key-out=" GCM_KEY);
+	uint8_t du[100];
+	uint32_t taken[2048], n = 0;
+
+	(void)unused;
+	make_du(du, sizeof du, 1);
+	while (b->w->frames.n_free > 1) /* one for the data unit */
+		taken[n++] = frame_alloc(&b->w->frames);
+	bed_push(b, c, du, sizeof du);
+	assert_int_equal(dropped(b, DROP_NO_FRAME), 1);
+	while (n)
+		frame_unref(&b->w->frames, taken[--n]);
+	bed_free(b);
+}
+
 static bool never_seal(struct esp_sa *sa, uint64_t seq, uint8_t *esp, size_t size)
 {
 	(void)sa, (void)seq, (void)esp, (void)size;
@@ -368,8 +387,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),     cmocka_unit_test(test_push_refused),
 		cmocka_unit_test(test_outer_header),    cmocka_unit_test(test_sequence_limits),
-		cmocka_unit_test(test_library_refuses), cmocka_unit_test(test_own_aggregate),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_library_refuses), cmocka_unit_test(test_no_frame),
+		cmocka_unit_test(test_own_aggregate),   cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "datapath/iptfs.h"
+#include "tests/unit/bed.h"
 #include "tests/unit/iptfs-bed.h"
 #include "tests/unit/vector.h"
 
@@ -502,6 +503,128 @@ static void test_frame_lives(void **unused)
 	bed_free(b);
 }
 
+static uint32_t take_frames(struct iptfs_bed *b, uint32_t leave, uint32_t *taken)
+{
+	uint32_t n = 0;
+
+	while (b->w->frames.n_free > leave)
+		taken[n++] = frame_alloc(&b->w->frames);
+	return n;
+}
+
+/* No frame for the beginning of a data unit, or for its middle: it is lost by name, its
+ * neighbours are not, and its last part is not mistaken for one. */
+static void test_no_frame(void **unused)
+{
+	struct iptfs_bed *b = bed_new();
+	uint8_t room[AGG_HLEN + 3000] = {0}, du[9000];
+	struct octets payload = {room, sizeof room, sizeof room};
+	uint32_t taken[2048], n;
+	struct esp_sa sa;
+	uint64_t seq = 1;
+
+	(void)unused;
+	receiver(b, "");
+	sender(&sa, 4096);
+	make_du(du, sizeof du, 7);
+	for (uint32_t leave = 1; leave <= 4; leave++) {
+		n = take_frames(b, leave, taken);
+		for (unsigned k = 0; k < 3; k++) {
+			put_be16(room + 2, (uint16_t)(k ? 9000 - 3000 * k : 0));
+			memcpy(room + AGG_HLEN, du + 3000 * k, 3000);
+			feed(b, &sa, seq++, payload);
+		}
+		while (n)
+			frame_unref(&b->w->frames, taken[--n]);
+		assert_int_equal(dropped(b, DROP_NO_FRAME), MIN(leave, 3u));
+		assert_true(bed_balanced(b));
+	}
+	assert_int_equal(b->given.n, 1); /* an aggregate's frame and three for the data unit */
+	assert_memory_equal(b->given.item[0].octets, du, sizeof du);
+	esp_sa_close(&sa);
+	bed_free(b);
+}
+
+/* An aggregate in several pieces is put together first. */
+static void test_pieces(void **unused)
+{
+	struct vector *v = vector_load("a-small-aggregated");
+	struct iptfs_bed *b = bed_new();
+	struct batch in = {.n = 1}, out = {0};
+	uint32_t taken[2048], n;
+
+	(void)unused;
+	vector_conn(b, v, "");
+	for (unsigned round = 0; round < 2; round++) {
+		in.n = 1;
+		in.pkt[0] = bed_pkt(b->w, v->frame[round].octets, v->frame[round].size, 500);
+		stage_parse(b->w, &in);
+		stage_collect(b->w, &in);
+		n = round ? 0 : take_frames(b, 0, taken);
+		assert_true(stage_decap(b->w, &in, &out));
+		while (n)
+			frame_unref(&b->w->frames, taken[--n]);
+	}
+	assert_int_equal(dropped(b, DROP_NO_FRAME), 1);
+	assert_true(b->w->n.consumed[CONSUME_DECAP] == 0 && !out.n); /* 2 waits for 1 */
+	bed_receive(b, v->frame[0].octets, v->frame[0].size);
+	assert_true(b->given.n > 40);
+	vector_free(v);
+	bed_free(b);
+}
+
+/* A keepalive ends here if a connection in UDP is at its address, and is a plain frame otherwise.
+ */
+static void test_keepalive(void **unused)
+{
+	struct iptfs_bed *b = bed_new();
+	uint8_t frame[60] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 29};
+
+	(void)unused;
+	frame[22] = 64;
+	frame[23] = 17;
+	put_be32(frame + 26, 0x0a090001);
+	put_be32(frame + 30, 0x0a090002);
+	put_be16(frame + 36, 4500);
+	put_be16(frame + 38, 9);
+	frame[42] = 0xff;
+	must_conn(b, "local=10.9.0.2 remote=10.9.0.1 spi-in=5000 "
+		     "key-in=000102030405060708090a0b0c0d0e0f01020304");
+	bed_receive(b, frame, sizeof frame);
+	assert_int_equal(b->given.n, 1);
+	receiver(b, "encap=udp");
+	bed_receive(b, frame, sizeof frame);
+	assert_int_equal(b->w->n.consumed[CONSUME_KEEPALIVE], 1);
+	frame[42] = 0xfe;
+	bed_receive(b, frame, sizeof frame);
+	frame[42] = 0xff;
+	frame[33] = 3; /* not our address */
+	bed_receive(b, frame, sizeof frame);
+	assert_int_equal(b->given.n, 3);
+	bed_free(b);
+}
+
+/* A what-if packet ends at the connection and moves nothing. */
+static void test_what_if(void **unused)
+{
+	struct vector *v = vector_load("a-small-aggregated");
+	struct iptfs_bed *b = bed_new();
+	struct conn *c = vector_conn(b, v, "");
+	uint8_t du[100];
+
+	(void)unused;
+	b->w->private_trace = true;
+	bed_receive(b, v->frame[0].octets, v->frame[0].size);
+	make_du(du, sizeof du, 1);
+	bed_push(b, c, du, sizeof du);
+	assert_true(!b->given.n && !c->port.queue[0].dirty);
+	b->w->private_trace = false;
+	bed_receive(b, v->frame[0].octets, v->frame[0].size);
+	assert_true(b->given.n > 0);
+	vector_free(v);
+	bed_free(b);
+}
+
 /* The UDP length ends the ESP packet, though the IP packet goes on. */
 static void test_udp_length(void **unused)
 {
@@ -578,7 +701,9 @@ int main(void)
 		cmocka_unit_test(test_old),         cmocka_unit_test(test_agg_refused),
 		cmocka_unit_test(test_timers),      cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_many),        cmocka_unit_test(test_shared_frame),
-		cmocka_unit_test(test_frame_lives), cmocka_unit_test(test_udp_length),
+		cmocka_unit_test(test_frame_lives), cmocka_unit_test(test_no_frame),
+		cmocka_unit_test(test_pieces),      cmocka_unit_test(test_keepalive),
+		cmocka_unit_test(test_what_if),     cmocka_unit_test(test_udp_length),
 		cmocka_unit_test(test_status),
 	};
 
