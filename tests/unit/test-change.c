@@ -250,6 +250,31 @@ static void test_restart(void **state)
 	ofproto_destroy(o);
 }
 
+/* Ended in order, a daemon's rules go on counting where they were. */
+static void test_counters_last(void **state)
+{
+	static const uint8_t frame[60] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x88, 0xb5};
+	struct ofproto *o = switch_up(file);
+	struct port *in = switch_port(o, "in type=dummy"), *out = switch_port(o, "out type=dummy");
+	unsigned n = 0;
+
+	(void)state;
+	switch_flow(o, OFPFC_ADD, "in_port=in actions=output:out");
+	sync_it(o);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(dummy_inject(in, frame, sizeof frame), 0);
+	while (n < 3)
+		n += switch_taken(out);
+	ofproto_destroy(o);
+	for (unsigned i = 0; i < 2; i++) {
+		o = switch_up(file);
+		assert_non_null(
+			strstr(switch_dump(o, NULL, true), "n=3 table=0,priority=32768,in_port="));
+		assert_non_null(strstr(switch_dump(o, NULL, true), "n=0 " BEGIN));
+		ofproto_destroy(o);
+	}
+}
+
 /* What cannot be made again keeps its number, and can be deleted. */
 static void test_lost(void **state)
 {
@@ -433,6 +458,7 @@ int main(void)
 		TEST(test_failure_undoes),
 		TEST(test_failure_of_what_it_stands_on),
 		TEST(test_restart),
+		TEST(test_counters_last),
 		TEST(test_lost),
 		TEST(test_live),
 		TEST(test_killed),
