@@ -160,6 +160,36 @@ static void test_guard(void **state)
 	assert_string_equal(switch_dump(o, &guard, false), "");
 }
 
+/* Each origin has its share of the guard, whatever the others have. */
+static void test_guard_quota(void **state)
+{
+	struct ofproto *o = *state;
+	struct refusal r = {0};
+	struct flow_mod fm;
+	unsigned n = 0;
+
+	assert_int_equal(flow_parse("table=guard,udp actions=drop", OFPFC_ADD, &fm, &r), 0);
+	fm.origin = ORIGIN_BGP;
+	fm.reason = "many";
+	for (fm.priority = 1; fm.priority < 10000; fm.priority++, n++)
+		if (ofproto_flow_mod(o, &fm, NULL, &r))
+			break;
+	assert_int_equal(n, 4096);
+	assert_int_equal(r.code, REFUSED_LIMIT);
+	fm.origin = ORIGIN_WATCH;
+	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	fm.command = OFPFC_DELETE; /* its own, nobody else's */
+	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	fm.origin = ORIGIN_BGP;
+	fm.command = OFPFC_ADD;
+	assert_int_not_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	fm.command = OFPFC_DELETE;
+	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	fm.command = OFPFC_ADD;
+	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	flow_mod_free(&fm);
+}
+
 static void test_filter(void **state)
 {
 	struct ofproto *o = *state;
@@ -557,6 +587,7 @@ int main(void)
 		TEST(test_delete),
 		TEST(test_refusals),
 		TEST(test_guard),
+		TEST(test_guard_quota),
 		TEST(test_filter),
 		TEST(test_early),
 		TEST(test_timeouts),
