@@ -49,9 +49,10 @@ static void out_tx(struct worker *w, struct queue *q)
 static const struct port_class out_class = {.name = "keep", .tx = out_tx},
 			       conn_class = {.name = "conn"};
 
-struct iptfs_bed *bed_new(void)
+struct iptfs_bed *bed_new_workers(unsigned n)
 {
-	const struct datapath_config config = {.n_workers = 1, .n_frames = 2048, .offline = true};
+	const struct datapath_config config = {
+		.n_workers = n, .n_frames = 2048 * n, .offline = true};
 	struct iptfs_bed *b = calloc(1, sizeof *b);
 	union {
 		struct fib_route route;
@@ -60,7 +61,8 @@ struct iptfs_bed *bed_new(void)
 
 	need(b && !datapath_init(&b->dp, &config), "no datapath");
 	b->w = b->dp.worker[0];
-	b->w->now = NSEC_PER_SEC;
+	for (unsigned i = 0; i < n; i++)
+		b->dp.worker[i]->now = NSEC_PER_SEC;
 	b->out = (struct port){.class = &out_class, .flags = PORT_L3, .up = true, .ofport = 1};
 	need(!port_queues(&b->out, 1) && !datapath_add_port(&b->dp, &b->out), "no port");
 	for (unsigned family = 4; family <= 6; family += 2) {
@@ -73,30 +75,48 @@ struct iptfs_bed *bed_new(void)
 	return b;
 }
 
+struct iptfs_bed *bed_new(void)
+{
+	return bed_new_workers(1);
+}
+
 bool bed_balanced(const struct iptfs_bed *b)
 {
-	const struct worker_counters *n = &b->w->n;
-	uint64_t in = n->rx, out = n->tx;
-	struct worker_held held;
+	uint64_t in = 0, out = 0;
+	uint32_t frames = 0;
 
-	worker_held(b->w, &held);
-	for (unsigned i = 0; i < N_MADES; i++)
-		in += n->made[i];
-	for (unsigned i = 0; i < N_DROPS; i++)
-		out += n->dropped[i];
-	for (unsigned i = 0; i < N_CONSUMES; i++)
-		out += n->consumed[i];
-	return in == out + held.packets_held &&
-	       held.frames_free + held.frames_held == held.frames_total;
+	for (unsigned k = 0; k < b->dp.n_workers; k++) {
+		const struct worker_counters *n = &b->dp.worker[k]->n;
+		struct worker_held held;
+
+		worker_held(b->dp.worker[k], &held);
+		in += n->rx;
+		out += n->tx + held.packets_held;
+		for (unsigned i = 0; i < N_MADES; i++)
+			in += n->made[i];
+		for (unsigned i = 0; i < N_DROPS; i++)
+			out += n->dropped[i];
+		for (unsigned i = 0; i < N_CONSUMES; i++)
+			out += n->consumed[i];
+		frames += held.frames_total - held.frames_free - held.frames_held -
+			  held.frames_handoff;
+	}
+	return in == out && !frames;
 }
 
 void bed_free(struct iptfs_bed *b)
 {
-	while (b->w->n_conn)
-		bed_conn_del(b, b->w->conn[0]);
+	for (unsigned i = 0; i < b->dp.n_workers; i++)
+		while (b->dp.worker[i]->n_conn)
+			bed_conn_del(b, b->dp.worker[i]->conn[0]);
 	need(bed_balanced(b), "the balance of packets or frames is not even");
-	need(b->w->frames.n_free == b->w->frames.n_total, "frames leaked");
-	need(b->w->n_free_pkts == b->w->n_pkts, "packets leaked");
+	for (unsigned i = 0; i < b->dp.n_workers; i++) {
+		struct worker_held held;
+
+		worker_held(b->dp.worker[i], &held);
+		need(!held.frames_held && !held.packets_held, "frames leaked");
+		need(b->dp.worker[i]->n_free_pkts == b->dp.worker[i]->n_pkts, "packets leaked");
+	}
 	datapath_del_port(&b->dp, &b->out);
 	free(b->out.queue);
 	datapath_destroy(&b->dp);
@@ -214,6 +234,14 @@ void bed_receive(struct iptfs_bed *b, const void *frame, size_t size)
 			consume(b->w, p, CONSUME_TO_CONTROLLER);
 		}
 	} while (!done);
+}
+
+void bed_spine(struct iptfs_bed *b, const void *frame, size_t size)
+{
+	struct batch in = {.n = 1};
+
+	in.pkt[0] = make(b, NULL, frame, size);
+	spine_run(b->w, &in);
 }
 
 void bed_push(struct iptfs_bed *b, struct conn *c, const void *ip, size_t size)

@@ -33,6 +33,8 @@ struct iptfs_bed {
 };
 
 struct iptfs_bed *bed_new(void);
+struct iptfs_bed *bed_new_workers(
+	unsigned n);                /* the first one is bed->w; the caller turns the rest */
 void bed_free(struct iptfs_bed *b); /* and checks that nothing was lost or leaked */
 
 /* A connection with these options, separated by spaces; NULL and a refusal. */
@@ -43,6 +45,8 @@ void bed_conn_del(struct iptfs_bed *b, struct conn *c);
 
 /* An Ethernet frame arrives. */
 void bed_receive(struct iptfs_bed *b, const void *frame, size_t size);
+/* The same along the whole path: other workers and the rules get what is theirs. */
+void bed_spine(struct iptfs_bed *b, const void *frame, size_t size);
 /* An IP packet is to leave by the connection. */
 void bed_push(struct iptfs_bed *b, struct conn *c, const void *ip, size_t size);
 /* The batch's end, then `ns` later: timers. */

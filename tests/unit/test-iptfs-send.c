@@ -228,6 +228,50 @@ static void test_no_frame(void **unused)
 	bed_free(b);
 }
 
+static void turn_all(struct iptfs_bed *b, uint64_t ns)
+{
+	for (unsigned k = 0; k < 3; k++)
+		for (unsigned i = 0; i < b->dp.n_workers; i++) {
+			b->dp.worker[i]->now += k ? 0 : ns;
+			worker_turn(b->dp.worker[i]);
+		}
+}
+
+/* The connection is another worker's, for what goes in and for what comes out. */
+static void test_workers(void **unused)
+{
+	enum { DUS = 100 };
+	struct iptfs_bed *b = bed_new_workers(2);
+	struct conn *out, *in;
+	uint8_t du[300];
+
+	(void)unused;
+	out = must_conn(b, "local=10.9.0.1 remote=10.9.0.2 spi-out=4096 key-out=" GCM_KEY);
+	assert_int_equal(out->owner, 1);
+	assert_int_equal(b->out.queue[0].owner, 0);
+	b->dp.next_owner++;
+	in = must_conn(b, "local=10.9.0.2 remote=10.9.0.1 spi-in=4096 key-in=" GCM_KEY);
+	assert_int_equal(in->owner, 1);
+	make_du(du, sizeof du, 1);
+	turn_all(b, 0); /* workers give each other frames to copy into */
+	for (unsigned i = 0; i < DUS; i++)
+		bed_push(b, out, du, sizeof du);
+	turn_all(b, 0);
+	turn_all(b, NSEC_PER_MSEC);
+	assert_int_equal(b->dp.worker[1]->n.consumed[CONSUME_AGGREGATED], DUS);
+	assert_true(b->sent.n > 10);
+	for (unsigned i = 0; i < b->sent.n; i++) {
+		uint8_t frame[2000] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};
+
+		memcpy(frame + 14, b->sent.item[i].octets, b->sent.item[i].size);
+		bed_spine(b, frame, 14 + b->sent.item[i].size);
+	}
+	turn_all(b, 0);
+	assert_int_equal(b->dp.worker[1]->n.made[MADE_DECAP], DUS);
+	assert_int_equal(b->dp.worker[1]->port[in->port.id].rx_packets, DUS);
+	bed_free(b);
+}
+
 static bool never_seal(struct esp_sa *sa, uint64_t seq, uint8_t *esp, size_t size)
 {
 	(void)sa, (void)seq, (void)esp, (void)size;
@@ -388,7 +432,8 @@ int main(void)
 		cmocka_unit_test(test_round_trips),     cmocka_unit_test(test_push_refused),
 		cmocka_unit_test(test_outer_header),    cmocka_unit_test(test_sequence_limits),
 		cmocka_unit_test(test_library_refuses), cmocka_unit_test(test_no_frame),
-		cmocka_unit_test(test_own_aggregate),   cmocka_unit_test(test_options),
+		cmocka_unit_test(test_own_aggregate),   cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
