@@ -335,8 +335,10 @@ static int imply(struct match *m, enum field_id id, uint16_t value, const char *
 	if (!all_ones(m, f))
 		return match_set(m, f, octets, NULL, r);
 	if (memcmp(field_in(&m->value, f), octets, f->size))
-		return refuse(r, BAD_PREREQ, word, "%s needs %s to be %u, but it is %" PRIu64, word,
-			      f->name, value, get_number(f, field_in(&m->value, f)));
+		return refuse(r, BAD_PREREQ, word,
+			      f->text == TEXT_HEX ? "%s needs %s to be 0x%x, but it is 0x%" PRIx64
+						  : "%s needs %s to be %u, but it is %" PRIu64,
+			      word, f->name, value, get_number(f, field_in(&m->value, f)));
 	return 0;
 }
 

@@ -50,6 +50,26 @@ static void port_name(const struct datapath *dp, uint64_t id, struct buf *text)
 		buf_printf(text, id == PORT_NONE ? "no port" : "port %u (gone)", (unsigned)id);
 }
 
+/* What an action's first argument means depends on the action. */
+static void action_argument(unsigned kind, uint64_t v, struct buf *text)
+{
+	switch (kind) {
+	case ACTION_OUTPUT:
+		buf_printf(text, " to ");
+		port_format((uint32_t)v, text);
+		break;
+	case ACTION_SET_FIELD:
+		buf_printf(text, " of %s", v < N_FIELDS ? fields[v].name : "?");
+		break;
+	case ACTION_PUSH_VLAN:
+		buf_printf(text, " of type 0x%llx", (unsigned long long)v);
+		break;
+	case ACTION_SET_NW_TTL:
+		buf_printf(text, " to %llu", (unsigned long long)v);
+		break;
+	}
+}
+
 static void argument(const struct datapath *dp, char kind, uint64_t v, struct buf *text)
 {
 	const uint8_t *o = (const uint8_t *)&v;
@@ -91,6 +111,8 @@ void trace_text(const struct datapath *dp, const struct trace_record *r, struct 
 	for (const char *c = texts[r->point % N_TRACES]; *c; c++) {
 		if (*c != '%')
 			buf_u8(text, (uint8_t)*c);
+		else if (c[1] == 'A' && c++)
+			action_argument((unsigned)r->a, args[n++], text);
 		else if (n < 2)
 			argument(dp, *++c, args[n++], text);
 	}
