@@ -7,6 +7,7 @@
 . "$(dirname "$0")/common.sh"
 begin tcpdump iperf3 python3
 
+python3 "$system/iv-unique.py" --self-test || fail "iv-unique.py no longer fails"
 times=${TIMES:-50}
 net_up || fail "the network does not come up"
 # shellcheck disable=SC2119
