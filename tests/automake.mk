@@ -175,9 +175,10 @@ $(SYSTEM_TESTSUITE): $(srcdir)/tests/package.m4 $(SYSTEM_TESTSUITE_AT) $(LAYER_A
 check-local: tests/atconfig tests/atlocal $(TESTSUITE)
 	$(SHELL) '$(TESTSUITE)' -C tests -j2 $(TESTSUITEFLAGS)
 
+build-fuzzers: $(FUZZERS)
 # Everything that check runs, without running it.
 build-tests: $(BUILT_SOURCES) $(check_PROGRAMS) $(TESTSUITE) $(SYSTEM_TESTSUITE) $(CHECK_SYSTEM_TOOLS)
-.PHONY: build-tests
+.PHONY: build-fuzzers build-tests
 
 # One group at a time: they own namespaces by name.
 check-system: all $(CHECK_SYSTEM_TOOLS) tests/atconfig tests/atlocal $(SYSTEM_TESTSUITE)
