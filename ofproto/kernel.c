@@ -106,7 +106,20 @@ static int dump_answers(struct ofproto *o)
 	}
 }
 
-/* `family` is the first octet of each of these requests' bodies. */
+static size_t body_size(uint16_t type)
+{
+	switch (type) {
+	case RTM_GETROUTE:
+		return sizeof(struct rtmsg);
+	case RTM_GETNEIGH:
+		return sizeof(struct ndmsg);
+	default:
+		return sizeof(struct ifinfomsg);
+	}
+}
+
+/* `family` is the first octet of each of these requests' bodies; a body longer than its type's
+ * makes the kernel complain of octets left over. */
 static int dump(struct ofproto *o, uint16_t type, uint8_t family)
 {
 	struct kernel *k = o->kernel;
@@ -116,7 +129,7 @@ static int dump(struct ofproto *o, uint16_t type, uint8_t family)
 	for (unsigned i = 0; i < DUMP_TRIES && error == -EAGAIN; i++) {
 		uint8_t request[512] = {0};
 		struct nlmsghdr *h = mnl_nlmsg_put_header(request);
-		uint8_t *body = mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
+		uint8_t *body = mnl_nlmsg_put_extra_header(h, body_size(type));
 
 		h->nlmsg_type = type;
 		h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
