@@ -208,5 +208,6 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
 	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/ports.sh \
-	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh
+	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
+	tests/system/zerocopy.py tests/system/zerocopy.sh
 EXTRA_DIST += tests/vectors tests/iptfs-vectors.py
