@@ -115,7 +115,7 @@ int pkt_own(struct worker *w, struct pkt *p, uint16_t n, uint16_t headroom)
 	if (likely(w->frames.umem->frame[head->frame].refs == 1 + (p->outer_frame == head->frame) &&
 		   head->off >= headroom))
 		return 0;
-	return own_head(w, p, MIN(head->len, PKT_HEADERS));
+	return own_head(w, p, MAX(n, MIN(head->len, PKT_HEADERS)));
 }
 
 uint8_t *pkt_push(struct worker *w, struct pkt *p, uint16_t n)

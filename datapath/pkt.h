@@ -112,8 +112,8 @@ struct pkt *pkt_new(struct worker *w, uint16_t headroom);
 /* Another packet over the same frames (each counted once more); counted as MADE_CLONE. */
 struct pkt *pkt_clone(struct worker *w, const struct pkt *p);
 
-/* The first `n` octets (at most PKT_HEADERS) become writable and contiguous, unshared, with at
- * least `headroom` octets of this packet's own in front.  0, or -ENOMEM (nothing changed), or
+/* The first `n` octets, which segment 0 has, become writable, unshared, with at least `headroom`
+ * octets of this packet's own in front.  0, or -ENOMEM (nothing changed), or
  * -EINVAL (fewer than n octets). */
 int pkt_own(struct worker *w, struct pkt *p, uint16_t n, uint16_t headroom);
 

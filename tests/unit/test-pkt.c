@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets: sharing, owning, opening room, and every frame at home afterwards. */
+#include "lib/hash.h"
 #include "tests/unit/bed.h"
 
 static struct datapath dp;
@@ -50,6 +51,25 @@ static void own_copies_what_is_shared(void **state)
 	pkt_free(w, p);
 	assert_int_equal(c->len, 1000);
 	assert_int_equal(c->data[100], octets[100]);
+	pkt_free(w, c);
+}
+
+/* Headers pushed in front move others beyond PKT_HEADERS: what was asked for is owned all the same.
+ */
+static void own_beyond_headers(void **state)
+{
+	struct worker *w = dp.worker[0];
+	struct pkt *p = bed_pkt(w, octets, 1000, 3000), *c = pkt_clone(w, p);
+	uint8_t expected[1000];
+
+	(void)state;
+	assert_int_equal(pkt_own(w, c, 300, 0), 0);
+	assert_int_equal(c->seg[0].len, 300);
+	memset(c->data, 0xee, 300);
+	pkt_free(w, p);
+	memset(expected, 0xee, 300);
+	memcpy(expected + 300, octets + 300, 700);
+	bed_bytes(w, c, expected, 1000);
 	pkt_free(w, c);
 }
 
@@ -137,11 +157,31 @@ static void out_of_frames(void **state)
 	pkt_free(w, c);
 }
 
+/* What strangers send is hashed by a seed they cannot know; a run of packets' time repeats. */
+static void seed_is_random(void **state)
+{
+	const struct datapath_config offline = {.n_workers = 1, .n_frames = 64, .offline = true},
+				     online = {.n_workers = 1, .n_frames = 64};
+	static struct datapath other;
+	uint64_t seed = hash_seed;
+
+	(void)state;
+	assert_int_equal(datapath_init(&other, &offline), 0);
+	assert_true(hash_seed == seed);
+	datapath_destroy(&other);
+	assert_int_equal(datapath_init(&other, &online), 0);
+	assert_true(hash_seed != seed);
+	datapath_destroy(&other);
+	hash_seed = seed;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(seed_is_random),
 		cmocka_unit_test(own_leaves_a_sole_user_alone),
 		cmocka_unit_test(own_copies_what_is_shared),
+		cmocka_unit_test(own_beyond_headers),
 		cmocka_unit_test(push_opens_room),
 		cmocka_unit_test(push_beyond_headroom),
 		cmocka_unit_test(linearise),
