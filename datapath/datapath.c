@@ -21,6 +21,8 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	dp->offline = config->offline;
 	dp->n_workers = config->n_workers;
 	dp->event_fd = -1;
+	if (!dp->offline)
+		hash_seed_random();
 	if (!dp->n_workers || dp->n_workers > WORKER_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < PORT_MAX; i++)

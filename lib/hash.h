@@ -9,7 +9,8 @@
 
 extern uint64_t hash_seed;
 
-/* Sets hash_seed from the kernel's random source.  Called once, before any thread. */
+/* Sets hash_seed from the kernel's random source.  Called before any thread and before
+ * anything is hashed. */
 void hash_seed_random(void);
 
 static inline uint64_t hash_mix(uint64_t h)
