@@ -160,27 +160,31 @@ static void deliver(struct worker *w, struct pkt *p, struct handoff_to to, struc
 		port_output_queue(w, p, &port->queue[to.queue]);
 }
 
-unsigned handoff_receive(struct worker *w, struct batch *b)
+static unsigned receive_from(struct worker *w, struct pair *pair, struct batch *b)
 {
+	uint32_t tail = pair->full_tail, head = __atomic_load_n(&pair->full_head, __ATOMIC_ACQUIRE);
 	unsigned n = 0;
 
-	for (unsigned from = 0; from < w->dp->n_workers; from++) {
-		struct pair *pair = w->dp->handoff->pair[from][w->id];
-		uint32_t head, tail;
+	for (; tail != head && b->n < BATCH_MAX; n++) {
+		struct handoff_to to = pair->full[tail % HANDOFF_SLOTS].to;
+		struct pkt *p = unpack(w, pair, &tail);
 
-		if (from == w->id)
-			continue;
-		tail = pair->full_tail;
-		head = __atomic_load_n(&pair->full_head, __ATOMIC_ACQUIRE);
-		while (tail != head && b->n < BATCH_MAX) {
-			struct handoff_to to = pair->full[tail % HANDOFF_SLOTS].to;
-			struct pkt *p = unpack(w, pair, &tail);
+		if (p)
+			deliver(w, p, to, b);
+	}
+	__atomic_store_n(&pair->full_tail, tail, __ATOMIC_RELEASE);
+	return n;
+}
 
-			n++;
-			if (p)
-				deliver(w, p, to, b);
-		}
-		__atomic_store_n(&pair->full_tail, tail, __ATOMIC_RELEASE);
+unsigned handoff_receive(struct worker *w, struct batch *b)
+{
+	unsigned n = 0, n_workers = w->dp->n_workers, first = w->handoff_first++;
+
+	for (unsigned i = 0; i < n_workers; i++) {
+		unsigned from = (first + i) % n_workers;
+
+		if (from != w->id)
+			n += receive_from(w, w->dp->handoff->pair[from][w->id], b);
 	}
 	return n;
 }

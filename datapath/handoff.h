@@ -34,8 +34,9 @@ void handoff_destroy(struct datapath *dp);
 
 /* Takes p: copies it for worker `to_worker`, or drops it. */
 void handoff_send(struct worker *w, unsigned to_worker, struct pkt *p, struct handoff_to to);
-/* Takes in what others sent, at most `room` packets: returns aggregates to decapsulate in `b`
- * (outer records copied along) and puts the rest into outboxes.  Returns how many arrived. */
+/* Takes in what others sent, until the empty batch `b` is full of aggregates to decapsulate (outer
+ * records copied along); the rest goes into outboxes.  Each sender is first in its turn, so that
+ * one that fills the batch does not starve the others.  Returns how many arrived. */
 unsigned handoff_receive(struct worker *w, struct batch *b);
 /* Batch edge: give senders frames again, wake who was sent to. */
 void handoff_flush(struct worker *w);

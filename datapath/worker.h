@@ -58,7 +58,8 @@ struct worker {
 	struct queue **rxq; /* queues it polls */
 	unsigned n_rxq;
 	struct queue *dirty;
-	struct conn **conn; /* connections it owns, for flush() */
+	unsigned handoff_first; /* whose turn it is to be received from first */
+	struct conn **conn;     /* connections it owns, for flush() */
 	unsigned n_conn;
 
 	struct worker_counters n;

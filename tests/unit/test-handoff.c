@@ -197,12 +197,47 @@ static void with_threads(void **state)
 	bed_down();
 }
 
+/* Who floods a receiver does not keep another sender's packet waiting. */
+static void one_floods(void **state)
+{
+	const struct handoff_to to = {HANDOFF_DECAP, 0, 1, 0};
+	const uint8_t frame[60] = {0};
+	struct port port = {.gen = 1};
+	unsigned n_seen_of[2] = {0};
+	struct batch b;
+
+	(void)state;
+	bed_up(&dp, 3);
+	dp.port[0] = &port;
+	handoff_flush(dp.worker[2]); /* lends */
+	for (unsigned i = 0; i < 301; i++) {
+		struct worker *w = dp.worker[i == 300];
+		struct pkt *p = bed_pkt(w, frame, sizeof frame, sizeof frame);
+
+		p->trace_id = w->id;
+		handoff_send(w, 2, p, to);
+	}
+	for (unsigned turn = 0; turn < 3; turn++) {
+		struct pkt *p;
+
+		b.n = 0;
+		assert_true(handoff_receive(dp.worker[2], &b));
+		BATCH_FOR_EACH (p, &b) {
+			n_seen_of[p->trace_id]++;
+			drop(dp.worker[2], p, DROP_RULE);
+		}
+	}
+	assert_int_equal(n_seen_of[1], 1);
+	assert_true(n_seen_of[0] >= BATCH_MAX);
+	dp.port[0] = NULL;
+	datapath_destroy(&dp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(turn_by_turn),
-		cmocka_unit_test(full),
-		cmocka_unit_test(target_gone),
+		cmocka_unit_test(turn_by_turn), cmocka_unit_test(full),
+		cmocka_unit_test(target_gone),  cmocka_unit_test(one_floods),
 		cmocka_unit_test(with_threads),
 	};
 
