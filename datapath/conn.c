@@ -46,10 +46,9 @@ uint32_t conn_id_hash(const struct conn_id *id)
 	return hash_finish(h);
 }
 
-static bool id_equal(const struct conn_id *a, const struct conn_id *b)
+bool conn_end_equal(const struct conn_id *a, const struct conn_id *b)
 {
-	return a->id == b->id && a->proto == b->proto && a->udp_dst == b->udp_dst &&
-	       ip_equal(&a->local, &b->local);
+	return a->proto == b->proto && a->udp_dst == b->udp_dst && ip_equal(&a->local, &b->local);
 }
 
 struct conn *conn_find(const struct datapath *dp, const struct conn_id *id)
@@ -59,7 +58,7 @@ struct conn *conn_find(const struct datapath *dp, const struct conn_id *id)
 	RMAP_FOR_EACH (n, &dp->conns, conn_id_hash(id)) {
 		struct conn *c = container_of(n, struct conn, node);
 
-		if (id_equal(&c->in_id, id))
+		if (c->in_id.id == id->id && conn_end_equal(&c->in_id, id))
 			return c;
 	}
 	return NULL;
@@ -74,8 +73,7 @@ struct conn *conn_end_find(const struct datapath *dp, const struct conn_id *id)
 	RMAP_FOR_EACH (n, &dp->conn_ends, conn_id_hash(&end)) {
 		struct conn *c = container_of(n, struct conn, end_node);
 
-		end.id = c->in_id.id;
-		if (id_equal(&c->in_id, &end))
+		if (conn_end_equal(&c->in_id, id))
 			return c;
 	}
 	return NULL;

@@ -70,7 +70,8 @@ struct encap_class {
 struct conn {
 	struct port port;          /* PORT_CONN; port.priv is unused */
 	struct rmap_node node;     /* in datapath->conns, by in_id */
-	struct rmap_node end_node; /* in datapath->conn_ends, by in_id without its identifier */
+	struct rmap_node end_node; /* in datapath->conn_ends, by in_id without its identifier, where
+				    * this connection stands for all that have that end */
 	const struct encap_class *class;
 	bool has_in;
 	struct conn_id in_id;
@@ -90,6 +91,9 @@ const struct encap_class *encap_class_by_name(const char *type); /* rows of enca
 uint32_t conn_id_hash(const struct conn_id *id);
 /* The connection that claims an outer packet; RCU reader.  NULL: none. */
 struct conn *conn_find(const struct datapath *dp, const struct conn_id *id);
+
+/* Whether two ids differ in the identifier at most. */
+bool conn_end_equal(const struct conn_id *a, const struct conn_id *b);
 
 /* Any connection whose aggregates come to the id's address, protocol and port, whatever their
  * identifier (id->id is not looked at); NULL: none. */

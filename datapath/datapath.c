@@ -252,6 +252,43 @@ static void worker_del_conn(struct worker *w, void *arg)
 	c->class->stop(w, c);
 }
 
+/* One connection stands for all that have its end: of a thousand entries with one hash, lookups of
+ * others would have to pass by. */
+static void end_insert(struct datapath *dp, struct conn *c)
+{
+	struct conn_id end = c->in_id;
+
+	end.id = 0;
+	if (!conn_end_find(dp, &end))
+		rmap_insert(&dp->conn_ends, &c->end_node, conn_id_hash(&end));
+}
+
+/* Another connection with the same end, to stand for it. */
+static struct conn *end_heir(const struct datapath *dp, const struct conn *c)
+{
+	for (uint32_t id = 0; id < PORT_MAX; id++) {
+		struct conn *other = dp->port[id] ? conn_get(dp, id, dp->port[id]->gen) : NULL;
+
+		if (other && other != c && other->has_in &&
+		    conn_end_equal(&other->in_id, &c->in_id))
+			return other;
+	}
+	return NULL;
+}
+
+static void end_remove(struct datapath *dp, struct conn *c)
+{
+	struct conn *heir;
+
+	if (conn_end_find(dp, &c->in_id) != c)
+		return;
+	heir = end_heir(dp, c);
+	if (heir)
+		rmap_replace(&dp->conn_ends, &c->end_node, &heir->end_node);
+	else
+		rmap_remove(&dp->conn_ends, &c->end_node);
+}
+
 int datapath_add_conn(struct datapath *dp, struct conn *c)
 {
 	int error;
@@ -268,11 +305,8 @@ int datapath_add_conn(struct datapath *dp, struct conn *c)
 		return error;
 	worker_call(dp->worker[c->owner], worker_add_conn, c);
 	if (c->has_in) {
-		struct conn_id end = c->in_id;
-
-		end.id = 0;
 		rmap_insert(&dp->conns, &c->node, conn_id_hash(&c->in_id));
-		rmap_insert(&dp->conn_ends, &c->end_node, conn_id_hash(&end));
+		end_insert(dp, c);
 	}
 	return 0;
 }
@@ -281,7 +315,7 @@ void datapath_del_conn(struct datapath *dp, struct conn *c)
 {
 	if (c->has_in) {
 		rmap_remove(&dp->conns, &c->node);
-		rmap_remove(&dp->conn_ends, &c->end_node);
+		end_remove(dp, c);
 	}
 	port_unpublish(dp, &c->port);
 	rcu_wait();

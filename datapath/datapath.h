@@ -22,7 +22,7 @@ struct datapath {
 	uint32_t ofport_id[PORT_MAX]; /* id by OpenFlow number below PORT_MAX, PORT_NONE: none */
 	struct port *local;           /* LOCAL: the host's tun; RCU, NULL: none */
 	struct rmap conns;            /* struct conn by in_id */
-	struct rmap conn_ends;        /* the same, by in_id without its identifier */
+	struct rmap conn_ends;        /* one of each end, by in_id without its identifier */
 	struct rmap by_ifindex;       /* struct if_port: which port an interface is */
 	struct fib fib;
 	struct umem umem;
