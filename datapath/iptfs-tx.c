@@ -114,7 +114,9 @@ static void send_aggregate(struct worker *w, struct iptfs *s)
 	write_headers(s, p, size);
 	counter_add(&s->n.out_aggregates, 1);
 	counter_add(&s->n.out_octets, pkt_octets(p));
+	tx->sending = true;
 	conn_transmit(w, s->conn, p);
+	tx->sending = false;
 }
 
 /* `left`: what is still to go of the data unit that goes on. */
@@ -211,8 +213,10 @@ void iptfs_push(struct worker *w, struct conn *c, struct pkt *du)
 
 	if (unlikely(!s->tx.sa.cipher))
 		why = DROP_CONN_ONEWAY;
-	else if (unlikely(du->in_port == c->port.id && !(du->flags & PKT_DECAPPED)))
-		why = DROP_IN_PORT; /* its own aggregate: the way to the far end leads through it */
+	else if (unlikely(s->tx.sending ||
+			  (du->in_port == c->port.id && !(du->flags & PKT_DECAPPED))))
+		why = DROP_IN_PORT; /* its own aggregate, or one around it: the way to the far end
+				     * leads through it */
 	else
 		size = du_size(w, du, &why);
 	if (size)

@@ -53,6 +53,7 @@ struct iptfs_tx {
 	struct agg_tx agg;
 	uint64_t delay_ns;
 	bool fragment, pad;
+	bool sending; /* an aggregate is on its way out: what comes back here goes in circles */
 	struct timer timer;
 	struct pkt *p; /* the aggregate under construction; NULL: none */
 };

@@ -298,26 +298,52 @@ static void test_library_refuses(void **unused)
 	bed_free(b);
 }
 
+static void route_to(struct iptfs_bed *b, const char *prefix, const struct conn *c)
+{
+	union {
+		struct fib_route route;
+		uint8_t room[sizeof(struct fib_route) + sizeof(struct fib_path)];
+	} r = {.route = {.kind = FIB_UNICAST, .n_paths = 1}};
+
+	assert_true(ip_prefix_parse(prefix, &r.route.prefix));
+	r.route.path[0] = (struct fib_path){.ifindex = -1 - (int)c->port.id, .weight = 1};
+	fib_route_set(&b->dp.fib, &r.route);
+}
+
 /* The way to its far end leads through the connection itself: an end, not a circle. */
 static void test_own_aggregate(void **unused)
 {
 	struct iptfs_bed *b = bed_new();
 	struct conn *c =
 		must_conn(b, "local=10.9.0.2 remote=10.9.0.1 spi-out=5000 key-out=" GCM_KEY);
-	union {
-		struct fib_route route;
-		uint8_t room[sizeof(struct fib_route) + sizeof(struct fib_path)];
-	} r = {.route = {.kind = FIB_UNICAST, .n_paths = 1}};
 	uint8_t du[100];
 
 	(void)unused;
-	r.route.prefix.ip.family = 4;
-	r.route.path[0] = (struct fib_path){.ifindex = -1 - (int)c->port.id, .weight = 1};
-	fib_route_set(&b->dp.fib, &r.route);
+	route_to(b, "0.0.0.0/0", c);
 	make_du(du, sizeof du, 1);
 	bed_push(b, c, du, sizeof du);
 	bed_wait(b, NSEC_PER_SEC);
 	assert_int_equal(dropped(b, DROP_IN_PORT), 1);
+	bed_free(b);
+}
+
+/* Each of two connections is the other's way to its far end. */
+static void test_circle(void **unused)
+{
+	struct iptfs_bed *b = bed_new();
+	struct conn *one =
+		must_conn(b, "local=10.9.0.2 remote=10.9.0.1 spi-out=5000 key-out=" GCM_KEY);
+	struct conn *two = must_conn(b, "local=10.8.0.2 remote=10.8.0.1 spi-out=5001 "
+					"key-out=100102030405060708090a0b0c0d0e0f01020304");
+	uint8_t du[1500];
+
+	(void)unused;
+	route_to(b, "10.9.0.0/16", two);
+	route_to(b, "10.8.0.0/16", one);
+	make_du(du, sizeof du, 1);
+	for (unsigned i = 0; i < 10; i++)
+		bed_push(b, one, du, sizeof du);
+	assert_true(dropped(b, DROP_IN_PORT) > 0);
 	bed_free(b);
 }
 
@@ -433,7 +459,7 @@ int main(void)
 		cmocka_unit_test(test_outer_header),    cmocka_unit_test(test_sequence_limits),
 		cmocka_unit_test(test_library_refuses), cmocka_unit_test(test_no_frame),
 		cmocka_unit_test(test_own_aggregate),   cmocka_unit_test(test_workers),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_circle),          cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
