@@ -49,7 +49,7 @@ struct settings {
 	const struct esp_cipher *cipher;
 	uint64_t spi_in, spi_out; /* 0: this direction is left out */
 	struct esp_keys in, out;
-	bool esn, given_seq_in;
+	bool esn;
 	uint64_t replay, reorder, size, dscp, seq_in;
 };
 
@@ -69,7 +69,7 @@ static int read_security(struct settings *t, struct options *o, struct refusal *
 {
 	static const struct range spi = {256, UINT32_MAX}; /* 1-255 are reserved (RFC 4303 2.1) */
 	const char *name = option(o, "cipher");
-	uint64_t none = UINT64_MAX;
+	const uint64_t seq_max = UINT64_MAX - 1;
 
 	t->cipher = esp_cipher_by_name(name ? name : "aes128gcm");
 	if (!t->cipher)
@@ -77,15 +77,13 @@ static int read_security(struct settings *t, struct options *o, struct refusal *
 			      esp_cipher_names);
 	t->esn = true;
 	t->replay = 64;
-	t->seq_in = none;
 	if (option_u64(o, "spi-in", spi, &t->spi_in, r) ||
 	    option_u64(o, "spi-out", spi, &t->spi_out, r) || read_keys(o, &t->in, false, r) ||
 	    read_keys(o, &t->out, true, r) || option_bool(o, "esn", &t->esn, r) ||
 	    option_u64(o, "replay", (struct range){REPLAY_MIN, REPLAY_MAX}, &t->replay, r) ||
-	    option_u64(o, "seq-in", (struct range){0, t->esn ? none - 1 : UINT32_MAX}, &t->seq_in,
+	    option_u64(o, "seq-in", (struct range){0, t->esn ? seq_max : UINT32_MAX}, &t->seq_in,
 		       r))
 		return -EINVAL;
-	t->given_seq_in = t->seq_in != none;
 	if (!t->spi_in && !t->spi_out)
 		return refuse(r, BAD_VALUE, "spi-in",
 			      "neither spi-in nor spi-out was given; one direction is needed");
@@ -186,9 +184,9 @@ static int open_rx(struct iptfs *s, const struct settings *t, bool offline, stru
 	agg_rx_init(&rx->agg);
 	if (esp_sa_open(&rx->sa, &t->in, ESP_OPEN, r) || mark_claim_receiver(&key, &rx->mark, r))
 		return -EINVAL;
-	/* An SA taken over, or this one before a restart: what came before is not accepted again.
-	 */
-	top = t->given_seq_in ? t->seq_in : rx->mark->seen;
+	/* An SA taken over, or this one before a restart: what came before is not accepted again,
+	 * and seq-in, which a stored configuration repeats, does not make it new. */
+	top = MAX(t->seq_in, rx->mark->seen);
 	replay_init(&rx->replay, (uint32_t)t->replay, t->esn, top);
 	reorder_init(&rx->order, (uint32_t)t->reorder, top);
 	return 0;

@@ -2,6 +2,7 @@
 /* From an outer packet to data units: ESP, the reorder window, AGGFRAG. */
 #include "datapath/iptfs.h"
 
+#include <errno.h>
 #include <linux/if_ether.h>
 
 #include "datapath/spine.h"
@@ -67,8 +68,12 @@ static enum drop_reason open_esp(struct worker *w, struct iptfs *s, struct pkt *
 	size_t size;
 	uint64_t seq;
 
-	if (unlikely(p->n_segs > 1 && pkt_linearise(w, p, 1)))
-		return DROP_NO_FRAME;
+	if (unlikely(p->n_segs > 1)) {
+		int error = pkt_linearise(w, p, 1);
+
+		if (error)
+			return error == -ENOSPC ? DROP_ESP_LONG : DROP_NO_FRAME;
+	}
 	esp = p->data + p->payload;
 	size = iptfs_esp_size(p, s->udp);
 	why = esp_check(&rx->sa, size);

@@ -693,6 +693,83 @@ static void test_status(void **unused)
 	bed_free(b);
 }
 
+/* A receiver that is made again goes on where it was, though its options say an earlier seq-in, as
+ * a stored configuration does. */
+static void test_seq_in_again(void **unused)
+{
+	struct iptfs_bed *b = bed_new();
+	struct conn *c = receiver(b, "seq-in=10");
+	uint8_t room[200];
+	struct octets du = one_du(room, 0);
+	struct esp_sa sa;
+
+	(void)unused;
+	sender(&sa, 4096);
+	feed(b, &sa, 10, du);
+	assert_int_equal(dropped(b, DROP_ESP_REPLAY), 1);
+	feed(b, &sa, 11, du);
+	feed(b, &sa, 12, du);
+	assert_int_equal(b->given.n, 2);
+	bed_conn_del(b, c);
+	c = receiver(b, "seq-in=10");
+	feed(b, &sa, 12, du);
+	assert_int_equal(dropped(b, DROP_ESP_REPLAY), 2);
+	feed(b, &sa, 13, du);
+	assert_int_equal(b->given.n, 3);
+	bed_conn_del(b, c);
+	receiver(b, "seq-in=20"); /* but a later one counts */
+	feed(b, &sa, 14, du);
+	assert_int_equal(dropped(b, DROP_ESP_REPLAY), 3);
+	esp_sa_close(&sa);
+	bed_free(b);
+}
+
+/* An outer packet of several segments that one frame cannot hold. */
+static void test_esp_long(void **unused)
+{
+	static uint8_t frame[9000] = {2,  0,    0, 0, 0,  2, 2, 0, 0, 0,  0,  1, 8,
+				      0,  0x45, 0, 0, 0,  0, 0, 0, 0, 64, 50, 0, 0,
+				      10, 9,    0, 1, 10, 9, 0, 2, 0, 0,  16};
+	struct iptfs_bed *b = bed_new();
+
+	(void)unused;
+	receiver(b, "");
+	put_be16(frame + 16, sizeof frame - 14);
+	bed_receive(b, frame, sizeof frame);
+	assert_int_equal(dropped(b, DROP_ESP_LONG), 1);
+	bed_free(b);
+}
+
+/* Many connections with one end are one entry among the ends, whichever of them stay. */
+static void test_ends(void **unused)
+{
+	struct iptfs_bed *b = bed_new();
+	struct conn *c[3];
+	struct conn_id id;
+
+	(void)unused;
+	for (unsigned i = 0; i < 3; i++) {
+		char options[200];
+
+		snprintf(options, sizeof options,
+			 "local=10.9.0.2 remote=10.9.0.1 spi-in=%u cipher=null-sha256 "
+			 "auth-key-in=%s",
+			 300 + i, auth_key);
+		c[i] = must_conn(b, options);
+	}
+	assert_int_equal(b->dp.conns.n, 3);
+	assert_int_equal(b->dp.conn_ends.n, 1);
+	id = c[0]->in_id;
+	id.id = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		assert_non_null(conn_end_find(&b->dp, &id));
+		bed_conn_del(b, c[i]);
+	}
+	assert_null(conn_end_find(&b->dp, &id));
+	assert_int_equal(b->dp.conn_ends.n, 0);
+	bed_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -704,7 +781,8 @@ int main(void)
 		cmocka_unit_test(test_frame_lives), cmocka_unit_test(test_no_frame),
 		cmocka_unit_test(test_pieces),      cmocka_unit_test(test_keepalive),
 		cmocka_unit_test(test_what_if),     cmocka_unit_test(test_udp_length),
-		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status),      cmocka_unit_test(test_seq_in_again),
+		cmocka_unit_test(test_esp_long),    cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
