@@ -6,8 +6,8 @@
  * the worker's that holds one batch.  Should a batch need more than the arena holds, the packets
  * in front are run before the next is composed, so the order stays.
  *
- * Composing never changes octets, and the key only by its metadata; what an apply list does to
- * the headers (class->compose) is seen by the tables behind it in a copy. */
+ * Composing changes neither octets nor the packet's key; what an apply list does to the headers
+ * (class->compose), and write_metadata, are seen by the tables behind in a copy. */
 #include "datapath/spine.h"
 #include "lib/openflow.h"
 
@@ -94,6 +94,22 @@ static bool set_write(struct walk *k, const struct op *op, unsigned rule)
 	return true;
 }
 
+/* write_metadata as an op of the path: outputs before it show what was there before. */
+static bool append_metadata(struct walk *k, const struct program *program, unsigned rule)
+{
+	uint64_t room[3];
+	struct op *op = (void *)room;
+
+	if (!program->metadata_mask)
+		return true;
+	*op = (struct op){.kind = ACTION_SET_FIELD, .size = sizeof room, .arg = FIELD_METADATA};
+	memcpy(op->data, &program->metadata, sizeof program->metadata);
+	memcpy(op->data + sizeof program->metadata, &program->metadata_mask,
+	       sizeof program->metadata_mask);
+	k->key.metadata = (k->key.metadata & ~program->metadata_mask) | program->metadata;
+	return append(k, op, rule);
+}
+
 /* One rule's instructions, in the standard's order (TS-023, 5.5): meter (there are none yet),
  * apply, clear, write, metadata, goto. */
 static bool add_program(struct walk *k, const struct program *program)
@@ -114,8 +130,7 @@ static bool add_program(struct walk *k, const struct program *program)
 	OP_FOR_EACH(op, program->ops + program->apply_size, program->write_size)
 	if (!set_write(k, op, rule))
 		return false;
-	k->key.metadata = (k->key.metadata & ~program->metadata_mask) | program->metadata;
-	return true;
+	return append_metadata(k, program, rule);
 }
 
 /* The rule that a packet meets first: of the guard, or of table 0.  NULL: none. */
@@ -166,7 +181,6 @@ static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct ru
 	for (unsigned i = 0; i < k->n_set; i++)
 		if (!append(k, k->set[i], k->set_rule[i]))
 			return DROP_PATH_TOO_LONG;
-	p->key.metadata = k->key.metadata;
 	return -1;
 }
 

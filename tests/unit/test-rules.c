@@ -195,6 +195,29 @@ static void metadata_is_written_under_its_mask(void **state)
 	ring_release(&w->events);
 }
 
+/* Pipeline fields of a packet-in are those at its output (TS-023, 7.4.1), not the path's last. */
+static void packet_ins_show_the_metadata_of_their_place(void **state)
+{
+	static const uint64_t expected[] = {0, 0x100, 5, 0xf5};
+	uint32_t size;
+
+	(void)state;
+	rule(0, 5, "", "CONTROLLER:10,write_metadata:0xff,goto_table:1");
+	rule(1, 5, "metadata=0xff",
+	     "set_field:0x100->metadata,CONTROLLER:11,set_field:5->metadata,CONTROLLER:12,"
+	     "write_actions(CONTROLLER:13),write_metadata:0xf0/0xf0,goto_table:2");
+	rule(2, 5, "metadata=0xf5", "set_field:1->reg0");
+	run(packet());
+	for (unsigned i = 0; i < 4; i++) {
+		const struct event_packet_in *e = ring_peek(&w->events, &size);
+
+		assert_non_null(e);
+		assert_int_equal(e->max_len, 10 + i);
+		assert_int_equal(be64toh(e->key.du.metadata), expected[i]);
+		ring_release(&w->events);
+	}
+}
+
 static void packet_ins_name_their_rule(void **state)
 {
 	const struct event_packet_in *e;
@@ -579,6 +602,7 @@ int main(void)
 		UNIT(outputs_send_what_the_packet_was_then),
 		UNIT(the_action_set_runs_last_and_in_order),
 		UNIT(metadata_is_written_under_its_mask),
+		UNIT(packet_ins_show_the_metadata_of_their_place),
 		UNIT(packet_ins_name_their_rule),
 		UNIT(the_guard_comes_first),
 		UNIT(panic_goes_by_the_fib),
