@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* output: to a port or a reserved one.  max_len, of CONTROLLER alone, is the op's data. */
+/* output: to a port or a reserved one.  The op's data is max_len, which counts for CONTROLLER alone
+ * (TS-023, 7.2.5); of others, what a controller gave is only read back to it. */
 #include <stdio.h>
 #include <strings.h>
 
@@ -7,22 +8,22 @@
 #include "lib/openflow.h"
 #include "lib/options.h"
 
+/* 0 takes no room. */
 static uint16_t max_len(const struct op *op)
 {
-	uint16_t n = OFPCML_NO_BUFFER;
+	uint16_t n = 0;
 
 	if (op->size >= sizeof *op + sizeof n)
 		memcpy(&n, op->data, sizeof n);
 	return n;
 }
 
-static void put_op(struct buf *ops, uint32_t port, uint16_t to_controller)
+static void put_op(struct buf *ops, uint32_t port, uint16_t len)
 {
-	bool controller = port == OFPP_CONTROLLER;
-	struct op *op = op_put(ops, ACTION_OUTPUT, port, controller ? sizeof to_controller : 0);
+	struct op *op = op_put(ops, ACTION_OUTPUT, port, len ? sizeof len : 0);
 
-	if (controller)
-		memcpy(op->data, &to_controller, sizeof to_controller);
+	if (len)
+		memcpy(op->data, &len, sizeof len);
 }
 
 static enum act_result run(struct worker *w, struct pkt *p, const struct op *op)
@@ -63,7 +64,7 @@ static int parse(const char *arg, struct buf *ops, struct refusal *r)
 	if (colon && (port != OFPP_CONTROLLER || parse_u64(colon + 1, &len) || len > UINT16_MAX))
 		return refuse(r, ACTION_ARGUMENT, "output",
 			      "'%.64s': only CONTROLLER takes a length, of 0 to 65535", arg);
-	put_op(ops, port, (uint16_t)len);
+	put_op(ops, port, port == OFPP_CONTROLLER ? (uint16_t)len : 0);
 	return 0;
 }
 
@@ -95,7 +96,7 @@ static int get(struct reader *body, struct buf *ops, struct refusal *r)
 static void put(const struct op *op, struct buf *wire)
 {
 	buf_u32(wire, op->arg);
-	buf_u16(wire, op->arg == OFPP_CONTROLLER ? max_len(op) : 0);
+	buf_u16(wire, max_len(op));
 	buf_put(wire, 6);
 }
 

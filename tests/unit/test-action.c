@@ -164,6 +164,26 @@ static void octets_of_the_standard(void **state)
 	}
 }
 
+/* max_len means nothing but for CONTROLLER, but what a controller gave is what it reads. */
+static void max_len_is_read_back(void **state)
+{
+	static const char hex[] = "0004 0018 00000000  0000 0010 00000002 0080 000000000000";
+	struct instructions i;
+	struct buf wire = {0};
+	uint8_t octets[256];
+	size_t size = unhex(hex, octets);
+	struct refusal r;
+
+	(void)state;
+	assert_int_equal(get(hex, &i, &r), 0);
+	says(&i, "output:2");
+	instructions_put(&i, &wire);
+	assert_int_equal(wire.size, size);
+	assert_memory_equal(wire.data, octets, size);
+	instructions_free(&i);
+	buf_free(&wire);
+}
+
 /* What Open vSwitch's tools send for a part of a field, and for `load:`. */
 static void loads_are_read(void **state)
 {
@@ -464,15 +484,11 @@ static void outputs_are_found(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text_reads_back),
-		cmocka_unit_test(octets_of_the_standard),
-		cmocka_unit_test(loads_are_read),
-		cmocka_unit_test(text_refusals),
-		cmocka_unit_test(instruction_refusals),
-		cmocka_unit_test(action_refusals),
-		cmocka_unit_test(admission),
-		cmocka_unit_test(sizes_are_bounded),
-		cmocka_unit_test(programs),
+		cmocka_unit_test(text_reads_back),      cmocka_unit_test(octets_of_the_standard),
+		cmocka_unit_test(max_len_is_read_back), cmocka_unit_test(loads_are_read),
+		cmocka_unit_test(text_refusals),        cmocka_unit_test(instruction_refusals),
+		cmocka_unit_test(action_refusals),      cmocka_unit_test(admission),
+		cmocka_unit_test(sizes_are_bounded),    cmocka_unit_test(programs),
 		cmocka_unit_test(outputs_are_found),
 	};
 
