@@ -47,6 +47,11 @@ static int get_reg_load(struct reader *body, struct buf *ops, struct refusal *r)
 	if (first + n > v.field->bits || (n < 64 && value >> n))
 		return refuse(r, SET_ARGUMENT, v.field->name, "load: bits outside %s or the range",
 			      v.field->name);
+	if (v.field->mask == MASK_NONE && n != v.field->bits)
+		return refuse(
+			r, SET_ARGUMENT, v.field->name,
+			"load: %s is set whole or not at all; all its %u bits would be accepted",
+			v.field->name, v.field->bits);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned bit = first + i, octet = v.field->size - 1u - bit / 8;
 
