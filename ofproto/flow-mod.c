@@ -227,8 +227,9 @@ static struct flow flow_from(const struct ofproto *o, const struct flow_mod *fm)
 
 static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 {
-	struct entry *old = entry_find(o, fm->table, fm->priority, &fm->match);
+	struct entry *old = entry_find(o, fm->table, fm->priority, &fm->match), *fresh;
 	struct flow flow = flow_from(o, fm);
+	bool counts_on = old && !(fm->flags & OFPFF_RESET_COUNTS);
 
 	if (fm->flags & OFPFF_CHECK_OVERLAP)
 		for (struct entry *e = o->flows.table[fm->table]; e; e = e->next)
@@ -241,9 +242,16 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 	if (flows_full(o))
 		return refuse(r, TABLE_FULL, "table",
 			      "there are %u rules, as many as the switch holds", o->flows.n_staged);
+	/* What takes a rule's place goes on from its counters (TS-023, 6.4), but not from its age.
+	 */
+	if (counts_on)
+		flow.rule_id = old->flow.rule_id;
+	fresh = entry_new(o, &flow);
+	if (counts_on)
+		fresh->base = old->base;
 	if (old)
 		stage_out(o, old, REASON_NONE);
-	stage_in(o, entry_new(o, &flow));
+	stage_in(o, fresh);
 	return 0;
 }
 

@@ -366,7 +366,7 @@ static void test_packets(void **state)
 	switch_inject(o, p1, 1, 2);
 	switch_inject(o, p1, 3, 2); /* a miss */
 	assert_int_equal(switch_taken(p2), 2);
-	/* Modified: counters stay; asked to, they begin again; replaced, they begin again. */
+	/* Modified: counters stay; asked to, they begin again; replaced, the same. */
 	switch_flow(o, OFPFC_MODIFY, "ip actions=drop");
 	switch_inject(o, p1, 1, 2);
 	assert_int_equal(switch_taken(p2), 0);
@@ -379,7 +379,11 @@ static void test_packets(void **state)
 			    "n=1 table=0,priority=1,ip,ipv4_src=10.0.0.1 actions=output:p2\n");
 	switch_flow(o, OFPFC_ADD, "priority=1,ip,nw_src=10.0.0.1 actions=output:7");
 	assert_string_equal(switch_dump(o, NULL, true),
-			    "n=0 table=0,priority=1,ip,ipv4_src=10.0.0.1 actions=output:p2\n");
+			    "n=1 table=0,priority=1,ip,ipv4_src=10.0.0.1 actions=output:p2\n");
+	switch_flow(o, OFPFC_ADD, "reset_counts,priority=1,ip,nw_src=10.0.0.1 actions=output:7");
+	assert_string_equal(switch_dump(o, NULL, true),
+			    "n=0 table=0,reset_counts,priority=1,ip,ipv4_src=10.0.0.1 "
+			    "actions=output:p2\n");
 	/* An id that comes back counts from zero. */
 	switch_inject(o, p1, 1, 2);
 	switch_flow(o, OFPFC_DELETE, "");
