@@ -17,6 +17,7 @@ enum { SCHEMA = 1 };
 
 struct store {
 	sqlite3 *db;
+	char *file;
 	sqlite3_stmt *put[STORE_FLOW_COUNT + 1]; /* by store_what */
 	int fd;                                  /* eventfd: through */
 	pthread_t thread;
@@ -145,6 +146,27 @@ static int read_number(struct store *s, const char *sql)
 	return n;
 }
 
+/* No page of it is torn or lost. */
+static bool is_sound(struct store *s)
+{
+	return read_number(s, "SELECT count(*) FROM pragma_quick_check(1) "
+			      "WHERE quick_check <> 'ok'") == 0;
+}
+
+/* What SQLite says, and what would do. */
+static int unusable(struct store *s, int error, struct refusal *r)
+{
+	const char *advice = "--db takes another file";
+
+	if (error == SQLITE_NOTADB || error == SQLITE_CORRUPT)
+		advice = "it is damaged or no store: put a copy in its place, or move it away "
+			 "to begin anew";
+	else if (error == SQLITE_FULL || error == SQLITE_IOERR)
+		advice = "is its disk full?";
+	return refuse(r, STORE, "db", "%s: %s; %s", s->file, sqlite3_errstr(error), advice);
+}
+
+/* Deleted keys are overwritten (secure_delete), in the file as soon as it is checkpointed. */
 static int set_up(struct store *s, const char *file, struct refusal *r)
 {
 	int version, error;
@@ -152,17 +174,21 @@ static int set_up(struct store *s, const char *file, struct refusal *r)
 	error = run(
 		s,
 		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-		"BEGIN EXCLUSIVE; COMMIT;");
+		"PRAGMA secure_delete=ON; BEGIN EXCLUSIVE; COMMIT;");
 	if (error == SQLITE_BUSY)
 		return refuse(r, OCCUPIED, "db",
 			      "%s is in use by another daemon; --db takes another file", file);
 	if (error)
-		return refuse(r, STORE, "db", "%s: %s", file, sqlite3_errmsg(s->db));
+		return unusable(s, error, r);
 	version = read_number(s, "PRAGMA user_version");
 	if (version > SCHEMA)
 		return refuse(r, STORE, "db",
-			      "%s was written by a newer version (schema %d, known is %d)", file,
-			      version, SCHEMA);
+			      "%s was written by a newer version (schema %d, known is %d); run "
+			      "that version, or --db takes another file",
+			      file, version, SCHEMA);
+	if (!version && read_number(s, "SELECT count(*) FROM sqlite_master"))
+		return refuse(r, STORE, "db",
+			      "%s is another program's database; --db takes another file", file);
 	if (!version)
 		error = run(
 			s,
@@ -176,7 +202,7 @@ static int set_up(struct store *s, const char *file, struct refusal *r)
 			"PRAGMA user_version = 1; COMMIT;");
 	for (unsigned i = 0; !error && i < ARRAY_SIZE(statements); i++)
 		error = sqlite3_prepare_v2(s->db, statements[i], -1, &s->put[i], NULL);
-	return error ? refuse(r, STORE, "db", "%s: %s", file, sqlite3_errmsg(s->db)) : 0;
+	return error || !is_sound(s) ? unusable(s, error ? error : SQLITE_CORRUPT, r) : 0;
 }
 
 static void *store_main(void *arg);
@@ -188,6 +214,7 @@ struct store *store_open(const char *file, struct refusal *r)
 
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->cond, NULL);
+	s->file = mem_text(file);
 	s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (!memory && make_private(file, r))
 		goto refused;
@@ -230,6 +257,7 @@ void store_close(struct store *s)
 	store_ops_free(s->ops);
 	pthread_cond_destroy(&s->cond);
 	pthread_mutex_destroy(&s->lock);
+	free(s->file);
 	free(s);
 }
 
@@ -256,7 +284,7 @@ static int write_op(struct store *s, const struct store_op *op)
 
 static int transact(struct store *s, const struct store_op *ops)
 {
-	int error = run(s, "BEGIN");
+	int error = run(s, "BEGIN"), system_error;
 
 	for (; ops && !error; ops = ops->next)
 		error = write_op(s, ops);
@@ -264,7 +292,12 @@ static int transact(struct store *s, const struct store_op *ops)
 		error = run(s, "COMMIT");
 	if (!error)
 		return 0;
-	snprintf(s->why, sizeof s->why, "%s", sqlite3_errmsg(s->db));
+	system_error = sqlite3_system_errno(s->db);
+	snprintf(s->why, sizeof s->why, "%s%s%s%s", sqlite3_errmsg(s->db), system_error ? ": " : "",
+		 system_error ? strerrordesc_np(system_error) : "",
+		 sqlite3_errcode(s->db) == SQLITE_FULL || system_error == ENOSPC
+			 ? "; make room and say it again"
+			 : "");
 	run(s, "ROLLBACK");
 	return -EIO;
 }
@@ -322,7 +355,7 @@ bool store_result(struct store *s, int *error, struct refusal *r)
 	s->ops = NULL;
 	*error = s->error;
 	if (s->error)
-		refuse(r, STORE, "", "not written, so not done: %s", s->why);
+		refuse(r, STORE, "", "not written, so not done: %s: %s", s->file, s->why);
 	return true;
 }
 
@@ -354,7 +387,7 @@ int store_load_objects(struct store *s, const char *kind, struct store_visit *v,
 	}
 	sqlite3_finalize(q);
 	if (!error && step != SQLITE_DONE)
-		error = refuse(r, STORE, "db", "cannot read it: %s", sqlite3_errmsg(s->db));
+		error = unusable(s, step, r);
 	return error;
 }
 
@@ -382,6 +415,6 @@ int store_load_flows(struct store *s, struct store_visit *v, struct refusal *r)
 					r);
 	sqlite3_finalize(q);
 	if (!error && step != SQLITE_DONE)
-		error = refuse(r, STORE, "db", "cannot read it: %s", sqlite3_errmsg(s->db));
+		error = unusable(s, step, r);
 	return error;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "lib/base.h"
 #include "ofproto/store.h"
@@ -248,6 +249,66 @@ static void test_newer(void **state)
 	assert_non_null(strstr(r.text, "newer"));
 }
 
+static void shell(const char *format)
+{
+	char command[400];
+
+	snprintf(command, sizeof command, format, file);
+	assert_int_equal(system(command), 0);
+}
+
+/* One line that says what to do; and the file is left as it was. */
+static void test_not_ours(void **state)
+{
+	struct refusal r = {0};
+	sqlite3 *db;
+
+	(void)state;
+	shell("echo 'this is a letter to a friend, longer than nothing' >%s");
+	assert_null(store_open(file, &r));
+	assert_int_equal(r.code, REFUSED_STORE);
+	assert_non_null(strstr(r.text, "begin anew"));
+	assert_null(strchr(r.text, '\n'));
+	shell("grep -q 'a letter' %s");
+	unlink(file);
+	assert_int_equal(sqlite3_open(file, &db), 0);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE letter(a)", NULL, NULL, NULL), 0);
+	sqlite3_close(db);
+	assert_null(store_open(file, &r));
+	assert_non_null(strstr(r.text, "another program's"));
+}
+
+/* A page in the middle is garbage: said at the start, not when it is needed. */
+static void test_damaged(void **state)
+{
+	struct store *s = open_store();
+	struct refusal r = {0};
+
+	(void)state;
+	for (int64_t i = 1; i < 300; i++)
+		assert_int_equal(commit(s, flow(i), NULL), 0);
+	store_close(s);
+	shell("dd if=/dev/zero of=%s bs=4096 seek=5 count=1 conv=notrunc 2>/dev/null");
+	assert_null(store_open(file, &r));
+	assert_int_equal(r.code, REFUSED_STORE);
+	assert_non_null(strstr(r.text, "put a copy in its place"));
+}
+
+/* What was deleted cannot be read in the file any more: it may have been a key. */
+static void test_forgets(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	assert_int_equal(commit(s, store_op_object("conn", "c", "c\nkey-in=c0ffee\n"), NULL), 0);
+	store_close(s);
+	shell("grep -q c0ffee %s");
+	s = open_store();
+	assert_int_equal(commit(s, store_op_object("conn", "c", NULL), NULL), 0);
+	store_close(s);
+	shell("! grep -q c0ffee %s");
+}
+
 /* Commits flow after flow, and says so after each answer. */
 static void commit_forever(int out)
 {
@@ -311,6 +372,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_second_daemon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_newer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_not_ours, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_forgets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed, set_up, tear_down),
 	};
 
