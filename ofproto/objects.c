@@ -154,7 +154,7 @@ uint32_t ofport_take(struct ofproto *o, uint32_t asked)
 		if (b->port->ofport < PORT_MAX)
 			used[b->port->ofport] = true;
 	for (const struct lost *l = o->objects.lost; l; l = l->next)
-		used[l->ofport] = true;
+		used[l->ofport] |= !l->leaving;
 	if (asked)
 		return used[asked] ? 0 : asked;
 	for (uint32_t n = 1; n < PORT_MAX; n++)
@@ -282,7 +282,8 @@ static void stage_in(struct ofproto *o, struct object *b, struct waiter *w)
 	*o->objects.tail = b;
 	o->objects.tail = &b->next;
 	step_new(o, &add_class, b);
-	lost_forget(o, b->name);
+	if (!lost_forget(o, b->name, false))
+		lost_forget(o, b->name, true);
 	/* What waits for its confirmation does not outlive us. */
 	if (b->confirm_ns == TIMER_NEVER)
 		change_store(o, store_op_object(kind_of(b), b->name, b->text));
@@ -324,7 +325,7 @@ int ofproto_del_port(struct ofproto *o, const char *name, struct waiter *w, stru
 {
 	struct object *b = object_find(o, name);
 
-	if (!b && lost_forget(o, name)) {
+	if (!b && lost_forget(o, name, false)) {
 		change_staged(o, w);
 		return 0;
 	}
@@ -343,7 +344,7 @@ int ofproto_del_conn(struct ofproto *o, const char *name, struct waiter *w, stru
 {
 	struct object *b = object_find(o, name);
 
-	if (!b && lost_forget(o, name)) {
+	if (!b && lost_forget(o, name, true)) {
 		change_staged(o, w);
 		return 0;
 	}
@@ -379,6 +380,39 @@ const char *ofproto_port_spec(struct ofproto *o, const struct port *port)
 
 /* ---- Confirmation -------------------------------------------------------------------------- */
 
+struct confirm_step {
+	struct step step;
+	struct object *object;
+	uint64_t before_ns;
+};
+
+static void confirm_done(struct ofproto *o, struct step *s)
+{
+	(void)o;
+	free(container_of(s, struct confirm_step, step));
+}
+
+static void confirm_undo(struct ofproto *o, struct step *s)
+{
+	struct confirm_step *cs = container_of(s, struct confirm_step, step);
+
+	cs->object->confirm_ns = cs->before_ns;
+	o->objects.confirm_ns = MIN(o->objects.confirm_ns, cs->before_ns);
+	free(cs);
+}
+
+static const struct step_class confirm_class = {NULL, confirm_done, confirm_undo};
+
+static void confirm(struct ofproto *o, struct object *b)
+{
+	struct confirm_step *cs = mem_new(sizeof *cs);
+
+	*cs = (struct confirm_step){{.class = &confirm_class}, b, b->confirm_ns};
+	b->confirm_ns = TIMER_NEVER;
+	change_step(o, &cs->step);
+	change_store(o, store_op_object(kind_of(b), b->name, b->text));
+}
+
 int ofproto_confirm(struct ofproto *o, struct refusal *r)
 {
 	unsigned n = 0;
@@ -386,8 +420,7 @@ int ofproto_confirm(struct ofproto *o, struct refusal *r)
 	for (struct object *b = o->objects.first; b; b = b->next) {
 		if (b->leaving || b->confirm_ns == TIMER_NEVER)
 			continue;
-		b->confirm_ns = TIMER_NEVER;
-		change_store(o, store_op_object(kind_of(b), b->name, b->text));
+		confirm(o, b);
 		n++;
 	}
 	o->objects.confirm_ns = TIMER_NEVER;

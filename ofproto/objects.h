@@ -25,7 +25,7 @@ struct lost {
 	struct lost *next;
 	char *name, *text;
 	uint32_t ofport; /* kept for it */
-	bool conn;
+	bool conn, leaving;
 };
 
 struct objects {
@@ -43,7 +43,8 @@ void objects_run(struct ofproto *o);     /* what was not confirmed goes */
 /* restore.c */
 int objects_restore(struct ofproto *o, struct refusal *r);
 void objects_retry(struct ofproto *o);
-bool lost_forget(struct ofproto *o, const char *name); /* also in the store */
+/* Also in the store, both when the open group is committed. */
+bool lost_forget(struct ofproto *o, const char *name, bool conn);
 void lost_free(struct ofproto *o);
 
 /* The words of an object's text; they point into it, and it is cut up. */

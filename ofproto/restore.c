@@ -92,11 +92,13 @@ int objects_restore(struct ofproto *o, struct refusal *r)
 
 void objects_retry(struct ofproto *o)
 {
-	struct lost *old = o->objects.lost, **tail = &o->objects.lost, *next;
+	struct lost *old, **tail = &o->objects.lost, *next;
 
 	if (!o->objects.retry)
 		return;
 	o->objects.retry = false;
+	ofproto_sync(o, NULL); /* what is to be forgotten is gone, or is not */
+	old = o->objects.lost;
 	o->objects.lost = NULL;
 	for (struct lost *l = old; l; l = next) {
 		struct refusal why;
@@ -113,19 +115,49 @@ void objects_retry(struct ofproto *o)
 	}
 }
 
-bool lost_forget(struct ofproto *o, const char *name)
-{
-	for (struct lost **link = &o->objects.lost; *link; link = &(*link)->next) {
-		struct lost *l = *link;
+struct lost_step {
+	struct step step;
+	struct lost *lost;
+};
 
-		if (strcmp(l->name, name))
-			continue;
-		*link = l->next;
-		change_store(o, store_op_object(l->conn ? "conn" : "port", name, NULL));
-		free_lost(l);
-		return true;
-	}
-	return false;
+static void lost_done(struct ofproto *o, struct step *s)
+{
+	struct lost_step *ls = container_of(s, struct lost_step, step);
+	struct lost **link = &o->objects.lost;
+
+	while (*link != ls->lost)
+		link = &(*link)->next;
+	*link = ls->lost->next;
+	free_lost(ls->lost);
+	free(ls);
+}
+
+static void lost_undo(struct ofproto *o, struct step *s)
+{
+	struct lost_step *ls = container_of(s, struct lost_step, step);
+
+	(void)o;
+	ls->lost->leaving = false;
+	free(ls);
+}
+
+static const struct step_class lost_class = {NULL, lost_done, lost_undo};
+
+bool lost_forget(struct ofproto *o, const char *name, bool conn)
+{
+	struct lost_step *ls;
+	struct lost *l = o->objects.lost;
+
+	while (l && (l->leaving || l->conn != conn || strcmp(l->name, name)))
+		l = l->next;
+	if (!l)
+		return false;
+	l->leaving = true;
+	ls = mem_new(sizeof *ls);
+	*ls = (struct lost_step){{.class = &lost_class}, l};
+	change_step(o, &ls->step);
+	change_store(o, store_op_object(conn ? "conn" : "port", name, NULL));
+	return true;
 }
 
 void lost_free(struct ofproto *o)

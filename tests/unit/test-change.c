@@ -300,6 +300,13 @@ static void test_lost(void **state)
 	o = switch_up(file);
 	assert_null(ofproto_port(o, "p1"));
 	assert_int_equal(switch_port(o, "p3 type=dummy")->ofport, 3);
+	sync_it(o);
+	/* It is no connection; and it stays as long as its end is not written. */
+	assert_int_not_equal(ofproto_del_conn(o, "p1", NULL, &r), 0);
+	disk_full(true);
+	assert_int_equal(ofproto_del_port(o, "p1", NULL, &r), 0);
+	assert_int_not_equal(ofproto_sync(o, &r), 0);
+	disk_full(false);
 	assert_int_equal(ofproto_del_port(o, "p1", NULL, &r), 0);
 	assert_int_not_equal(ofproto_del_port(o, "p1", NULL, &r), 0);
 	assert_int_equal(switch_port(o, "p4 type=dummy")->ofport, 1);
@@ -307,6 +314,29 @@ static void test_lost(void **state)
 	ofproto_destroy(o);
 	o = switch_up(file);
 	assert_int_equal(ofproto_port(o, "p4")->ofport, 1);
+	ofproto_destroy(o);
+}
+
+/* Confirmed is what is written: a port whose confirmation was not still goes when its time comes.
+ */
+static void test_confirmation_undone(void **state)
+{
+	struct ofproto *o = switch_up(file);
+	struct refusal r = {0};
+
+	(void)state;
+	switch_port(o, "p1 type=dummy confirm=1");
+	sync_it(o);
+	disk_full(true);
+	assert_int_equal(ofproto_confirm(o, &r), 0);
+	assert_int_not_equal(ofproto_sync(o, &r), 0);
+	disk_full(false);
+	assert_true(ofproto_deadline(o) <= ofproto_now(o) + NSEC_PER_SEC);
+	assert_int_equal(ofproto_confirm(o, &r), 0);
+	sync_it(o);
+	ofproto_destroy(o);
+	o = switch_up(file);
+	assert_non_null(ofproto_port(o, "p1"));
 	ofproto_destroy(o);
 }
 
@@ -460,6 +490,7 @@ int main(void)
 		TEST(test_restart),
 		TEST(test_counters_last),
 		TEST(test_lost),
+		TEST(test_confirmation_undone),
 		TEST(test_live),
 		TEST(test_killed),
 	};
