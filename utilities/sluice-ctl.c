@@ -22,14 +22,9 @@ struct client {
 	unsigned timeout_ms;
 };
 
-static int misused(const char *text)
-{
-	fprintf(stderr, "sluice-ctl: %s\n", text);
-	return MISUSED;
-}
-
-/* Reason on stderr: a line for people, an object for programs. */
-static int refused(const struct client *c, const char *code, const char *field, const char *reason)
+/* On stderr, and so the exit status: a line for people, an object for programs. */
+static int told(const struct client *c, int status, const char *code, const char *field,
+		const char *reason)
 {
 	if (c->json) {
 		json_t *data = json_pack("{s:s, s:s, s:s}", "code", code, "field", field, "reason",
@@ -38,10 +33,17 @@ static int refused(const struct client *c, const char *code, const char *field, 
 		json_dumpf(data, stderr, JSON_COMPACT);
 		fputc('\n', stderr);
 		json_decref(data);
-	} else {
+	} else if (status == REFUSED) {
 		fprintf(stderr, "sluice-ctl: %s: %s\n", code, reason);
+	} else {
+		fprintf(stderr, "sluice-ctl: %s\n", reason);
 	}
-	return REFUSED;
+	return status;
+}
+
+static int misused(const struct client *c, const char *why)
+{
+	return told(c, MISUSED, "syntax", "", why);
 }
 
 static int refused_answer(const struct client *c, const json_t *error)
@@ -52,9 +54,8 @@ static int refused_answer(const struct client *c, const json_t *error)
 	const char *field = json_string_value(json_object_get(data, "field"));
 	json_int_t rpc = json_integer_value(json_object_get(error, "code"));
 
-	refused(c, code ? code : "protocol", field ? field : "",
-		message ? message : "no reason was given");
-	return rpc == -32601 || rpc == -32602 ? MISUSED : REFUSED;
+	return told(c, rpc == -32601 || rpc == -32602 ? MISUSED : REFUSED, code ? code : "protocol",
+		    field ? field : "", message ? message : "no reason was given");
 }
 
 /* One write of the whole answer. */
@@ -62,7 +63,6 @@ static int print_result(const struct client *c, const json_t *result)
 {
 	const char *text = json_string_value(json_object_get(result, "text"));
 	const json_t *value = json_object_get(result, "json");
-	int status = DONE;
 
 	if (!c->json) {
 		fputs(text ? text : "", stdout);
@@ -76,11 +76,9 @@ static int print_result(const struct client *c, const json_t *result)
 		json_dumpf(result, stdout, JSON_INDENT(2));
 		fputc('\n', stdout);
 	}
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "sluice-ctl: system: standard output: %s\n", strerror(errno));
-		status = REFUSED;
-	}
-	return status;
+	if (!fflush(stdout) && !ferror(stdout))
+		return DONE;
+	return told(c, REFUSED, "system", "", strerror(errno));
 }
 
 /* Files that a word names are the caller's: `in=x` and `key-in=@x` mean x in this directory. */
@@ -116,7 +114,7 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 
 	if (v->flags & VERB_FILE) {
 		if (file_read(args->word[0], MGMT_LINE_MAX / 2, &content, NULL, &r)) {
-			refused(c, refusal_name(r.code), "FILE", r.text);
+			told(c, REFUSED, refusal_name(r.code), "FILE", r.text);
 			json_decref(params);
 			return NULL;
 		}
@@ -125,7 +123,7 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (json_array_append_new(params, word_json(words[i], paths))) {
-			refused(c, "bad-value", "", "what is not UTF-8 cannot be sent");
+			told(c, REFUSED, "bad-value", "", "what is not UTF-8 cannot be sent");
 			json_decref(params);
 			params = NULL;
 			break;
@@ -137,44 +135,47 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 
 static int call(const struct client *c, const struct verb *v, json_t *params)
 {
-	char path[4096];
+	char path[4096], why[4300];
 	struct mgmt_answer answer;
 	int error, status;
 
 	snprintf(path, sizeof path, "%s/mgmt.sock", c->run_dir);
 	params = json_pack("{s:o, s:s}", "words", params, "want", c->json ? "json" : "text");
 	error = mgmt_call(path, v->name, params, c->timeout_ms, &answer);
-	if (error == -ETIMEDOUT) {
-		fprintf(stderr,
-			"sluice-ctl: no answer from %s within %u.%03u s (--timeout); whether it "
-			"was "
-			"done is not known\n",
-			path, c->timeout_ms / 1000, c->timeout_ms % 1000);
-		return NO_DAEMON;
-	}
 	if (error) {
-		fprintf(stderr, "sluice-ctl: no daemon at %s: %s\n", path, strerror(-error));
-		return NO_DAEMON;
+		snprintf(why, sizeof why, "no daemon at %s: %s", path, strerror(-error));
+		if (error == -ETIMEDOUT)
+			snprintf(why, sizeof why,
+				 "no answer from %s within %u.%03u s (--timeout); whether it was "
+				 "done is not known",
+				 path, c->timeout_ms / 1000, c->timeout_ms % 1000);
+		return told(c, NO_DAEMON, "no-daemon", "", why);
 	}
 	status = answer.refused ? refused_answer(c, answer.value) : print_result(c, answer.value);
 	json_decref(answer.value);
 	return status;
 }
 
+static int unknown_verb(const struct client *c, const char *word)
+{
+	const char *near = verb_near(word);
+	char why[200];
+
+	snprintf(why, sizeof why, "no verb %.60s%s%s%s", word,
+		 near ? "; did you mean " : "; sluice-ctl --help lists them", near ? near : "",
+		 near ? "?" : "");
+	return told(c, MISUSED, "unknown-word", "VERB", why);
+}
+
 static int run_verb(const struct client *c, int n, char **words)
 {
 	const struct verb *v = verb_find(words[0]);
-	const char *near = v ? NULL : verb_near(words[0]);
 	struct refusal r = {0};
 	struct args args;
 	json_t *params;
 
-	if (!v) {
-		fprintf(stderr, "sluice-ctl: no verb %s%s%s%s\n", words[0],
-			near ? "; did you mean " : "; sluice-ctl --help lists them",
-			near ? near : "", near ? "?" : "");
-		return MISUSED;
-	}
+	if (!v)
+		return unknown_verb(c, words[0]);
 	for (int i = 1; i < n && strcmp(words[i], "--"); i++) {
 		if (!strcmp(words[i], "--help")) {
 			help_verb(v, stdout);
@@ -182,15 +183,19 @@ static int run_verb(const struct client *c, int n, char **words)
 		}
 	}
 	if (args_parse(&args, v->usage, (unsigned)n - 1, (const char *const *)words + 1, &r)) {
-		fprintf(stderr, "sluice-ctl: %s: %s\nusage: sluice-ctl %s %s\n", v->name, r.text,
-			v->name, v->usage);
+		char why[sizeof r.text + 40];
+
+		snprintf(why, sizeof why, "%s: %s", v->name, r.text);
+		told(c, MISUSED, refusal_name(r.code), r.field, why);
+		if (!c->json)
+			fprintf(stderr, "usage: sluice-ctl %s %s\n", v->name, v->usage);
 		return MISUSED;
 	}
 	params = make_params(c, v, (unsigned)n - 1, (const char *const *)words + 1, &args);
 	return params ? call(c, v, params) : REFUSED;
 }
 
-static int help(int n, char **words)
+static int help(const struct client *c, int n, char **words)
 {
 	const struct verb *v;
 
@@ -199,13 +204,8 @@ static int help(int n, char **words)
 		return DONE;
 	}
 	v = verb_find(words[1]);
-	if (!v) {
-		const char *near = verb_near(words[1]);
-
-		fprintf(stderr, "sluice-ctl: no verb %s%s%s%s\n", words[1],
-			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-		return MISUSED;
-	}
+	if (!v)
+		return unknown_verb(c, words[1]);
 	help_verb(v, stdout);
 	return DONE;
 }
@@ -228,8 +228,10 @@ int main(int argc, char **argv)
 		{"timeout", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0}};
 	struct client c = {.run_dir = getenv("SLUICE_RUN_DIR"), .timeout_ms = 30000};
+	char why[160];
 	int option;
 
+	opterr = 0;
 	if (!c.run_dir || !*c.run_dir)
 		c.run_dir = "/run/sluice";
 	while ((option = getopt_long(argc, argv, "+r:h", options, NULL)) >= 0) {
@@ -242,7 +244,7 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			if (parse_timeout(optarg, &c.timeout_ms))
-				return misused("--timeout wants seconds (0.001 to 86400)");
+				return misused(&c, "--timeout wants seconds (0.001 to 86400)");
 			break;
 		case 'h':
 			help_ctl(stdout);
@@ -251,7 +253,10 @@ int main(int argc, char **argv)
 			puts("sluice-ctl (" PACKAGE_STRING ")");
 			return DONE;
 		default:
-			return misused("see --help");
+			snprintf(why, sizeof why,
+				 "no option %.60s, or its value is missing; see --help",
+				 argv[optind - 1]);
+			return misused(&c, why);
 		}
 	}
 	argc -= optind;
@@ -262,8 +267,8 @@ int main(int argc, char **argv)
 		argc--;
 	}
 	if (!argc)
-		return misused("a verb is missing; see --help");
+		return misused(&c, "a verb is missing; see --help");
 	if (!strcmp(argv[0], "help"))
-		return help(argc, argv);
+		return help(&c, argc, argv);
 	return run_verb(&c, argc, argv);
 }

@@ -38,6 +38,7 @@ struct server {
 	struct mgmt *mgmt;
 	struct event *ofproto_event, *timer, *sigterm, *sigint;
 	int run_dir_fd;
+	bool has_pidfile;
 	char mgmt_path[4096], openflow_path[4096];
 };
 
@@ -106,7 +107,7 @@ static int parse_cpus(const char *text, struct settings *s)
 	}
 }
 
-static int take_option(int option, struct settings *s)
+static int take_option(int option, const char *word, struct settings *s)
 {
 	struct refusal r;
 
@@ -147,7 +148,9 @@ static int take_option(int option, struct settings *s)
 		s->json = true;
 		return 0;
 	default:
-		return misused("wrong usage");
+		fprintf(stderr, "sluiced: no option %.60s, or its value is missing; see --help\n",
+			word);
+		return MISUSED;
 	}
 }
 
@@ -170,6 +173,7 @@ static int parse_options(int argc, char **argv, struct settings *s)
 						{NULL, 0, NULL, 0}};
 	int option, status;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
 		if (option == 'h') {
 			help_daemon(stdout);
@@ -179,7 +183,7 @@ static int parse_options(int argc, char **argv, struct settings *s)
 			puts("sluiced (" PACKAGE_STRING ")");
 			return DONE;
 		}
-		status = take_option(option, s);
+		status = take_option(option, argv[optind - 1], s);
 		if (status)
 			return status;
 	}
@@ -209,7 +213,10 @@ static int run_offline(const struct settings *s)
 	}
 	buf_free(&text);
 	json_decref(report);
-	return fflush(stdout) || ferror(stdout) ? REFUSED : DONE;
+	if (!fflush(stdout) && !ferror(stdout))
+		return DONE;
+	fprintf(stderr, "sluiced: system: standard output: %s\n", strerror(errno));
+	return REFUSED;
 }
 
 /* ---- The daemon ---- */
@@ -339,6 +346,7 @@ static int serve(struct server *server, const struct settings *s)
 		return config_refused(s, s->config, &e);
 	if (s->pidfile && pidfile_write(s->pidfile, &r))
 		return refused(&r);
+	server->has_pidfile = s->pidfile;
 	server->mgmt = mgmt_create(&server->d, server->mgmt_path, &r);
 	if (!server->mgmt)
 		return refused(&r);
@@ -368,14 +376,13 @@ static int run_daemon(const struct settings *s)
 		return refused(&r);
 	if (s->detach && detach(&r))
 		return refused(&r);
-	process_harden();
 	error = secrets_lock();
 	if (error)
 		LOG(INFO, "sluiced: keys cannot be locked in memory (%s): they may be swapped out",
 		    strerror(-error));
 	status = serve(&server, s);
 	close_server(&server);
-	if (s->pidfile && !status)
+	if (server.has_pidfile)
 		unlink(s->pidfile);
 	return status;
 }
@@ -398,5 +405,6 @@ int main(int argc, char **argv)
 	if (!s.run_dir || !*s.run_dir)
 		s.run_dir = "/run/sluice";
 	signal(SIGPIPE, SIG_IGN);
+	process_harden();
 	return s.offline ? run_offline(&s) : run_daemon(&s);
 }
