@@ -213,6 +213,12 @@ static void request_refused(struct verb_call *call, const struct refusal *r)
 		    rpc_error(call->misused ? RPC_PARAMS : RPC_REFUSED, r->text, refusal_data(r)));
 }
 
+/* As long as a key and made like one: it may stand behind a misspelt name. */
+static bool may_be_key(const char *value)
+{
+	return strspn(value + (!strncmp(value, "0x", 2) ? 2 : 0), "0123456789abcdefABCDEF") >= 32;
+}
+
 /* Who changed what; keys stay out of the log. */
 static void log_change(const struct peer *p, const struct verb *v, const struct verb_call *call)
 {
@@ -222,8 +228,10 @@ static void log_change(const struct peer *p, const struct verb *v, const struct 
 		const char *word = call->words.word[i], *equals = strchr(word, '=');
 		const char *key = strstr(word, "key");
 
-		if (equals && key && key < equals)
+		if (equals && ((key && key < equals) || may_be_key(equals + 1)))
 			buf_printf(&text, " %.*s=…", (int)MIN(equals - word, 40), word);
+		else if (may_be_key(word))
+			buf_printf(&text, " …");
 		else if (v->flags & VERB_FILE && !strcmp(word, "--"))
 			continue;
 		else if (v->flags & VERB_FILE)

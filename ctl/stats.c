@@ -36,6 +36,15 @@ static void take_snapshot(struct worker *w, void *arg)
 	worker_held(w, &((struct snapshot *)arg)->held);
 }
 
+static uint64_t total(const uint64_t *counter, unsigned n)
+{
+	uint64_t sum = 0;
+
+	while (n--)
+		sum += counter_read(&counter[n]);
+	return sum;
+}
+
 static json_t *worker_row(struct worker *w, uint64_t *held)
 {
 	json_t *row = json_object(), *frames = json_object();
@@ -46,6 +55,9 @@ static json_t *worker_row(struct worker *w, uint64_t *held)
 	json_put_u64(row, "worker", w->id);
 	json_put_u64(row, "packets", counter_read(&w->n.rx));
 	json_put_u64(row, "tx", counter_read(&w->n.tx));
+	json_put_u64(row, "made", total(w->n.made, N_MADES));
+	json_put_u64(row, "dropped", total(w->n.dropped, N_DROPS));
+	json_put_u64(row, "consumed", total(w->n.consumed, N_CONSUMES));
 	json_put_u64(row, "busy_ns", counter_read(&w->n.busy_ns));
 	json_put_u64(row, "idle_ns", counter_read(&w->n.idle_ns));
 	json_put_u64(row, "turns", counter_read(&w->n.turns));

@@ -36,9 +36,10 @@ json_t *json_text(const char *text);
 
 /* Values that cannot fail to be made; memory that runs out aborts. */
 void json_put(json_t *object, const char *key, json_t *value);
+/* What is above 2^63 - 1 is said as that: JSON's integers are signed here. */
 static inline void json_put_u64(json_t *object, const char *key, uint64_t v)
 {
-	json_put(object, key, json_integer((json_int_t)v));
+	json_put(object, key, json_integer((json_int_t)MIN(v, (uint64_t)INT64_MAX)));
 }
 
 #endif

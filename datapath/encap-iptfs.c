@@ -326,11 +326,17 @@ static void iptfs_status(const struct conn *c, struct report *r)
 	if (s->rx.sa.cipher) {
 		r->number(r, "spi_in", s->rx.sa.spi);
 		r->number(r, "seq_in", counter_read(&s->rx.mark->seen));
+		r->number(r, "replay", s->rx.replay.size);
+		r->number(r, "reorder", s->rx.order.window);
+		r->number(r, "drop_timer_ns", s->rx.drop_ns);
 	}
 	if (s->tx.sa.cipher) {
 		r->number(r, "spi_out", s->tx.sa.spi);
 		r->number(r, "seq_out", counter_read(&s->tx.mark->used));
-		r->number(r, "seq_reserved", mark_limit(s->tx.mark));
+		if (mark_limit(s->tx.mark) != UINT64_MAX) /* a cipher that needs none */
+			r->number(r, "seq_reserved", mark_limit(s->tx.mark));
+		r->number(r, "delay_ns", s->tx.delay_ns);
+		r->string(r, "fragment", s->tx.fragment ? "yes" : "no");
 	}
 	status_counters(&s->n, r);
 }
