@@ -356,6 +356,7 @@ int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *
 	struct entry *e;
 	int error = flow_parse(f->text, OFPFC_ADD, &fm, r);
 
+	o->flows.next_key = MAX(o->flows.next_key, f->id + 1);
 	if (error)
 		return error;
 	flow = flow_from(o, &fm);
@@ -368,7 +369,6 @@ int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *
 	e = entry_new(o, &flow);
 	e->key = e->order = f->id;
 	e->older_ns = age - MIN(age, now);
-	o->flows.next_key = MAX(o->flows.next_key, f->id + 1);
 	e->base.packets -= f->packets;
 	e->base.bytes -= f->bytes;
 	stage_in(o, e);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ofproto/store.h"
 #include "switch.h"
 
 static char directory[64], file[128];
@@ -317,6 +318,40 @@ static void test_lost(void **state)
 	ofproto_destroy(o);
 }
 
+static int see_gibberish(struct store_visit *v, const struct store_flow *f, struct refusal *r)
+{
+	(void)v, (void)r;
+	return !strcmp(f->text, "gibberish actions=drop");
+}
+
+/* A rule that cannot be read (another version wrote it) stays in the store: none takes its place.
+ */
+static void test_unreadable_stays(void **state)
+{
+	struct store_flow unreadable = {
+		.id = 2, .origin = "cli", .text = "gibberish actions=drop", .created_ns = 1};
+	struct store_visit v = {.flow = see_gibberish};
+	struct store *s;
+	struct ofproto *o = switch_up(file); /* rule 1 is NORMAL */
+	struct refusal r = {0};
+	int error;
+
+	(void)state;
+	ofproto_destroy(o);
+	s = store_open(file, &r);
+	store_commit(s, store_op_flow(&unreadable));
+	store_wait(s);
+	assert_true(store_result(s, &error, &r) && !error);
+	store_close(s);
+	o = switch_up(file);
+	switch_flow(o, OFPFC_ADD, "priority=5 actions=drop");
+	sync_it(o);
+	ofproto_destroy(o);
+	s = store_open(file, &r);
+	assert_int_equal(store_load_flows(s, &v, &r), 1);
+	store_close(s);
+}
+
 /* Confirmed is what is written: a port whose confirmation was not still goes when its time comes.
  */
 static void test_confirmation_undone(void **state)
@@ -491,6 +526,7 @@ int main(void)
 		TEST(test_counters_last),
 		TEST(test_lost),
 		TEST(test_confirmation_undone),
+		TEST(test_unreadable_stays),
 		TEST(test_live),
 		TEST(test_killed),
 	};
