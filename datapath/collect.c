@@ -115,7 +115,7 @@ static void collect_conn(struct worker *w, struct pkt *p, struct conn *c, const 
 
 void stage_collect(struct worker *w, struct batch *b)
 {
-	bool conns = w->dp->conns.n;
+	bool conns = rmap_count(&w->dp->conns);
 	struct pkt *p;
 	unsigned n = 0;
 

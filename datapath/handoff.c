@@ -236,11 +236,13 @@ void handoff_held(const struct worker *w, uint32_t *n_frames, uint32_t *n_packet
 	*n_frames = *n_packets = 0;
 	for (unsigned from = 0; from < w->dp->n_workers; from++) {
 		const struct pair *pair = w->dp->handoff->pair[from][w->id];
+		uint32_t head;
 
 		if (from == w->id)
 			continue;
 		*n_frames += pair->lent;
-		for (uint32_t i = pair->full_tail; i != pair->full_head; i++)
+		head = __atomic_load_n(&pair->full_head, __ATOMIC_ACQUIRE);
+		for (uint32_t i = pair->full_tail; i != head; i++)
 			*n_packets += !pair->full[i % HANDOFF_SLOTS].more;
 	}
 }

@@ -75,7 +75,7 @@ void rmap_insert(struct rmap *m, struct rmap_node *node, uint32_t hash)
 		rehash(m);
 	node->hash = hash;
 	slots_put(m->slots, node);
-	m->n++;
+	__atomic_store_n(&m->n, m->n + 1, __ATOMIC_RELAXED);
 	m->n_used++;
 }
 
@@ -97,7 +97,7 @@ static struct rmap_node **slot_of(struct rmap *m, const struct rmap_node *node)
 void rmap_remove(struct rmap *m, struct rmap_node *node)
 {
 	rcu_set(*slot_of(m, node), &rmap_tombstone);
-	m->n--;
+	__atomic_store_n(&m->n, m->n - 1, __ATOMIC_RELAXED);
 }
 
 void rmap_replace(struct rmap *m, struct rmap_node *old, struct rmap_node *fresh)

@@ -72,6 +72,12 @@ static inline struct rmap_cursor rmap_find(const struct rmap *m, uint32_t hash)
 #define RMAP_FOR_EACH(N, MAP, HASH) \
 	for (struct rmap_cursor c_##N = rmap_find(MAP, HASH); ((N) = rmap_next(&c_##N, HASH));)
 
+/* How many entries there are: for readers, whom the members are not for. */
+static inline uint32_t rmap_count(const struct rmap *m)
+{
+	return __atomic_load_n(&m->n, __ATOMIC_RELAXED);
+}
+
 /* Every entry, in no order; the writer may remove the current one. */
 struct rmap_node *rmap_each(const struct rmap *m, uint32_t *position);
 
