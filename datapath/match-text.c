@@ -217,6 +217,9 @@ int field_parse(const struct field *f, const char *text, uint8_t *value, uint8_t
 	if (!parse_one(f, head, value))
 		return refuse(r, BAD_VALUE, f->name, "%s: '%s' is not %s", f->name, head,
 			      value_form(f));
+	if (slash && f->mask == MASK_NONE)
+		return refuse(r, BAD_MASK, f->name,
+			      "%s cannot have a mask; an exact value would be accepted", f->name);
 	if (slash && !parse_prefix(f, slash + 1, mask) && !parse_one(f, slash + 1, mask))
 		return refuse(r, BAD_MASK, f->name, "%s: '%.64s' is no mask for it", f->name,
 			      slash + 1);
@@ -497,9 +500,6 @@ int match_parse_word(struct match *m, const char *key, const char *value, struct
 		return set_vlan(m, key, value, r);
 	if (!f)
 		return -ENOENT;
-	if (f->mask == MASK_NONE && strchr(value, '/'))
-		return refuse(r, BAD_MASK, f->name,
-			      "%s cannot have a mask; an exact value would be accepted", f->name);
 	error = field_parse(f, value, octets, mask, r);
 	if (error)
 		return error;
