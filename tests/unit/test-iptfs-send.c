@@ -10,16 +10,7 @@
 
 #include "datapath/iptfs.h"
 #include "tests/unit/iptfs-bed.h"
-
-static uint64_t state = 0x9e3779b97f4a7c15ull;
-
-static uint32_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 16);
-}
+#include "tests/unit/random.h"
 
 /* ---- Round trips
  * --------------------------------------------------------------------------------- */

@@ -7,16 +7,7 @@
 #include <cmocka.h>
 
 #include "datapath/reorder.h"
-
-static uint64_t state = 0x9e3779b97f4a7c15ull;
-
-static uint32_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 16);
-}
+#include "tests/unit/random.h"
 
 static uint64_t lost;
 
