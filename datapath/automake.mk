@@ -66,6 +66,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/replay.c \
 	datapath/replay.h \
 	datapath/rules.c \
+	datapath/sample.h \
 	datapath/secrets.c \
 	datapath/secrets.h \
 	datapath/spine.c \

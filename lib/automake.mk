@@ -15,6 +15,7 @@ lib_libsl_a_SOURCES = \
 	lib/openflow.h \
 	lib/options.c \
 	lib/options.h \
+	lib/panic.h \
 	lib/rcu.c \
 	lib/rcu.h \
 	lib/refusals.def \
@@ -23,4 +24,5 @@ lib_libsl_a_SOURCES = \
 	lib/ring.c \
 	lib/ring.h \
 	lib/rmap.c \
-	lib/rmap.h
+	lib/rmap.h \
+	lib/sflow.h

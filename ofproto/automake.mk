@@ -22,6 +22,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/ports.c \
 	ofproto/restore.c \
 	ofproto/routes.c \
+	ofproto/samples.h \
 	ofproto/settings.c \
 	ofproto/shadow.c \
 	ofproto/shadow.h \

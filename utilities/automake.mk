@@ -5,6 +5,15 @@ sbin_PROGRAMS += utilities/sluiced
 bin_PROGRAMS += utilities/sluice-ctl
 noinst_PROGRAMS += utilities/make-docs
 
+# What sluice-watch is made of, beside its main().
+noinst_LIBRARIES += utilities/watch/libwatch.a
+utilities_watch_libwatch_a_SOURCES = \
+	utilities/watch/attacks.def \
+	utilities/watch/decide.h \
+	utilities/watch/detect.h \
+	utilities/watch/sample.h \
+	utilities/watch/target.c
+
 utilities_sluiced_SOURCES = \
 	utilities/help.c \
 	utilities/help.h \

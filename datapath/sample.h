@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Samples: one packet in so many, its headers and what became of it.
+ *
+ * Sampled are DUs (and plain frames) once they have a key, and aggregates that end before they
+ * give any: an early verdict, a failed ICV, a full ring.  All of a worker's are one pool.  The
+ * choice is made in stage_sample(), between key and rules, so what arrived is seen as it
+ * arrived; the packet carries its slot, and the record leaves when the packet ends, so
+ * what became of it is known: a port, a reason to drop, the rule that decided.
+ *
+ * A record holds headers, never payload: it is cut after the last protocol header that the parser
+ * understood.  It goes into the worker's ring `samples`; the control thread reads it
+ * (ofproto/samples.h), exports it and keeps it for a while.  A full ring or no free slot is
+ * counted (`missed`), never waited for.
+ *
+ * **Rate.**  One in `every` on average, at random (so that no sender can march in step).  When more
+ * than `max_per_s` came in a second the rate is halved, and comes back by and by; each record says
+ * the rate and the pool in force when it was taken, so sums over records stay true.  `every` 0:
+ * off.
+ */
+#ifndef SLUICE_SAMPLE_H
+#define SLUICE_SAMPLE_H
+
+#include "datapath/key.h"
+#include "datapath/pkt.h"
+
+enum {
+	SAMPLE_SLOTS = 256,      /* sampled packets of a worker that have not ended yet */
+	SAMPLE_RING = 1 << 20,   /* octets */
+	SAMPLE_EVERY = 64,       /* a new daemon's rate */
+	SAMPLE_MAX_PER_S = 1000, /* … and bound, per worker */
+};
+
+enum sample_end { SAMPLE_SENT, SAMPLE_DROPPED, SAMPLE_CONSUMED };
+
+enum sample_flags {
+	SAMPLE_AGGREGATE = 1 << 0,   /* ended as an aggregate: key.du is the outer packet's */
+	SAMPLE_VIRTUAL_ETH = 1 << 1, /* its Ethernet header is not on any wire */
+	SAMPLE_BY_RULE = 1 << 2,     /* a rule asked for it (action sample): not of the pool */
+};
+
+struct sample_record {
+	uint64_t ns;       /* when it was taken, on the worker's clock */
+	uint64_t pool;     /* packets of the pool so far */
+	uint32_t seq;      /* of this worker's records, from 1 */
+	uint32_t missed;   /* samples of this worker that were lost, so far */
+	uint32_t every;    /* it stands for so many */
+	uint32_t length;   /* the packet's octets, without a virtual Ethernet header */
+	uint32_t in_port;  /* OpenFlow number, host order */
+	uint32_t out_port; /* where it was sent (also into a connection); OFPP_ANY: nowhere */
+	uint32_t rule_id;  /* the last rule on its path; RULE_NONE */
+	uint8_t table;     /* … and its table */
+	uint8_t end;       /* enum sample_end */
+	uint8_t reason;    /* enum drop_reason, enum consume_reason */
+	uint8_t flags;     /* enum sample_flags */
+	uint16_t size;     /* octets of headers that follow */
+	uint16_t l3;       /* where the IP header begins in them; 0: there is none */
+	struct key key;    /* as it arrived: the DU's headers, the collected record */
+	uint8_t octet[];   /* an Ethernet header first, as in struct pkt */
+};
+
+/* A worker's sampler; sample.c's. */
+struct sampler;
+
+#endif
