@@ -11,6 +11,7 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/attacks.def \
 	utilities/watch/decide.h \
 	utilities/watch/detect.h \
+	utilities/watch/input.h \
 	utilities/watch/sample.h \
 	utilities/watch/target.c
 
