@@ -2,6 +2,8 @@ noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = \
 	ctl/config.c \
 	ctl/confirm.c \
+	ctl/dry-run.c \
+	ctl/dry-run.h \
 	ctl/file.c \
 	ctl/file.h \
 	ctl/flow-set.c \

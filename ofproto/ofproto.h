@@ -26,6 +26,7 @@
 #include "lib/options.h"
 
 struct ofproto;
+struct sample_record;
 
 struct ofproto_config {
 	const char *db; /* file, ":memory:" */
@@ -203,6 +204,8 @@ struct listener {
 			  const struct flow *flow);
 	void (*port_status)(struct listener *l, const struct port *port,
 			    uint8_t reason); /* OFPPR_* */
+	/* A record as a worker took it (datapath/sample.h), valid during the call. */
+	void (*sample)(struct listener *l, unsigned worker, const struct sample_record *s);
 };
 void ofproto_listen(struct ofproto *o, struct listener *l);
 void ofproto_unlisten(struct ofproto *o, struct listener *l);
