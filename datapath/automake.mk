@@ -48,6 +48,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/netdev.h \
 	datapath/normal.c \
 	datapath/parse.c \
+	datapath/parse.h \
 	datapath/pkt.c \
 	datapath/pkt.h \
 	datapath/port-afxdp.c \

@@ -3,9 +3,11 @@
  * headers, fragments, TCP, UDP, SCTP, ICMP, ICMPv6 with neighbour discovery.
  *
  * The parsers run one behind the other over a cursor that ends with the packet's headers (256
- * octets, one segment), test each length before they look, and fill the key as they go.  A broken
- * IP header is a reason to drop.  A transport header that is cut short is not: its fields stay
- * zero, as for a later fragment. */
+ * octets, one segment) or a sample's, test each length before they look, and fill the key as they
+ * go.  A broken IP header is a reason to drop.  A transport header that is cut short is not: its
+ * fields stay zero, as for a later fragment. */
+#include "datapath/parse.h"
+
 #include "datapath/spine.h"
 #include "lib/hash.h"
 #include "lib/openflow.h"
@@ -13,14 +15,12 @@
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 
-enum { PARSE_OK = -1 };
+enum { PARSE_OK = HEADERS_PARSED };
 
 struct parse {
-	const uint8_t *data, *at, *end; /* end of the octets that may be looked at */
-	uint32_t l2_len;                /* the packet's octets, all segments */
-	struct pkt *p;
+	const uint8_t *at, *end; /* end of the octets that may be looked at */
+	struct headers *h;
 	struct du_key *k;
-	bool cut; /* `end` is the limit on headers, not the packet's end */
 };
 
 static size_t left(const struct parse *c)
@@ -31,12 +31,12 @@ static size_t left(const struct parse *c)
 /* Too few octets: because the packet ends here, or because headers may not go further? */
 static int too_short(const struct parse *c, enum drop_reason reason)
 {
-	return c->cut ? DROP_HEADERS_TOO_LONG : (int)reason;
+	return c->h->cut ? DROP_HEADERS_TOO_LONG : (int)reason;
 }
 
 static uint16_t offset(const struct parse *c)
 {
-	return (uint16_t)(c->at - c->data);
+	return (uint16_t)(c->at - c->h->data);
 }
 
 static int parse_ethernet(struct parse *c)
@@ -78,7 +78,7 @@ static void parse_mpls(struct parse *c)
 	c->k->mpls_label = htobe32(entry >> 12);
 	c->k->mpls_tc = entry >> 9 & 7;
 	c->k->mpls_bos = entry >> 8 & 1;
-	c->p->l3 = offset(c);
+	c->h->l3 = offset(c);
 	c->at += 4;
 }
 
@@ -90,7 +90,7 @@ static void parse_arp(struct parse *c)
 	if (left(c) < 28 || get_be16(arp) != 1 || get_be16(arp + 2) != ETH_P_IP || arp[4] != 6 ||
 	    arp[5] != 4)
 		return;
-	c->p->l3 = offset(c);
+	c->h->l3 = offset(c);
 	memcpy(&c->k->arp_op, arp + 6, 2);
 	memcpy(c->k->hw_src, arp + 8, 6);
 	memcpy(c->k->ip_src, arp + 14, 4);
@@ -125,7 +125,7 @@ static void parse_icmp(struct parse *c, bool v6)
 {
 	if (left(c) < 4)
 		return;
-	c->p->l4 = offset(c);
+	c->h->l4 = offset(c);
 	c->k->icmp_type = c->at[0];
 	c->k->icmp_code = c->at[1];
 	if (v6 && (c->at[0] == 135 || c->at[0] == 136))
@@ -140,11 +140,11 @@ static void parse_transport(struct parse *c)
 		[IPPROTO_TCP] = 20, [IPPROTO_UDP] = 8, [IPPROTO_SCTP] = 12};
 	uint8_t proto = c->k->ip_proto, size = sizes[proto];
 
-	c->p->payload = offset(c);
+	c->h->payload = offset(c);
 	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) {
 		parse_icmp(c, proto == IPPROTO_ICMPV6);
 	} else if (size && left(c) >= size) {
-		c->p->l4 = offset(c);
+		c->h->l4 = offset(c);
 		memcpy(&c->k->tp_src, c->at, 2);
 		memcpy(&c->k->tp_dst, c->at + 2, 2);
 		if (proto == IPPROTO_TCP) {
@@ -171,9 +171,9 @@ static int parse_ipv4(struct parse *c)
 		return DROP_IP_HEADER;
 	if (left(c) < header)
 		return too_short(c, DROP_IP_SHORT);
-	if (total > c->l2_len - offset(c))
+	if (total > c->h->whole - offset(c))
 		return DROP_IP_SHORT;
-	c->p->l3 = offset(c);
+	c->h->l3 = offset(c);
 	c->k->ip_dscp = ip[1] >> 2;
 	c->k->ip_ecn = ip[1] & 3;
 	c->k->ip_ttl = ip[8];
@@ -183,8 +183,8 @@ static int parse_ipv4(struct parse *c)
 	frag = get_be16(ip + 6);
 	if (frag & 0x3fff)
 		c->k->ip_frag = IP_FRAG_ANY | (frag & 0x1fff ? IP_FRAG_LATER : 0);
-	if (!c->cut || total < PKT_HEADERS)
-		c->end = MIN(c->end, ip + total); /* link padding is nobody's header */
+	if (total < left(c))
+		c->end = ip + total; /* link padding is nobody's header */
 	c->at += header;
 	return PARSE_OK;
 }
@@ -200,17 +200,17 @@ static int parse_ipv6(struct parse *c)
 	total = 40u + get_be16(ip + 4);
 	if (ip[0] >> 4 != 6)
 		return DROP_IP_HEADER;
-	if (total > c->l2_len - offset(c))
+	if (total > c->h->whole - offset(c))
 		return DROP_IP_SHORT;
-	c->p->l3 = offset(c);
+	c->h->l3 = offset(c);
 	c->k->ip_dscp = (get_be16(ip) >> 6) & 0x3f;
 	c->k->ip_ecn = (ip[1] >> 4) & 3;
 	c->k->ipv6_flabel = htobe32(get_be32(ip) & 0xfffff);
 	c->k->ip_ttl = ip[7];
 	memcpy(c->k->ip_src, ip + 8, 16);
 	memcpy(c->k->ip_dst, ip + 24, 16);
-	if (!c->cut || total < PKT_HEADERS)
-		c->end = MIN(c->end, ip + total);
+	if (total < left(c))
+		c->end = ip + total;
 	next = ip[6];
 	c->at += 40;
 	/* Extension headers (RFC 8200 4), until one is none or is cut short. */
@@ -259,16 +259,57 @@ static uint32_t flow_hash(const struct du_key *k)
 	return hash_finish(h);
 }
 
+static int parse_l3(struct parse *c)
+{
+	switch (be16toh(c->k->eth_type)) {
+	case ETH_P_IP:
+		return parse_ipv4(c);
+	case ETH_P_IPV6:
+		return parse_ipv6(c);
+	case ETH_P_ARP:
+		parse_arp(c);
+		break;
+	case ETH_P_MPLS_UC:
+	case ETH_P_MPLS_MC:
+		parse_mpls(c);
+		break;
+	}
+	return PARSE_OK;
+}
+
+int headers_parse(struct headers *h, enum headers_first first, struct du_key *k)
+{
+	static const uint16_t eth_types[] = {
+		[HEADERS_IPV4] = ETH_P_IP,
+		[HEADERS_IPV6] = ETH_P_IPV6,
+		[HEADERS_MPLS] = ETH_P_MPLS_UC,
+	};
+	struct parse c = {
+		.at = h->data,
+		.end = h->data + h->size,
+		.h = h,
+		.k = k,
+	};
+	int reason = PARSE_OK;
+
+	if (first == HEADERS_ETHERNET)
+		reason = parse_ethernet(&c);
+	else
+		k->eth_type = htobe16(eth_types[first]);
+	if (reason == PARSE_OK)
+		reason = parse_l3(&c);
+	if (reason == PARSE_OK && k->ip_proto && !(k->ip_frag & IP_FRAG_LATER))
+		parse_transport(&c);
+	h->payload = offset(&c);
+	return reason;
+}
+
 int pkt_parse(struct worker *w, struct pkt *p)
 {
-	uint16_t n = p->seg[0].len;
-	struct parse c = {
+	struct headers h = {
 		.data = p->data,
-		.at = p->data,
-		.end = p->data + MIN(n, PKT_HEADERS),
-		.l2_len = p->len,
-		.p = p,
-		.k = &p->key,
+		.size = MIN(p->seg[0].len, PKT_HEADERS),
+		.whole = p->len,
 		.cut = p->len > PKT_HEADERS,
 	};
 	uint16_t fragments = p->key.agg_fragments, disagree = p->key.disagree;
@@ -280,31 +321,13 @@ int pkt_parse(struct worker *w, struct pkt *p)
 	p->key.disagree = disagree;
 	p->key.agg_age_us = age;
 	p->key.pkt_len = htobe32(pkt_octets(p));
-	p->l3 = p->l4 = 0;
-	reason = parse_ethernet(&c);
-	if (reason == PARSE_OK) {
-		switch (be16toh(c.k->eth_type)) {
-		case ETH_P_IP:
-			reason = parse_ipv4(&c);
-			break;
-		case ETH_P_IPV6:
-			reason = parse_ipv6(&c);
-			break;
-		case ETH_P_ARP:
-			parse_arp(&c);
-			break;
-		case ETH_P_MPLS_UC:
-		case ETH_P_MPLS_MC:
-			parse_mpls(&c);
-			break;
-		}
-	}
-	if (reason == PARSE_OK && c.k->ip_proto && !(c.k->ip_frag & IP_FRAG_LATER))
-		parse_transport(&c);
-	p->payload = offset(&c);
+	reason = headers_parse(&h, HEADERS_ETHERNET, &p->key);
+	p->l3 = h.l3;
+	p->l4 = h.l4;
+	p->payload = h.payload;
 	p->flow_hash = flow_hash(&p->key);
 	p->flags |= PKT_KEYED;
-	trace(w, p, PARSE, be16toh(c.k->eth_type), c.k->ip_proto);
+	trace(w, p, PARSE, be16toh(p->key.eth_type), p->key.ip_proto);
 	return reason;
 }
 

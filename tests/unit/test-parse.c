@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parser: expected keys beside octets, and named refusals for broken ones. */
+#include "datapath/parse.h"
 #include "lib/hash.h"
 #include "tests/unit/bed.h"
 
@@ -205,6 +206,52 @@ static void headers_too_long(void **state)
 	pkt_free(w, p);
 }
 
+/* A header alone, as samples have it: any first header, cut anywhere without harm. */
+static void headers_alone(void **state)
+{
+	uint8_t data[256];
+	uint32_t n = (uint32_t)octets_of("4500 05dc 00010000 4006 0000 0a000001 0a000002"
+					 "1f90 0050 00000001 00000002 5012 1000 0000 0000",
+					 data);
+	struct headers h = {.data = data, .size = n, .whole = 1500, .cut = true};
+	struct du_key k = {0};
+
+	(void)state;
+	assert_int_equal(headers_parse(&h, HEADERS_IPV4, &k), HEADERS_PARSED);
+	assert_int_equal(be16toh(k.eth_type), 0x0800);
+	assert_int_equal(be16toh(k.tp_dst), 80);
+	assert_int_equal(be16toh(k.tcp_flags), 0x12);
+	assert_int_equal(h.l4, 20);
+	assert_int_equal(h.payload, 40);
+	/* The transport header is cut off: its place is known. */
+	h = (struct headers){.data = data, .size = 26, .whole = 1500, .cut = true};
+	k = (struct du_key){0};
+	assert_int_equal(headers_parse(&h, HEADERS_IPV4, &k), HEADERS_PARSED);
+	assert_int_equal(k.ip_proto, 6);
+	assert_int_equal(k.tp_dst, 0);
+	assert_int_equal(h.l4, 0);
+	assert_int_equal(h.payload, 20);
+	h = (struct headers){.data = data, .size = 12, .whole = 1500, .cut = true};
+	assert_int_equal(headers_parse(&h, HEADERS_IPV4, &k), DROP_HEADERS_TOO_LONG);
+	h = (struct headers){.data = data, .size = n, .whole = n};
+	assert_int_equal(headers_parse(&h, HEADERS_IPV4, &k), DROP_IP_SHORT);
+
+	n = (uint32_t)octets_of("60000000 0008 11 40 " A6 "04d2003500080000", data);
+	h = (struct headers){.data = data, .size = n, .whole = n};
+	k = (struct du_key){0};
+	assert_int_equal(headers_parse(&h, HEADERS_IPV6, &k), HEADERS_PARSED);
+	assert_int_equal(be16toh(k.eth_type), 0x86dd);
+	assert_int_equal(be16toh(k.tp_src), 1234);
+
+	n = (uint32_t)octets_of("0000a140", data);
+	h = (struct headers){.data = data, .size = n, .whole = n};
+	k = (struct du_key){0};
+	assert_int_equal(headers_parse(&h, HEADERS_MPLS, &k), HEADERS_PARSED);
+	assert_int_equal(be16toh(k.eth_type), 0x8847);
+	assert_int_equal(be32toh(k.mpls_label), 10);
+	assert_int_equal(h.payload, 4);
+}
+
 /* Nothing is read beyond the packet, whatever its octets (run under ASan with exact buffers by the
  * fuzz target; here: no crash, and a reason within bounds). */
 static void random_octets(void **state)
@@ -259,6 +306,7 @@ int main(void)
 		cmocka_unit_test(arp_and_mpls),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(headers_too_long),
+		cmocka_unit_test(headers_alone),
 		cmocka_unit_test(random_octets),
 	};
 
