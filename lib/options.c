@@ -237,6 +237,48 @@ int parse_time(const char *text, uint64_t *ns)
 	return -EINVAL;
 }
 
+static const struct {
+	const char *name;
+	uint64_t n;
+	bool packets;
+} rate_units[] = {
+	{"gbps", 1000000000, false},
+	{"mbps", 1000000, false},
+	{"kbps", 1000, false},
+	{"bps", 1, false},
+	{"mpps", 1000000, true},
+	{"kpps", 1000, true},
+	{"pps", 1, true},
+};
+
+int parse_rate(const char *text, struct rate *out)
+{
+	uint64_t v;
+
+	if (parse_digits(&text, 10, &v))
+		return -EINVAL;
+	for (unsigned i = 0; i < ARRAY_SIZE(rate_units); i++) {
+		if (strcmp(text, rate_units[i].name))
+			continue;
+		if (__builtin_mul_overflow(v, rate_units[i].n, &v))
+			return -EINVAL;
+		*out = (struct rate){v, rate_units[i].packets};
+		return 0;
+	}
+	return -EINVAL;
+}
+
+const char *rate_text(struct rate rate, char buf[RATE_TEXT])
+{
+	unsigned i = 0;
+
+	while (rate_units[i].packets != rate.packets || rate.n % rate_units[i].n)
+		i++;
+	snprintf(buf, RATE_TEXT, "%llu%s", (unsigned long long)(rate.n / rate_units[i].n),
+		 rate_units[i].name);
+	return buf;
+}
+
 int option_time(struct options *o, const char *key, uint64_t *ns, struct refusal *r)
 {
 	const char *value = option(o, key);

@@ -56,6 +56,15 @@ struct octets {
 int option_hex(struct options *o, const char *key, struct octets *out, struct refusal *r);
 
 int parse_time(const char *text, uint64_t *ns); /* -EINVAL */
-int parse_u64(const char *text, uint64_t *out); /* -EINVAL, -ERANGE */
+/* `500bps`, `10mbps`, `2kpps`: bits or packets a second, in bps, kbps, mbps, gbps, pps, kpps, mpps
+ * (powers of 1,000). */
+struct rate {
+	uint64_t n;
+	bool packets;
+};
+enum { RATE_TEXT = 28 };
+int parse_rate(const char *text, struct rate *out);           /* -EINVAL */
+const char *rate_text(struct rate rate, char buf[RATE_TEXT]); /* the largest unit that divides it */
+int parse_u64(const char *text, uint64_t *out);               /* -EINVAL, -ERANGE */
 
 #endif

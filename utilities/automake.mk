@@ -12,6 +12,9 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/decide.h \
 	utilities/watch/detect.h \
 	utilities/watch/input.h \
+	utilities/watch/pretend.h \
+	utilities/watch/recent.h \
+	utilities/watch/rule.c \
 	utilities/watch/sample.h \
 	utilities/watch/target.c
 

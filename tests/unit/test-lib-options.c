@@ -239,6 +239,41 @@ static void times(void **state)
 	}
 }
 
+static void rates(void **state)
+{
+	static const struct {
+		const char *text, *back;
+		uint64_t n;
+		bool packets;
+	} good[] = {
+		{"0pps", "0mpps", 0, true},
+		{"1pps", "1pps", 1, true},
+		{"2kpps", "2kpps", 2000, true},
+		{"1500pps", "1500pps", 1500, true},
+		{"3000kpps", "3mpps", 3000000, true},
+		{"1bps", "1bps", 1, false},
+		{"10mbps", "10mbps", 10000000, false},
+		{"1000000kbps", "1gbps", 1000000000, false},
+		{"18446744073gbps", "18446744073gbps", 18446744073000000000ull, false},
+	};
+	static const char *const bad[] = {
+		"", "1", "pps", "-1pps", "1 pps", "1PPS", "1.5mbps", "0x1pps", "18446744074gbps",
+	};
+	char text[RATE_TEXT];
+	struct rate rate;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(parse_rate(good[i].text, &rate), 0);
+		assert_true(rate.n == good[i].n && rate.packets == good[i].packets);
+		assert_string_equal(rate_text(rate, text), good[i].back);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(parse_rate(bad[i], &rate), -EINVAL);
+	rate = (struct rate){UINT64_MAX, false};
+	assert_string_equal(rate_text(rate, text), "18446744073709551615bps");
+}
+
 static void getters_leave_defaults(void **state)
 {
 	static const char *const words[] = {"a", NULL};
@@ -396,6 +431,7 @@ int main(void)
 		cmocka_unit_test_teardown(unknown_options_are_refused, free_options),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(times),
+		cmocka_unit_test(rates),
 		cmocka_unit_test_teardown(getters_leave_defaults, free_options),
 		cmocka_unit_test_teardown(getters_take_values, free_options),
 		cmocka_unit_test_teardown(getters_refuse, free_options),

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decision: from an attack to a rule, and back.
  *
- * A *pipeline* is a file of three lines, in the words of the configuration language:
+ * A *pipeline* is a file of three lines, in the words of the configuration language
+ * (examples/watch; pipeline.h has every option):
  *
  *	signal kind=udp target=address above=2kpps times=3 of=2/3 window=500ms learn=1h clear=30s
  *	policy mode=automatic allow=10.9.0.53 protect=10.9.1.0/24 max-rules=16 collateral=1%
- *narrow=32 action limit=usual then=drop after=10s expire=60s alert=syslog,webhook:URL,command:FILE
+ *	action limit=usual then=drop after=10s expire=60s hold=20s alert=syslog,command:FILE
  *
  * `mode` is monitor (the default: say, do nothing), ask (propose; an operator accepts) or
- * automatic.  `allow` names sources that no rule may hit, `protect` targets that no rule may touch.
+ * automatic.  `allow` names sources that no rule may hit, `protect` targets that no rule may touch:
+ * a rule that lies within them is not made, one that overlaps them gets a `pass` in front.
  * `collateral` is the share of lawful packets, by the samples from before, that a rule may cost.
  * Several pipelines run side by side, each with its quota.
  *
@@ -30,7 +32,8 @@
 #include "utilities/watch/detect.h"
 
 enum mode { MODE_MONITOR, MODE_ASK, MODE_AUTOMATIC };
-enum guard_action { GUARD_LIMIT, GUARD_DROP };
+/* GUARD_PASS is what a pipeline's rule must spare: a narrower match in front of it. */
+enum guard_action { GUARD_LIMIT, GUARD_DROP, GUARD_PASS };
 
 /* What a pipeline wants in the guard.  The cookie says whose it is: the pipeline's hash above, the
  * attack's target and kind below; so a watcher that starts anew knows its own. */
@@ -38,11 +41,13 @@ struct guard_rule {
 	uint64_t cookie;
 	struct match match;
 	uint16_t priority;
-	uint8_t action;     /* enum guard_action */
-	uint64_t limit_bps; /* of GUARD_LIMIT */
-	uint64_t expire_ns; /* from now */
-	char reason[200];   /* `PIPELINE KIND TARGET: …`: for people, and read back by restarts */
+	uint8_t action;                /* enum guard_action */
+	uint64_t limit_bps, limit_pps; /* of GUARD_LIMIT: one of them, the other is 0 */
+	uint64_t expire_ns;            /* from now */
+	char reason[200]; /* `PIPELINE KIND TARGET: …`: for people, and read back by restarts */
 };
+/* FLOW text: `cookie=0x…,priority=N,MATCH,actions=limit:8mbps` (or `limit:5kpps`, drop, pass). */
+void guard_rule_format(const struct guard_rule *rule, struct buf *text);
 
 struct guard_counters {
 	uint64_t packets, octets; /* that the rule matched, since it was made */
@@ -78,11 +83,7 @@ struct alert_sink {
 /* ---- Profile ---------------------------------------------------------------------------- */
 
 /* Samples that profiles stand on: the last ones, and a picture of those from before. */
-struct recent;
-struct recent *recent_create(void);
-void recent_free(struct recent *r);
-void recent_sample(struct recent *r, const struct watch_sample *s);
-void recent_tick(struct recent *r, uint64_t now_ns);
+struct recent; /* recent.h */
 
 struct profile {
 	struct match match;
@@ -112,8 +113,12 @@ void watch_tick(struct watch *w, uint64_t now_ns); /* every TRAFFIC_TICK_NS */
 /* Reads the folder again.  A file that is refused leaves its pipeline as it was; cases go on. */
 int watch_reload(struct watch *w, struct refusal *r);
 struct traffic *watch_traffic(struct watch *w);
-/* A rule of ours was found in the guard at the start: its case goes on. */
+/* A rule of ours was found in the guard: its case goes on.  What no pipeline wants is removed. */
 void watch_adopt(struct watch *w, const struct guard_rule *rule);
+/* The switch was reached (again), and all of ours in it was adopted: cases whose rule is not there
+ * put it anew.  A rule that vanishes at any other time was taken away by somebody, and is left
+ * alone until its attack is over. */
+void watch_connected(struct watch *w);
 /* Automation off and on again (panic): nothing is put while it is off. */
 void watch_set_automation(struct watch *w, bool on);
 /* For status: pipelines by mode, cases under way, totals. */
