@@ -34,6 +34,8 @@ static void run_program(struct worker *w, struct pkt *p)
 	const struct program *program = p->program;
 	const struct op *last = last_output(program);
 
+	if (unlikely(p->sample))
+		sample_path(w, p, program);
 	if (!last) {
 		drop(w, p, DROP_RULE);
 		return;

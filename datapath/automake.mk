@@ -67,6 +67,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/replay.c \
 	datapath/replay.h \
 	datapath/rules.c \
+	datapath/sample.c \
 	datapath/sample.h \
 	datapath/secrets.c \
 	datapath/secrets.h \

@@ -164,6 +164,7 @@ void conn_transmit(struct worker *w, struct conn *c, struct pkt *p)
 	p->outer_frame = f;
 	p->outer = outer;
 	p->in_port = c->port.id;
+	p->flags |= PKT_COUNTED; /* what is in it was */
 	counter_add(&w->n.made[MADE_GENERATED], 1);
 	reason = pkt_parse(w, p);
 	if (unlikely(reason >= 0))

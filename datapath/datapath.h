@@ -34,6 +34,8 @@ struct datapath {
 	bool offline;
 	bool panic_pass;        /* rules bypassed; read at the batch edge */
 	bool packet_in_headers; /* packet-ins are cut after the last protocol header */
+	uint32_t sample_every;  /* sample.h: as set, 0: off; the control thread's, relaxed */
+	uint32_t sample_max;    /* … at most so many a second and worker */
 	int event_fd;           /* written when a worker has put an event into its ring */
 };
 

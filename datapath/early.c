@@ -442,10 +442,15 @@ bool early_lookup(const struct early *e, const struct key_view *key, uint64_t ve
 
 /* ---- The stage ------------------------------------------------------------------------ */
 
+static uint8_t verdict_table(const struct early_verdict *v)
+{
+	return v->drop_rank >= RANK_LEVEL ? TABLE_GUARD : 0;
+}
+
 /* One aggregate's worth in the rule's, table's and connection's figures: its outer octets. */
 static void count_early(struct worker *w, const struct pkt *p, const struct early_verdict *v)
 {
-	unsigned table = v->drop_rank >= RANK_LEVEL ? TABLE_GUARD : 0;
+	unsigned table = verdict_table(v);
 	struct rule_counters *rule = &w->rule[v->drop_rule];
 	struct port_counters *conn = &w->port[p->outer->conn];
 
@@ -476,6 +481,7 @@ static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
 	}
 	trace(w, p, EARLY_DROP, v.drop_rule, rank_priority(v.drop_rank));
 	count_early(w, p, &v);
+	p->rule = (struct path_rule){v.drop_rule, verdict_table(&v), false};
 	drop(w, p, DROP_EARLY);
 	return true;
 }

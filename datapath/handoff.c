@@ -94,6 +94,18 @@ static void pack(struct worker *w, struct pair *pair, const struct pkt *p, struc
 	pair->sent = true;
 }
 
+/* Records don't travel: the packet is taken as having got where it was sent.  Should the other
+ * worker drop it after all, counters know it and samples don't. */
+static void end_sample(struct worker *w, struct pkt *p, uint32_t port_id)
+{
+	const struct port *port = port_get(w->dp, port_id);
+
+	if (port && port->flags & PORT_CONN)
+		sample_end(w, p, SAMPLE_CONSUMED, CONSUME_AGGREGATED);
+	else
+		sample_end(w, p, SAMPLE_SENT, 0);
+}
+
 void handoff_send(struct worker *w, unsigned to_worker, struct pkt *p, struct handoff_to to)
 {
 	struct pair *pair = w->dp->handoff->pair[w->id][to_worker];
@@ -108,6 +120,8 @@ void handoff_send(struct worker *w, unsigned to_worker, struct pkt *p, struct ha
 	}
 	trace(w, p, HANDOFF, to_worker, to.id);
 	pack(w, pair, p, to);
+	if (unlikely(p->sample))
+		end_sample(w, p, to.id);
 	pkt_free(w, p);
 }
 

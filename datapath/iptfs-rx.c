@@ -98,6 +98,7 @@ static enum drop_reason open_esp(struct worker *w, struct iptfs *s, struct pkt *
 		p->seg[0] = (struct seg){f, FRAME_HEADROOM, (uint16_t)size};
 		p->data = plain.to;
 		p->len = (uint32_t)size;
+		p->l3 = p->l4 = p->payload = 0; /* its headers are not in front of it any more */
 	}
 	slot->payload = plain.to;
 	slot->size = (uint32_t)plain.size;

@@ -331,8 +331,7 @@ int pkt_parse(struct worker *w, struct pkt *p)
 	return reason;
 }
 
-/* What parsing cannot see: where the packet came from. */
-static void key_context(struct worker *w, struct pkt *p)
+void pkt_key_context(struct worker *w, struct pkt *p)
 {
 	const struct port *port = port_get(w->dp, p->in_port);
 
@@ -371,7 +370,8 @@ void stage_key(struct worker *w, struct batch *b)
 
 	parse_batch(w, b); /* data units; a plain frame has its key since it came */
 	BATCH_FOR_EACH (p, b) {
-		key_context(w, p);
+		pkt_key_context(w, p);
+		p->flags |= PKT_COUNTED; /* by the stage behind */
 		if (unlikely(p->flags & PKT_TRACED))
 			trace_keyed(w, p);
 	}

@@ -38,6 +38,7 @@ struct pkt *pkt_alloc(struct worker *w)
 	p->rule = (struct path_rule){.id = RULE_NONE};
 	p->trace_id = 0;
 	p->flow_hash = 0;
+	p->sample = 0;
 	p->key.agg_fragments = 0;
 	p->key.disagree = 0;
 	p->key.agg_age_us = 0;
@@ -69,6 +70,7 @@ struct pkt *pkt_clone(struct worker *w, const struct pkt *p)
 	if (!c)
 		return NULL;
 	memcpy(c, p, offsetof(struct pkt, seg));
+	c->sample = 0; /* one end is told of: the original's */
 	memcpy(c->seg, p->seg, p->n_segs * sizeof p->seg[0]);
 	for (unsigned i = 0; i < c->n_segs; i++)
 		frame_ref(&w->frames, c->seg[i].frame);
@@ -214,6 +216,10 @@ void drop(struct worker *w, struct pkt *p, enum drop_reason reason)
 {
 	trace(w, p, DROP, reason, 0);
 	counter_add(&w->n.dropped[reason], 1);
+	if (unlikely(p->sample))
+		sample_end(w, p, SAMPLE_DROPPED, (uint8_t)reason);
+	else if (!(p->flags & PKT_COUNTED))
+		sample_drop(w, p, reason);
 	pkt_free(w, p);
 }
 
@@ -221,5 +227,7 @@ void consume(struct worker *w, struct pkt *p, enum consume_reason reason)
 {
 	trace(w, p, CONSUME, reason, 0);
 	counter_add(&w->n.consumed[reason], 1);
+	if (unlikely(p->sample))
+		sample_end(w, p, SAMPLE_CONSUMED, (uint8_t)reason);
 	pkt_free(w, p);
 }

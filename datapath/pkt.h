@@ -39,6 +39,7 @@ enum pkt_flags {
 	PKT_TRACED = 1 << 1,
 	PKT_KEYED = 1 << 2,    /* key and offsets match the octets */
 	PKT_DECAPPED = 1 << 3, /* came out of a connection */
+	PKT_COUNTED = 1 << 4,  /* in the samplers' pool, or never to be: it began here */
 };
 
 /* A rule that the packet met on its way through the tables. */
@@ -64,6 +65,7 @@ struct pkt {
 	uint32_t trace_id;
 	uint32_t
 		flow_hash; /* of addresses, protocol and ports: spreads over queues and next hops */
+	uint16_t sample;   /* its slot with the sampler (sample.h); 0: none */
 	struct du_key key;
 	struct seg seg[PKT_SEGS];
 };

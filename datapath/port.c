@@ -80,6 +80,7 @@ void pkt_injected(struct worker *w, struct pkt *p, uint32_t in_port)
 	outer_begin(w, p);
 	p->outer->key.in_port = htobe32(port ? port->ofport : OFPP_CONTROLLER);
 	p->in_port = in_port;
+	p->flags |= PKT_COUNTED;
 	counter_add(&w->n.made[MADE_INJECTED], 1);
 	trace(w, p, RX, in_port, pkt_octets(p));
 }
@@ -91,6 +92,8 @@ void pkt_sent(struct worker *w, struct queue *q, struct pkt *p, bool frames_take
 	counter_add(&w->n.tx, 1);
 	counter_add(&n->tx_packets, 1);
 	counter_add(&n->tx_bytes, pkt_octets(p));
+	if (unlikely(p->sample))
+		sample_end(w, p, SAMPLE_SENT, 0);
 	if (frames_taken)
 		p->n_segs = 0;
 	pkt_free(w, p);
@@ -125,6 +128,8 @@ void port_output(struct worker *w, struct pkt *p, struct port *port)
 	struct queue *q = &port->queue[port->n_queues > 1 ? p->flow_hash % port->n_queues : 0];
 
 	trace(w, p, OUTPUT, port->id, pkt_octets(p));
+	if (unlikely(p->sample))
+		sample_output(w, p, port->ofport);
 	if (unlikely(w->private_trace)) {
 		consume(w, p, CONSUME_TRACED);
 		return;

@@ -174,8 +174,10 @@ static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct ru
 			break;
 		table = program->goto_table;
 		r = lookup(w, p, table, &k->key);
-		if (!r)
+		if (!r) {
+			p->rule = k->rules[k->n_rules - 1];
 			return DROP_TABLE_MISS;
+		}
 		program = rcu_get(r->program);
 	}
 	for (unsigned i = 0; i < k->n_set; i++)

@@ -7,15 +7,21 @@
  * arrived; the packet carries its slot, and the record leaves when the packet ends, so
  * what became of it is known: a port, a reason to drop, the rule that decided.
  *
+ * Of a packet that is copied for several outputs the end is the original's, by the last of them;
+ * one handed over for an output of another worker's ends as if it had got there, whatever that
+ * worker does.  What sluice itself begins (aggregates, a controller's packets but those to TABLE)
+ * is nobody's sample; what the kernel sends into a connection is one from LOCAL.  A frame without a
+ * whole Ethernet header gives none.
+ *
  * A record holds headers, never payload: it is cut after the last protocol header that the parser
  * understood.  It goes into the worker's ring `samples`; the control thread reads it
  * (ofproto/samples.h), exports it and keeps it for a while.  A full ring or no free slot is
  * counted (`missed`), never waited for.
  *
- * **Rate.**  One in `every` on average, at random (so that no sender can march in step).  When more
- * than `max_per_s` came in a second the rate is halved, and comes back by and by; each record says
- * the rate and the pool in force when it was taken, so sums over records stay true.  `every` 0:
- * off.
+ * **Rate.**  Each packet is taken with a probability of 1 in `every` (so that no sender can march
+ * in step).  When they come faster than dp->sample_max a second, N is doubled, and comes back by
+ * halves while there are few; each record says the rate and the pool in force when it was taken, so
+ * sums over records stay true.  dp->sample_every 0: off.
  */
 #ifndef SLUICE_SAMPLE_H
 #define SLUICE_SAMPLE_H
@@ -58,7 +64,40 @@ struct sample_record {
 	uint8_t octet[];   /* an Ethernet header first, as in struct pkt */
 };
 
-/* A worker's sampler; sample.c's. */
-struct sampler;
+struct worker;
+struct pending; /* sample.c's: a record on its way to its end */
+
+/* A worker's sampler.  The first members are what every batch looks at. */
+struct sampler {
+	uint32_t every; /* in force: a packet is taken with a probability of 1 in so many; 0: off */
+	uint64_t skip;  /* the next one is taken after so many, itself counted */
+	uint64_t check_ns; /* when rate and settings are looked at next */
+	uint64_t pool;
+	uint64_t random;
+	struct sample_rate {
+		uint32_t asked;   /* the pool's `every` as it was set */
+		uint32_t shift;   /* how often it was doubled */
+		uint32_t n;       /* taken in this window */
+		uint64_t from_ns; /* when the window began */
+	} rate, rule_rate;        /* the pool's; of what rules asked for */
+	uint32_t seq, missed, n_free;
+	uint16_t free[SAMPLE_SLOTS];
+	struct pending *slot; /* SAMPLE_SLOTS of them */
+};
+
+int sampler_init(struct sampler *s, unsigned id); /* -ENOMEM */
+void sampler_destroy(struct sampler *s);
+
+/* An action asks: the packet is taken with a probability of 1 in `every` (0 and 1: always), as
+ * SAMPLE_BY_RULE, whatever the sampler itself does with it.  The same bound holds.  Worker. */
+void sample_by_rule(struct worker *w, struct pkt *p, uint32_t every);
+
+/* What packets and ports tell the sampler.  Worker. */
+struct program;
+void sample_path(struct worker *w, struct pkt *p, const struct program *program);
+void sample_output(struct worker *w, struct pkt *p, uint32_t ofport);
+void sample_end(struct worker *w, struct pkt *p, enum sample_end end, uint8_t reason);
+/* A packet that is dropped before stage_sample() saw it. */
+void sample_drop(struct worker *w, struct pkt *p, enum drop_reason reason);
 
 #endif

@@ -27,6 +27,7 @@ void spine_decap(struct worker *w, struct batch *b)
 void spine_rules(struct worker *w, struct batch *b)
 {
 	stage_key(w, b);
+	stage_sample(w, b);
 	stage_rules(w, b);
 	stage_actions(w, b);
 	b->n = 0;
@@ -36,7 +37,8 @@ void spine_forward(struct worker *w, struct batch *b, struct port *to)
 {
 	struct pkt *p;
 
-	stage_parse(w, b);
+	stage_key(w, b);
+	stage_sample(w, b);
 	BATCH_FOR_EACH (p, b)
 		port_output(w, p, to);
 	b->n = 0;

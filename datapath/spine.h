@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A packet's path.
  *
- *	rx → parse → outer (collect) → early verdict → decap (1→N, resumable) → key → cache
- *	   → rules → actions → tx          any stage: drop(pkt, REASON) · trace(pkt, STAGE)
+ *	rx → parse → outer (collect) → early verdict → decap (1→N, resumable) → key → sample
+ *	   → cache → rules → actions → tx  any stage: drop(pkt, REASON) · trace(pkt, STAGE)
  *
  * spine_run() calls the stages in that order and does nothing else.  Every stage takes (struct
  * worker *, struct batch *), lets through what goes on (compacting the batch) and ends the rest.
@@ -30,8 +30,9 @@ void stage_collect(struct worker *w,
 void stage_early(struct worker *w, struct batch *b);   /* early.c: the early verdict; counts */
 void stage_handoff(struct worker *w, struct batch *b); /* handoff.c: to the connection's owner */
 bool stage_decap(struct worker *w, struct batch *in,
-		 struct batch *out);               /* decap.c: false: more to come */
-void stage_key(struct worker *w, struct batch *b); /* parse.c: the DU's key */
+		 struct batch *out);                  /* decap.c: false: more to come */
+void stage_key(struct worker *w, struct batch *b);    /* parse.c: the DU's key */
+void stage_sample(struct worker *w, struct batch *b); /* sample.c: one in so many is noted */
 void stage_rules(struct worker *w,
 		 struct batch *b); /* rules.c: tables, composes the path program */
 void stage_actions(struct worker *w, struct batch *b); /* actions.c: runs it */
@@ -40,5 +41,7 @@ void stage_tx(struct worker *w);                       /* port.c: flushes outbox
 /* parse.c for one packet: fills its offsets and its key but for in_port and tunnel_id.  -1, or the
  * enum drop_reason why it cannot be taken further (the caller drops). */
 int pkt_parse(struct worker *w, struct pkt *p);
+/* What parsing cannot see: in_port, tunnel_id. */
+void pkt_key_context(struct worker *w, struct pkt *p);
 
 #endif

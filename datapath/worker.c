@@ -63,6 +63,7 @@ int worker_init(struct worker *w, struct datapath *dp, unsigned id)
 	w->rule = rules == MAP_FAILED ? NULL : rules;
 	if (w->event_fd < 0 || !w->port || !w->rxq || !w->conn || !w->rule || pkts_init(w) ||
 	    ring_init(&w->events, EVENT_RING) || ring_init(&w->traces, TRACE_RING) ||
+	    ring_init(&w->samples, SAMPLE_RING) || sampler_init(&w->sampler, id) ||
 	    frame_pool_init(&w->frames, &dp->umem, (uint16_t)id,
 			    (struct frame_range){id * share, share})) {
 		worker_destroy(w);
@@ -85,6 +86,8 @@ void worker_destroy(struct worker *w)
 		munmap(w->rule, RULE_IDS * sizeof *w->rule);
 	ring_destroy(&w->events);
 	ring_destroy(&w->traces);
+	ring_destroy(&w->samples);
+	sampler_destroy(&w->sampler);
 	frame_pool_destroy(&w->frames);
 }
 

@@ -19,6 +19,7 @@
 
 #include "datapath/conn.h"
 #include "datapath/datapath.h"
+#include "datapath/sample.h"
 #include "datapath/timer.h"
 #include "datapath/trace.h"
 #include "lib/ring.h"
@@ -69,8 +70,10 @@ struct worker {
 		uint64_t lookups, matches;
 	} table[N_TABLES];
 
-	struct ring events;                /* to the control thread */
-	struct ring traces;                /* struct trace_record */
+	struct ring events;  /* to the control thread */
+	struct ring traces;  /* struct trace_record */
+	struct ring samples; /* struct sample_record */
+	struct sampler sampler;
 	uint64_t path[PATH_ARENA / 8];     /* rules.c: this batch's composed path programs */
 	uint32_t path_used;                /* octets of it in use */
 	uint64_t neigh_asked[NEIGH_SLOTS]; /* fib.c: when resolution was last asked for, by hash */

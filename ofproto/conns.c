@@ -68,7 +68,7 @@ static int kernel_begin(struct ofproto *o, struct conn *c, const char *dev, stru
 	tun = mem_new(sizeof *tun);
 	snprintf(tun->name, sizeof tun->name, "%s", c->port.name);
 	tun->class = port_class_by_name("tun");
-	tun->ofport = OFPP_ANY;
+	tun->ofport = OFPP_LOCAL; /* where what it receives comes from */
 	tun->flags = PORT_INTERNAL;
 	tun->forward_to = &c->port;
 	error = port_begin(o, tun, &opt, r);

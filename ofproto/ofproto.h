@@ -164,6 +164,8 @@ struct switch_settings {
 	uint64_t dpid;
 	bool fail_secure;
 	bool packet_in_headers; /* packet-in=headers */
+	uint32_t sample_every;  /* sample=N; 0: off */
+	uint32_t sample_max;    /* sample-max=N: a second and worker, at most */
 };
 const struct switch_settings *ofproto_settings(const struct ofproto *o);
 
