@@ -38,6 +38,7 @@ UNITS = \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
 	tests/unit/test-secrets \
+	tests/unit/test-sflow-read \
 	tests/unit/test-store \
 	tests/unit/test-table \
 	tests/unit/test-timer \
@@ -69,6 +70,10 @@ tests_unit_test_secrets_LDADD = $(UNIT_LIBS)
 tests_unit_test_reorder_SOURCES = tests/unit/test-reorder.c
 tests_unit_test_reorder_LDADD = $(UNIT_LIBS)
 
+# Units of the watcher.
+WATCH_LIBS = utilities/watch/libwatch.a $(LDADD)
+tests_unit_test_sflow_read_LDADD = $(WATCH_LIBS)
+
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 # A fuzz target is one file tests/fuzz/fuzz-x.c with LLVMFuzzerTestOneInput(), a folder of inputs
@@ -80,7 +85,8 @@ FUZZERS = \
 	tests/fuzz/fuzz-flow-text \
 	tests/fuzz/fuzz-openflow \
 	tests/fuzz/fuzz-options \
-	tests/fuzz/fuzz-oxm
+	tests/fuzz/fuzz-oxm \
+	tests/fuzz/fuzz-sflow
 if FUZZING
 FUZZ_MAIN =
 LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -118,6 +124,10 @@ tests_fuzz_fuzz_openflow_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz-options.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_options_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_options_LDFLAGS = $(LINK_FUZZER)
+
+tests_fuzz_fuzz_sflow_SOURCES = tests/fuzz/fuzz-sflow.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_sflow_LDADD = utilities/watch/libwatch.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_sflow_LDFLAGS = $(LINK_FUZZER)
 
 # House rules: one file each, which first shows on made-up trees that it can fail.
 HOUSE = \

@@ -16,6 +16,7 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/recent.h \
 	utilities/watch/rule.c \
 	utilities/watch/sample.h \
+	utilities/watch/sflow-read.c \
 	utilities/watch/target.c
 
 utilities_sluiced_SOURCES = \
