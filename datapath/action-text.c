@@ -35,6 +35,9 @@ static char *arg_end(char *at)
 	return depth ? NULL : at;
 }
 
+/* What belongs to the word before, comma or not: `limit:10mbps,burst=1mb`. */
+#define BURST ",burst="
+
 /* Takes the next word off *rest, which it cuts up.  1, 0 at the end, or a refusal. */
 static int next_word(char **rest, struct word *word, struct refusal *r)
 {
@@ -45,6 +48,8 @@ static int next_word(char **rest, struct word *word, struct refusal *r)
 	if (!*at)
 		return 0;
 	end = arg_end(at);
+	while (end && !strncmp(end, BURST, strlen(BURST)))
+		end = arg_end(end + 1);
 	if (!end)
 		return refuse(r, SYNTAX, NULL, "parentheses do not match at '%.40s'", at);
 	*rest = *end ? end + 1 : end;
@@ -127,14 +132,16 @@ static int parse_port(const struct word *word, struct buf *ops, struct refusal *
 
 static int refuse_word(const struct word *word, struct refusal *r)
 {
-	static const char *const words[] = {
-		"output",        "set_field",     "push_vlan",  "pop_vlan",
-		"strip_vlan",    "mod_nw_ttl",    "dec_ttl",    "mod_dl_src",
-		"mod_dl_dst",    "mod_nw_src",    "mod_nw_dst", "mod_vlan_vid",
-		"mod_nw_tos",    "mod_vlan_pcp",  "goto_table", "write_metadata",
-		"meter",         "NORMAL",        "CONTROLLER", "LOCAL",
-		"write_actions", "clear_actions", "drop",       "IN_PORT",
-		"FLOOD",         "ALL",           NULL};
+	static const char *const words[] = {"output",         "set_field",    "push_vlan",
+					    "pop_vlan",       "strip_vlan",   "mod_nw_ttl",
+					    "dec_ttl",        "mod_dl_src",   "mod_dl_dst",
+					    "mod_nw_src",     "mod_nw_dst",   "mod_vlan_vid",
+					    "mod_nw_tos",     "mod_vlan_pcp", "goto_table",
+					    "write_metadata", "meter",        "NORMAL",
+					    "CONTROLLER",     "LOCAL",        "write_actions",
+					    "clear_actions",  "drop",         "IN_PORT",
+					    "FLOOD",          "ALL",          "limit",
+					    "sample",         "pass",         NULL};
 	const char *near = did_you_mean(word->name, words);
 
 	return refuse(r, UNKNOWN_WORD, word->name, "'%.64s' is no action or port%s%s%s", word->name,
@@ -296,6 +303,8 @@ static int parse_instructions(char *rest, struct instructions *i, struct refusal
 	while ((more = next_word(&rest, &word, r)) > 0) {
 		unsigned kind = 0;
 
+		if (!strcmp(word.name, "pass") && !*word.arg)
+			word = (struct word){(char *)"goto_table", (char *)"0"};
 		while (kind < ARRAY_SIZE(instruction_words) &&
 		       strcmp(word.name, instruction_words[kind]))
 			kind++;
@@ -362,9 +371,10 @@ void instructions_format(const struct instructions *i, struct buf *text)
 		if (i->metadata_mask != UINT64_MAX)
 			buf_printf(text, "/0x%" PRIx64, i->metadata_mask);
 	}
-	if (i->has_goto)
+	if (i->has_goto && i->goto_table)
 		buf_printf(text, "%sgoto_table:%u", COMMA, i->goto_table);
+	/* In the guard, what does not end the path goes on by itself: `pass` is for that alone. */
 	if (text->size == start)
-		buf_printf(text, "drop");
+		buf_printf(text, i->has_goto ? "pass" : "drop");
 #undef COMMA
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "datapath/table.h"
 #include "lib/openflow.h"
 
 #define ACTION(ID, OBJECT) extern const struct action_class OBJECT;
@@ -144,7 +145,12 @@ int instructions_validate(const struct instructions *i, const struct match *m,
 {
 	if (i->meter && !(limits->meter_exists && limits->meter_exists(i->meter)))
 		return refuse(r, UNKNOWN_METER, "meter", "there is no meter %u", i->meter);
-	if (i->has_goto && i->goto_table <= limits->table)
+	if (i->has_goto && !i->goto_table && limits->table != TABLE_GUARD)
+		return refuse(r, BAD_GOTO, "goto_table",
+			      "pass (goto_table:0) is for the guard; from table %u a higher table "
+			      "would be accepted",
+			      limits->table);
+	if (i->has_goto && i->goto_table && i->goto_table <= limits->table)
 		return refuse(
 			r, BAD_GOTO, "goto_table",
 			"goto_table:%u goes back or nowhere from table %u; a higher table would "

@@ -148,7 +148,7 @@ int instructions_validate(const struct instructions *i, const struct match *m,
 
 /* FLOW text behind `actions=`: actions of the apply list, and the instructions
  * `write_actions(…)`, `apply_actions(…)`, `clear_actions`, `write_metadata:V/M`, `goto_table:N`,
- * `meter:N`; `drop` alone for none. */
+ * `meter:N`; `drop` alone for none.  `pass` is goto_table:0, which only the guard can have. */
 int instructions_parse(const char *text, struct instructions *i, struct refusal *r);
 void instructions_format(const struct instructions *i, struct buf *text);
 

@@ -1,6 +1,8 @@
 noinst_LIBRARIES += datapath/libdatapath.a
 datapath_libdatapath_a_SOURCES = \
+	datapath/act-limit.c \
 	datapath/act-output.c \
+	datapath/act-sample.c \
 	datapath/act-set-field.c \
 	datapath/act-ttl.c \
 	datapath/act-vlan.c \
@@ -14,6 +16,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/afxdp.h \
 	datapath/aggfrag.c \
 	datapath/aggfrag.h \
+	datapath/bucket.c \
+	datapath/bucket.h \
 	datapath/collect.c \
 	datapath/conn.c \
 	datapath/conn.h \

@@ -35,7 +35,8 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	rmap_init(&dp->by_ifindex);
 	fib_init(&dp->fib);
 	dp->early = early_create();
-	if (umem_create(&dp->umem, frames) || handoff_create(dp) ||
+	dp->bucket = buckets_reserve(RULE_IDS);
+	if (!dp->bucket || umem_create(&dp->umem, frames) || handoff_create(dp) ||
 	    (!dp->offline && (dp->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)) {
 		datapath_destroy(dp);
 		return -ENOMEM;
@@ -69,6 +70,7 @@ void datapath_destroy(struct datapath *dp)
 			table_destroy(dp->table[i]);
 	if (dp->early)
 		early_destroy(dp->early);
+	buckets_release(dp->bucket, RULE_IDS);
 	handoff_destroy(dp);
 	fib_destroy(&dp->fib);
 	while ((node = rmap_each(&dp->by_ifindex, &at))) {

@@ -7,6 +7,7 @@
 #ifndef SLUICE_DATAPATH_H
 #define SLUICE_DATAPATH_H
 
+#include "datapath/bucket.h"
 #include "datapath/conn.h"
 #include "datapath/fib.h"
 #include "datapath/table.h"
@@ -18,6 +19,7 @@ struct datapath {
 	uint64_t version;              /* of all tables; rcu_set() publishes */
 	struct table *table[N_TABLES]; /* OpenFlow's, and the guard; created as needed, RCU */
 	struct early *early;
+	struct bucket *bucket;        /* of action limit, by rule id; reserved address space */
 	struct port *port[PORT_MAX];  /* by id, RCU */
 	uint32_t ofport_id[PORT_MAX]; /* id by OpenFlow number below PORT_MAX, PORT_NONE: none */
 	struct port *local;           /* LOCAL: the host's tun; RCU, NULL: none */

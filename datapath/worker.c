@@ -61,9 +61,11 @@ int worker_init(struct worker *w, struct datapath *dp, unsigned id)
 	rules = mmap(NULL, RULE_IDS * sizeof *w->rule, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	w->rule = rules == MAP_FAILED ? NULL : rules;
-	if (w->event_fd < 0 || !w->port || !w->rxq || !w->conn || !w->rule || pkts_init(w) ||
-	    ring_init(&w->events, EVENT_RING) || ring_init(&w->traces, TRACE_RING) ||
-	    ring_init(&w->samples, SAMPLE_RING) || sampler_init(&w->sampler, id) ||
+	w->lease = leases_reserve(RULE_IDS);
+	if (w->event_fd < 0 || !w->port || !w->rxq || !w->conn || !w->rule || !w->lease ||
+	    pkts_init(w) || ring_init(&w->events, EVENT_RING) ||
+	    ring_init(&w->traces, TRACE_RING) || ring_init(&w->samples, SAMPLE_RING) ||
+	    sampler_init(&w->sampler, id) ||
 	    frame_pool_init(&w->frames, &dp->umem, (uint16_t)id,
 			    (struct frame_range){id * share, share})) {
 		worker_destroy(w);
@@ -84,6 +86,7 @@ void worker_destroy(struct worker *w)
 	free(w->free_pkt);
 	if (w->rule)
 		munmap(w->rule, RULE_IDS * sizeof *w->rule);
+	leases_release(w->lease, RULE_IDS);
 	ring_destroy(&w->events);
 	ring_destroy(&w->traces);
 	ring_destroy(&w->samples);

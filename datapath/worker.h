@@ -66,6 +66,7 @@ struct worker {
 	struct worker_counters n;
 	struct port_counters *port; /* by port id */
 	struct rule_counters *rule; /* by rule id; reserved address space, touched as used */
+	struct lease *lease;        /* by rule id, likewise: what it holds of dp->bucket */
 	struct {
 		uint64_t lookups, matches;
 	} table[N_TABLES];

@@ -7,6 +7,8 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/flow-text.c \
 	ofproto/flows.c \
 	ofproto/flows.h \
+	ofproto/guard.c \
+	ofproto/guard.h \
 	ofproto/kept.c \
 	ofproto/kernel-route.c \
 	ofproto/kernel-tables.c \

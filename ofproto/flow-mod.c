@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The five commands of a flow-mod (TS-023, 6.4 and 7.3.4.2), on the stage. */
+#include "ofproto/guard.h"
 #include "ofproto/memory.h"
 #include "ofproto/state.h"
 
@@ -318,8 +319,8 @@ static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t t
 	}
 }
 
-int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
-		     struct refusal *r)
+static int flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
+		    struct refusal *r)
 {
 	int error = check(o, fm, r);
 
@@ -335,6 +336,16 @@ int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter
 	if (!error)
 		change_staged(o, w);
 	return error;
+}
+
+int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
+		     struct refusal *r)
+{
+	struct flow_mod guard = *fm; /* what is the caller's stays so: nothing of it is freed */
+
+	if (fm->table != TABLE_GUARD || is_delete(fm))
+		return flow_mod(o, fm, w, r);
+	return guard_complete(&guard.instructions, r) ? -EINVAL : flow_mod(o, &guard, w, r);
 }
 
 /* ---- Restart ----------------------------------------------------------------------------- */
@@ -357,6 +368,11 @@ int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *
 	int error = flow_parse(f->text, OFPFC_ADD, &fm, r);
 
 	o->flows.next_key = MAX(o->flows.next_key, f->id + 1);
+	if (!error && fm.table == TABLE_GUARD) {
+		error = guard_complete(&fm.instructions, r);
+		if (error)
+			flow_mod_free(&fm);
+	}
 	if (error)
 		return error;
 	flow = flow_from(o, &fm);

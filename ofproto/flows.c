@@ -108,6 +108,7 @@ struct entry *entry_new(struct ofproto *o, const struct flow *like)
 		struct rule_counters now;
 
 		e->flow.rule_id = id_take(&o->flows);
+		bucket_reset(&o->dp.bucket[e->flow.rule_id]);
 		now = id_counters(o, e->flow.rule_id);
 		e->base.packets = now.packets;
 		e->base.bytes = now.bytes;

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No atomic read-modify-write in datapath/, except where ARCHITECTURE says so: the meters' leases and the
-keyed-meter table."""
+"""No atomic read-modify-write in datapath/, except where ARCHITECTURE says so: the leases of token buckets
+(limits and meters) and the keyed-meter table."""
 import re
 
 import house
 
-ALLOWED = re.compile(r"^datapath/(meter|keyed-meter)[^/]*\.[ch]$")
+ALLOWED = re.compile(r"^datapath/(bucket|meter|keyed-meter)[^/]*\.[ch]$")
 RMW = re.compile(r"\b(__atomic_(fetch_\w+|\w+_fetch|exchange\w*|compare_exchange\w*|test_and_set)"
                  r"|__sync_\w+|atomic_(fetch_\w+|exchange\w*|compare_exchange\w*)"
                  r"|uatomic_(add|sub|inc|dec|or|and|xchg|cmpxchg)\w*)\s*\(")

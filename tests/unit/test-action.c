@@ -105,6 +105,14 @@ static void text_reads_back(void **state)
 		 "write_metadata:0x7/0xff,goto_table:5");
 	reads_as("write_metadata:0xf5/0x0f", "write_metadata:0x5/0xf");
 	reads_as("apply_actions(output:1),write_metadata:7", "output:1,write_metadata:0x7");
+	reads_as("limit:10mbps", "limit:10mbps");
+	reads_as("limit:10000kbps,burst=2000kb,output:1", "limit:10mbps,burst=2mb,output:1");
+	reads_as("limit(5000pps,burst=64p),sample:64", "limit:5kpps,burst=64p,sample:64");
+	reads_as("limit:1mbps,burst=8b", "limit:1mbps,burst=8b");
+	reads_as("limit:1500kbps,burst=1gb", "limit:1500kbps,burst=1gb");
+	reads_as("pass", "pass");
+	reads_as("goto_table:0", "pass");
+	reads_as("limit:200pps,pass", "limit:200pps");
 }
 
 /* Octets and text of the same instructions; what is read is written again. */
@@ -123,6 +131,12 @@ static const struct {
 	 "0004 0018 00000000  0019 0010 80000806 001122334455 0000"},
 	{"set_field:::1->ipv6_src",
 	 "0004 0020 00000000  0019 0018 80003410 00000000000000000000000000000001"},
+	{"limit:5kpps", "0004 0028 00000000  ffff 0020 534c5543 0001 0000 00000000"
+			"0000000000001388 0000000000000000"},
+	{"limit:10mbps,burst=1mb", "0004 0028 00000000  ffff 0020 534c5543 0001 0001 00000000"
+				   "0000000000989680 00000000000f4240"},
+	{"sample:64", "0004 0018 00000000  ffff 0010 534c5543 0002 0000 00000040"},
+	{"pass", "0001 0008 00 000000"},
 	{"set_field:0x5/0xf->reg0", "0004 0020 00000000  ffff 0018 00002320 0021"
 				    "00010108 00000005 0000000f 0000"},
 	{"meter:3,output:1,clear_actions,write_actions(output:2),write_metadata:0x5/"
@@ -262,6 +276,26 @@ static void text_refusals(void **state)
 	text_refused("goto_table:1,goto_table:2", REFUSED_DUP_INSTRUCTION);
 	text_refused("write_metadata:x", REFUSED_SYNTAX);
 	text_refused("meter:0", REFUSED_UNKNOWN_METER);
+	text_refused("limit", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:10", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:10mb", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:mbps", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:-5kbps", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:0pps", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:999bps", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:2tbps", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:99999999999999999999pps", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:5kpps,burst=5kb", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:5kpps,burst=0p", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:5kpps,burst=5mp", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:1mbps,burst=7b", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:1mbps,burst=8kb,burst=8kb", REFUSED_ACTION_ARGUMENT);
+	text_refused("limit:1mbps,limit:5kpps", REFUSED_ACTION_ARGUMENT);
+	text_refused("sample:0", REFUSED_ACTION_ARGUMENT);
+	text_refused("sample:x", REFUSED_ACTION_ARGUMENT);
+	text_refused("pass:1", REFUSED_UNKNOWN_WORD);
+	text_refused("pass,drop", REFUSED_SYNTAX);
+	text_refused("pass,goto_table:1", REFUSED_DUP_INSTRUCTION);
 	for (unsigned n = 0; n < 300; n++)
 		strcat(many, ",1");
 	text_refused(many, REFUSED_TOO_MANY_ACTIONS);
@@ -323,6 +357,16 @@ static void action_refusals(void **state)
 	action_refused("0018 0010 00000000 0000000000000000", REFUSED_ACTION_LEN);
 	action_refused("ffff 0008 534c5543", REFUSED_ACTION_LEN);
 	action_refused("ffff 0010 00002320 0007 0003 00010004", REFUSED_ACTION_LEN);
+	action_refused("ffff 0010 534c5543 0001 0001 00000000", REFUSED_ACTION_LEN);
+	action_refused("ffff 0020 534c5543 0001 0002 00000000 0000000000001388 0000000000000000",
+		       REFUSED_ACTION_ARGUMENT);
+	action_refused("ffff 0020 534c5543 0001 0001 00000000 0000000000000001 0000000000000000",
+		       REFUSED_ACTION_ARGUMENT);
+	action_refused("ffff 0020 534c5543 0001 0000 00000000 0000000000001388 ffffffffffffffff",
+		       REFUSED_ACTION_ARGUMENT);
+	action_refused("ffff 0018 534c5543 0002 0000 00000040 0000000000000000",
+		       REFUSED_ACTION_LEN);
+	action_refused("ffff 0010 534c5543 0002 0000 00000000", REFUSED_ACTION_ARGUMENT);
 	action_refused("0000 0010 00000000 0000 000000000000", REFUSED_BAD_OUT_PORT);
 	action_refused("0000 0010 ffffffff 0000 000000000000", REFUSED_BAD_OUT_PORT);
 	action_refused("0016 0008 00000001", REFUSED_BAD_OUT_GROUP);
