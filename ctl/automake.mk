@@ -12,6 +12,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/method.c \
 	ctl/method.h \
 	ctl/mgmt-client.c \
+	ctl/mgmt-socket.c \
+	ctl/mgmt-socket.h \
 	ctl/mgmt.c \
 	ctl/mgmt.h \
 	ctl/msg-async.c \
@@ -46,6 +48,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-control.c \
 	ctl/verb-flow.c \
 	ctl/verb-flows.c \
+	ctl/verb-guard.c \
 	ctl/verb-port.c \
 	ctl/verb-see.c \
 	ctl/verb-switch.c \

@@ -123,6 +123,8 @@ static int read_line(struct config *c, const char *line, size_t size, struct con
 	c->line[c->n++] = l;
 	l->number = e->line;
 	l->call.daemon = c->daemon;
+	l->call.origin = ORIGIN_CLI;
+	snprintf(l->call.who, sizeof l->call.who, "line %u", e->line);
 	l->call.done = line_done;
 	l->call.refused = line_refused;
 	if (line_words_split(&l->words, line, size, &e->column, &e->refusal))
@@ -207,9 +209,11 @@ static void undo_words(struct config *c, const json_t *words)
 	struct config_line back = {
 		.call = {.daemon = c->daemon, .done = line_done, .refused = line_refused}};
 	const char *word = json_string_value(json_array_get(words, 1));
+	unsigned n = (unsigned)MIN(json_array_size(words), ARRAY_SIZE(back.word));
 
-	back.word[0] = word;
-	back.call.words = (struct words){word != NULL, back.word};
+	for (unsigned i = 1; i < n; i++)
+		back.word[i - 1] = json_string_value(json_array_get(words, i));
+	back.call.words = (struct words){n - 1, back.word};
 	verb_run(verb_find(json_string_value(json_array_get(words, 0))), &back.call);
 	finish(c, &back);
 	json_decref(back.call.undo);

@@ -9,12 +9,13 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ctl/mgmt-socket.h"
 #include "ctl/verb.h"
 #include "lib/log.h"
 
@@ -51,12 +52,12 @@ struct peer {
 	unsigned n_lines;
 	size_t scanned; /* octets of input known to hold no end of a line */
 	bool reading, closing;
-	uid_t uid;
-	pid_t pid;
+	struct ucred who;
 };
 
 struct mgmt {
 	struct daemon *daemon;
+	uint8_t origin; /* of what is asked for here */
 	struct evconnlistener *listener;
 	struct peer *peers;
 	unsigned n_peers;
@@ -220,7 +221,7 @@ static bool may_be_key(const char *value)
 }
 
 /* Who changed what; keys stay out of the log. */
-static void log_change(const struct peer *p, const struct verb *v, const struct verb_call *call)
+static void log_change(const struct verb *v, const struct verb_call *call)
 {
 	struct buf text = {0};
 
@@ -239,7 +240,7 @@ static void log_change(const struct peer *p, const struct verb *v, const struct 
 		else
 			buf_printf(&text, " %.200s", word);
 	}
-	LOG(INFO, "mgmt: uid %u, pid %d: %s%s", (unsigned)p->uid, (int)p->pid, v->name,
+	LOG(INFO, "mgmt: %s, %s: %s%s", origin_names[call->origin], call->who, v->name,
 	    buf_text(&text));
 	buf_free(&text);
 }
@@ -313,10 +314,13 @@ static void request_run(struct peer *p, struct line *l, size_t index, json_t *ro
 	}
 	request_words(q, params);
 	q->call.daemon = p->mgmt->daemon;
+	q->call.origin = p->mgmt->origin;
+	snprintf(q->call.who, sizeof q->call.who, "uid %u, pid %d", (unsigned)p->who.uid,
+		 (int)p->who.pid);
 	q->call.done = request_done;
 	q->call.refused = request_refused;
 	if (v->flags & VERB_CHANGES)
-		log_change(p, v, &q->call);
+		log_change(v, &q->call);
 	verb_run(v, &q->call);
 }
 
@@ -452,12 +456,17 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 {
 	const struct timeval patience = {30, 0};
 	struct mgmt *m = arg;
-	struct ucred who = {.uid = (uid_t)-1};
-	socklen_t who_size = sizeof who;
+	struct ucred who;
 	struct peer *p;
 
 	(void)addr;
 	(void)size;
+	if (mgmt_socket_peer(fd, m->path, &who)) {
+		LOG(WARN, "mgmt: uid %u, pid %d: neither root nor in the group of %s; turned away",
+		    (unsigned)who.uid, (int)who.pid, m->path);
+		close(fd);
+		return;
+	}
 	if (m->n_peers >= MGMT_PEERS_MAX) {
 		LOG(WARN, "mgmt: more than %d connections; one is turned away", MGMT_PEERS_MAX);
 		close(fd);
@@ -466,10 +475,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	p = calloc(1, sizeof *p);
 	if (!p)
 		abort();
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &who_size);
 	p->mgmt = m;
-	p->uid = who.uid;
-	p->pid = who.pid;
+	p->who = who;
 	p->last = &p->first;
 	p->bev = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
 					BEV_OPT_CLOSE_ON_FREE);
@@ -489,59 +496,18 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 /* ---- The socket ---- */
 
-/* A path nobody answers at is free to take. */
-static int clear_path(const struct sockaddr_un *addr, struct refusal *r)
+struct mgmt *mgmt_create(struct daemon *d, const char *path, uint8_t origin, struct refusal *r)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
-
-	if (fd < 0)
-		return refuse(r, SYSTEM, "mgmt.sock", "%s: %s", addr->sun_path, strerror(errno));
-	error = connect(fd, (const struct sockaddr *)addr, sizeof *addr) ? errno : 0;
-	close(fd);
-	if (!error || error == EAGAIN)
-		return refuse(r, OCCUPIED, "mgmt.sock",
-			      "%s: another daemon answers there; give this one its own --run-dir",
-			      addr->sun_path);
-	if (error == ECONNREFUSED)
-		unlink(addr->sun_path);
-	return 0;
-}
-
-static int bind_path(const struct sockaddr_un *addr, struct refusal *r)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	mode_t mask = umask(0117);
-	int error = fd < 0 || bind(fd, (const struct sockaddr *)addr, sizeof *addr) ? errno : 0;
-
-	umask(mask);
-	if (!error)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return refuse(r, SYSTEM, "mgmt.sock", "%s: %s", addr->sun_path, strerror(error));
-}
-
-struct mgmt *mgmt_create(struct daemon *d, const char *path, struct refusal *r)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = mgmt_socket_bind(path, r);
 	struct mgmt *m;
-	int fd;
 
-	if (strlen(path) >= sizeof addr.sun_path) {
-		refuse(r, BAD_VALUE, "mgmt.sock", "%s: longer than a socket's path can be (%zu)",
-		       path, sizeof addr.sun_path - 1);
-		return NULL;
-	}
-	strcpy(addr.sun_path, path);
-	if (clear_path(&addr, r))
-		return NULL;
-	fd = bind_path(&addr, r);
 	if (fd < 0)
 		return NULL;
 	m = calloc(1, sizeof *m);
 	if (!m)
 		abort();
 	m->daemon = d;
+	m->origin = origin;
 	strcpy(m->path, path);
 	m->listener = evconnlistener_new(d->base, on_accept, m, LEV_OPT_CLOSE_ON_FREE, 64, fd);
 	if (!m->listener) {

@@ -13,6 +13,9 @@
  * perhaps before verb_run() returns, perhaps after a commit.  A handler that makes a change
  * leaves in `undo` the calls that would take it back.
  *
+ * **Who asks.**  The origin of a call comes from where it arrived, never from its words: mgmt.sock
+ * and configuration files are the operator's (`cli`), watch.sock is the watcher's (`watch`).
+ *
  * The server runs on the control thread and never blocks: lines, connections, requests in flight
  * and output are bounded; a peer at a bound is not read from until it drains. */
 #ifndef SLUICE_CTL_MGMT_H
@@ -47,6 +50,8 @@ struct daemon {
 
 struct verb_call {
 	struct daemon *daemon;
+	uint8_t origin;          /* enum origin: by the socket or file that the call came from */
+	char who[48];            /* for logs: `uid 0, pid 1234`; of a configuration file `line 3` */
 	const struct verb *verb; /* set by verb_run() */
 	struct words words;      /* as given, without the verb's name */
 	struct args args;        /* the same sorted by the verb's usage; set by verb_run() */
@@ -57,11 +62,12 @@ struct verb_call {
 	void (*refused)(struct verb_call *call, const struct refusal *r);
 };
 
-/* Finishes the call, now or later. */
+/* Finishes the call, now or later.  Origin watch is refused what is not VERB_WATCH. */
 void verb_run(const struct verb *v, struct verb_call *call);
 
-/* Listens on `path` (mode 0660); refuses a path where another daemon answers. */
-struct mgmt *mgmt_create(struct daemon *d, const char *path, struct refusal *r);
+/* Listens on `path` (mode 0660) to who may speak there (mgmt-socket.h); refuses a path where
+ * another daemon answers.  What is asked for there has the origin ORIGIN_CLI or ORIGIN_WATCH. */
+struct mgmt *mgmt_create(struct daemon *d, const char *path, uint8_t origin, struct refusal *r);
 void mgmt_destroy(struct mgmt *m);
 
 /* Runs a configuration file whole, or not at all: `line` and `column` say where it was refused (0:

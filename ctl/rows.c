@@ -25,7 +25,10 @@ static void flow_rest(const struct flow *f, struct buf *text)
 	flow_format(f, &flow);
 	rest = strstr(buf_text(&flow), "table=");
 	rest = rest ? strchr(rest, ',') : NULL;
-	buf_printf(text, "%s\n", rest ? rest + 1 : buf_text(&flow));
+	buf_printf(text, "%s", rest ? rest + 1 : buf_text(&flow));
+	if (f->reason)
+		buf_printf(text, " # %s", f->reason); /* a comment where rules are read */
+	buf_printf(text, "\n");
 	buf_free(&flow);
 }
 
@@ -48,7 +51,7 @@ void flow_row_text(struct flow_rows *rows, const struct flow *f, const struct fl
 		buf_printf(t, "early=yes, ");
 	else if (stats->shadowed_by != RULE_NONE)
 		buf_printf(t, "shadowed_by=%u, ", stats->shadowed_by);
-	if (f->origin != ORIGIN_CLI)
+	if (f->origin != ORIGIN_CLI || f->table == TABLE_GUARD)
 		buf_printf(t, "origin=%s, ", origin_names[f->origin]);
 	buf_printf(t, "id=%u, ", f->rule_id);
 	flow_rest(f, t);
@@ -81,8 +84,11 @@ json_t *flow_row_json(const struct flow_rows *rows, const struct flow *f,
 		json_put(row, "reason", json_text(f->reason));
 	json_put_u64(row, "idle_timeout", f->idle_timeout);
 	json_put_u64(row, "hard_timeout", f->hard_timeout);
-	if (f->expires_ns != TIMER_NEVER)
+	if (f->expires_ns != TIMER_NEVER) {
 		json_put_u64(row, "expires_ns", expires_in(rows, f));
+		json_put(row, "expires_s",
+			 json_real((double)expires_in(rows, f) / (double)NSEC_PER_SEC));
+	}
 	json_put_u64(row, "packets", stats->packets);
 	json_put_u64(row, "bytes", stats->bytes);
 	json_put_u64(row, "duration_ns", stats->duration_ns);

@@ -25,6 +25,7 @@ enum verb_flags {
 	VERB_FILE = 1 << 3,    /* its first argument is a file; what is sent is its content;
 				* no options */
 	VERB_FLOWS = 1 << 4,   /* changes rules */
+	VERB_WATCH = 1 << 5,   /* the watcher may, too */
 };
 
 struct verb {

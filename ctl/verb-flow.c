@@ -137,7 +137,9 @@ void do_dump_flows(struct verb_call *call)
 		return;
 	}
 	rows.list = json_array();
-	if (args_option(&call->args, "--all")) {
+	if (args_option(&call->args, "--guard")) {
+		filter.table = TABLE_GUARD;
+	} else if (args_option(&call->args, "--all")) {
 		struct flow_filter guard = filter;
 
 		guard.table = TABLE_GUARD;

@@ -6,6 +6,8 @@
 struct verb_waiter {
 	struct waiter waiter;
 	struct verb_call *call;
+	struct buf text; /* of the answer; not allocated: none */
+	json_t *value;   /* NULL: none */
 };
 
 void verb_run(const struct verb *v, struct verb_call *call)
@@ -13,6 +15,13 @@ void verb_run(const struct verb *v, struct verb_call *call)
 	struct refusal r = {0};
 
 	call->verb = v;
+	if (call->origin == ORIGIN_WATCH && !(v->flags & VERB_WATCH)) {
+		refuse(&r, NOT_PERMITTED, v->name,
+		       "%s is not for the watcher; it may look, use the guard, and propose",
+		       v->name);
+		verb_refuse(call, &r);
+		return;
+	}
 	call->misused = args_parse(&call->args, v->usage, call->words.n, call->words.word, &r);
 	if (call->misused)
 		verb_refuse(call, &r);
@@ -64,17 +73,19 @@ void verb_refuse(struct verb_call *call, const struct refusal *r)
 
 static void waiter_done(struct waiter *w, int error, const struct refusal *r)
 {
-	struct verb_waiter *vw = container_of(w, struct verb_waiter, waiter);
-	struct verb_call *call = vw->call;
+	struct verb_waiter vw = *container_of(w, struct verb_waiter, waiter);
 
-	free(vw);
-	if (error)
-		verb_refuse(call, r);
-	else
-		verb_done(call, NULL, NULL);
+	free(container_of(w, struct verb_waiter, waiter));
+	if (error) {
+		buf_free(&vw.text);
+		json_decref(vw.value);
+		verb_refuse(vw.call, r);
+	} else {
+		verb_done(vw.call, vw.text.size ? &vw.text : NULL, vw.value);
+	}
 }
 
-struct waiter *verb_waiter(struct verb_call *call)
+struct waiter *verb_waiter_says(struct verb_call *call, struct buf *text, json_t *value)
 {
 	struct verb_waiter *vw = calloc(1, sizeof *vw);
 
@@ -82,14 +93,28 @@ struct waiter *verb_waiter(struct verb_call *call)
 		abort();
 	vw->call = call;
 	vw->waiter.done = waiter_done;
+	vw->value = value;
+	if (text) {
+		vw->text = *text;
+		*text = (struct buf){0};
+	}
 	return &vw->waiter;
+}
+
+struct waiter *verb_waiter(struct verb_call *call)
+{
+	return verb_waiter_says(call, NULL, NULL);
 }
 
 void verb_waits(struct verb_call *call, struct waiter *w, int error, const struct refusal *r)
 {
+	struct verb_waiter *vw = container_of(w, struct verb_waiter, waiter);
+
 	if (!error)
 		return;
-	free(container_of(w, struct verb_waiter, waiter));
+	buf_free(&vw->text);
+	json_decref(vw->value);
+	free(vw);
 	verb_refuse(call, r);
 }
 
@@ -97,11 +122,17 @@ void verb_undo(struct verb_call *call, const char *verb, const char *word)
 {
 	json_t *one = json_array();
 
+	if (json_array_append_new(one, json_text(verb)) ||
+	    (word && json_array_append_new(one, json_text(word))))
+		abort();
+	verb_undo_words(call, one);
+}
+
+void verb_undo_words(struct verb_call *call, json_t *words)
+{
 	if (!call->undo)
 		call->undo = json_array();
-	if (json_array_append_new(one, json_text(verb)) ||
-	    (word && json_array_append_new(one, json_text(word))) ||
-	    json_array_append_new(call->undo, one))
+	if (json_array_append_new(call->undo, words))
 		abort();
 }
 

@@ -22,11 +22,15 @@ void verb_refuse(struct verb_call *call, const struct refusal *r);
 
 /* Answers the call when the change is done. */
 struct waiter *verb_waiter(struct verb_call *call);
+/* The same, with an answer for success: the text (its content is taken; NULL: none) and the value
+ * (taken; NULL: none). */
+struct waiter *verb_waiter_says(struct verb_call *call, struct buf *text, json_t *value);
 /* After a change was asked for with `w`: on an error nobody will call it. */
 void verb_waits(struct verb_call *call, struct waiter *w, int error, const struct refusal *r);
 
 /* Adds [VERB, WORD] to what takes the call back. */
 void verb_undo(struct verb_call *call, const char *verb, const char *word);
+void verb_undo_words(struct verb_call *call, json_t *words); /* [VERB, WORD…], taken */
 
 /* The words that are no options from the `first` on, with spaces between. */
 char *verb_join(const struct verb_call *call, unsigned first);

@@ -177,7 +177,15 @@ static int check_guard(struct ofproto *o, const struct flow_mod *fm, struct refu
 	if (!fm->reason)
 		return refuse(r, BAD_VALUE, "reason",
 			      "a guard rule without a reason; say why it is there");
-	if (o->flows.n_guard[fm->origin] >= GUARD_QUOTA)
+	if (!fm->expire_ns && fm->origin != ORIGIN_CLI)
+		return refuse(r, BAD_VALUE, "expire",
+			      "a guard rule of %s without an end; say when it expires",
+			      origin_names[fm->origin]);
+	if (fm->expire_ns > GUARD_EXPIRE_MAX_NS)
+		return refuse(r, LIMIT, "expire",
+			      "a guard rule lasts at most 7 days; then renew it");
+	if (o->flows.n_guard[fm->origin] >= GUARD_QUOTA &&
+	    !entry_find(o, TABLE_GUARD, fm->origin, fm->priority, &fm->match))
 		return refuse(r, LIMIT, "origin",
 			      "%s has %u rules in the guard, as many as it may have",
 			      origin_names[fm->origin], GUARD_QUOTA);
@@ -228,8 +236,9 @@ static struct flow flow_from(const struct ofproto *o, const struct flow_mod *fm)
 
 static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 {
-	struct entry *old = entry_find(o, fm->table, fm->priority, &fm->match), *fresh;
+	struct entry *old = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match), *fresh;
 	struct flow flow = flow_from(o, fm);
+	bool renewed = old && fm->table == TABLE_GUARD;
 	bool counts_on = old && !(fm->flags & OFPFF_RESET_COUNTS);
 
 	if (fm->flags & OFPFF_CHECK_OVERLAP)
@@ -244,12 +253,18 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 		return refuse(r, TABLE_FULL, "table",
 			      "there are %u rules, as many as the switch holds", o->flows.n_staged);
 	/* What takes a rule's place goes on from its counters (TS-023, 6.4), but not from its age.
-	 */
+	 * In the guard it is the same rule, renewed: its age and its place among equals stay. */
 	if (counts_on)
 		flow.rule_id = old->flow.rule_id;
+	if (renewed)
+		flow.created_ns = old->flow.created_ns;
 	fresh = entry_new(o, &flow);
 	if (counts_on)
 		fresh->base = old->base;
+	if (renewed) {
+		fresh->order = old->order;
+		fresh->older_ns = old->older_ns;
+	}
 	if (old)
 		stage_out(o, old, REASON_NONE);
 	stage_in(o, fresh);
@@ -306,7 +321,7 @@ static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t t
 	struct entry *next;
 
 	if (fm->command == OFPFC_MODIFY_STRICT || fm->command == OFPFC_DELETE_STRICT) {
-		struct entry *e = entry_find(o, table, fm->priority, &fm->match);
+		struct entry *e = entry_find(o, table, fm->origin, fm->priority, &fm->match);
 
 		if (e)
 			apply_to(o, fm, e);

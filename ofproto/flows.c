@@ -127,10 +127,21 @@ void entry_free(struct ofproto *o, struct entry *e)
 	free(e);
 }
 
-static uint32_t index_hash(uint8_t table, uint16_t priority, const struct match *m)
+/* The guard's order is by origin, then priority (DESIGN: cli > bgp > watch > request). */
+static int32_t precedence(uint8_t table, uint8_t origin, uint16_t priority)
+{
+	return table == TABLE_GUARD ? (ORIGIN_CONTROLLER - origin) << 16 | priority : priority;
+}
+
+static int32_t rule_priority(const struct flow *f)
+{
+	return precedence(f->table, f->origin, f->priority);
+}
+
+static uint32_t index_hash(uint8_t table, int32_t priority, const struct match *m)
 {
 	const uint64_t *value = (const uint64_t *)&m->value, *mask = (const uint64_t *)&m->mask;
-	uint64_t h = hash_add(hash_seed, (uint64_t)table << 16 | priority);
+	uint64_t h = hash_add(hash_seed, (uint64_t)table << 32 | (uint32_t)priority);
 
 	for (unsigned i = 0; i < KEY_WORDS; i++)
 		if (mask[i])
@@ -142,7 +153,8 @@ static void index_add(struct ofproto *o, struct entry *e)
 {
 	const struct flow *f = &e->flow;
 
-	rmap_insert(&o->flows.index, &e->flow.node, index_hash(f->table, f->priority, &f->match));
+	rmap_insert(&o->flows.index, &e->flow.node,
+		    index_hash(f->table, rule_priority(f), &f->match));
 	o->flows.n_staged++;
 	if (f->table == TABLE_GUARD)
 		o->flows.n_guard[f->origin]++;
@@ -154,13 +166,6 @@ static void index_remove(struct ofproto *o, struct entry *e)
 	o->flows.n_staged--;
 	if (e->flow.table == TABLE_GUARD)
 		o->flows.n_guard[e->flow.origin]--;
-}
-
-/* The guard's order is by origin, then priority (DESIGN: cli > bgp > watch > request). */
-static int32_t rule_priority(const struct flow *f)
-{
-	return f->table == TABLE_GUARD ? (ORIGIN_CONTROLLER - f->origin) << 16 | f->priority
-				       : f->priority;
 }
 
 void entry_stage(struct ofproto *o, struct entry *e)
@@ -237,15 +242,17 @@ void entry_bury(struct ofproto *o, struct entry *e)
 	take_out(o, e);
 }
 
-struct entry *entry_find(struct ofproto *o, uint8_t table, uint16_t priority, const struct match *m)
+struct entry *entry_find(struct ofproto *o, uint8_t table, uint8_t origin, uint16_t priority,
+			 const struct match *m)
 {
-	uint32_t hash = index_hash(table, priority, m);
+	int32_t rank = precedence(table, origin, priority);
+	uint32_t hash = index_hash(table, rank, m);
 	struct rmap_node *n;
 
 	RMAP_FOR_EACH (n, &o->flows.index, hash) {
 		struct entry *e = container_of(n, struct entry, flow.node);
 
-		if (e->flow.table == table && e->flow.priority == priority &&
+		if (e->flow.table == table && rule_priority(&e->flow) == rank &&
 		    match_equal(&e->flow.match, m))
 			return e;
 	}
@@ -294,6 +301,14 @@ const struct flow *ofproto_flow(struct ofproto *o, uint32_t rule_id, struct flow
 		return NULL;
 	entry_stats(o, e, stats);
 	return &e->flow;
+}
+
+const struct flow *ofproto_guard_flow(struct ofproto *o, uint8_t origin, uint16_t priority,
+				      const struct match *m)
+{
+	const struct entry *e = entry_find(o, TABLE_GUARD, origin, priority, m);
+
+	return e ? &e->flow : NULL;
 }
 
 /* ---- Walking ---------------------------------------------------------------------------- */

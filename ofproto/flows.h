@@ -4,7 +4,7 @@
  * An *entry* is a rule as it was installed, with the datapath's `struct rule` that stands for it.
  * Entries of one OpenFlow table hang in one list: those staged to come, those in force and
  * those staged to go.  The index holds what stands in the stage (not staged to go), by table,
- * priority and match, for strict commands and replacement.
+ * priority and match (in the guard by origin, too), for strict commands and replacement.
  *
  * Changing a rule's instructions makes a new entry with the same rule id, of which workers count
  * into the same slot; ids are counted by the entries that use them and given out again
@@ -63,8 +63,9 @@ void entry_stay(struct ofproto *o, struct entry *e); /* the opposite */
 /* Nobody can see it any more: out of the table, memory after a grace period. */
 void entry_bury(struct ofproto *o, struct entry *e);
 
-/* In the stage; NULL: none. */
-struct entry *entry_find(struct ofproto *o, uint8_t table, uint16_t priority,
+/* In the stage; NULL: none.  In the guard each origin has rules of its own; elsewhere `origin` says
+ * nothing. */
+struct entry *entry_find(struct ofproto *o, uint8_t table, uint8_t origin, uint16_t priority,
 			 const struct match *m);
 /* In force, by rule id; for events. */
 struct entry *entry_by_rule(struct ofproto *o, uint32_t rule_id);

@@ -83,6 +83,10 @@ struct flow_stats {
 	uint32_t shadowed_by; /* rule id that keeps a drop from being early; RULE_NONE */
 };
 
+/* The longest life of a guard rule that has an end; to last longer it is renewed, by adding it
+ * again: its counters go on. */
+#define GUARD_EXPIRE_MAX_NS (7 * 24 * 3600 * NSEC_PER_SEC)
+
 /* One flow-mod, from any side (ofp_flow_mod, TS-023 7.3.4.2).  The switch copies what it keeps. */
 struct flow_mod {
 	uint8_t command; /* OFPFC_* */
@@ -94,8 +98,8 @@ struct flow_mod {
 	struct match match;
 	struct instructions instructions;
 	uint8_t origin;
-	uint64_t expire_ns; /* from now; 0: never */
-	const char *reason;
+	uint64_t expire_ns; /* from now; 0: never (in the guard: the operator's only) */
+	const char *reason; /* the guard's always have one */
 };
 
 void flow_mod_init(struct flow_mod *fm); /* add, table 0, priority 0x8000, any port and group */
@@ -129,6 +133,10 @@ void ofproto_flows(struct ofproto *o, const struct flow_filter *filter, struct f
 /* The rule in force with an id, and its counters, for walks that go on later; NULL when it is gone.
  */
 const struct flow *ofproto_flow(struct ofproto *o, uint32_t rule_id, struct flow_stats *stats);
+
+/* The guard's rule of an origin with exactly this priority and match, as staged; NULL: none. */
+const struct flow *ofproto_guard_flow(struct ofproto *o, uint8_t origin, uint16_t priority,
+				      const struct match *m);
 
 struct table_stats {
 	uint32_t n_active;

@@ -12,6 +12,7 @@ UNITS = \
 	tests/unit/test-fib \
 	tests/unit/test-flow-text \
 	tests/unit/test-flows \
+	tests/unit/test-guard-verbs \
 	tests/unit/test-handoff \
 	tests/unit/test-iptfs \
 	tests/unit/test-iptfs-send \
@@ -97,7 +98,7 @@ TESTS += tests/fuzz/corpora.sh
 endif
 check_PROGRAMS += $(FUZZERS)
 noinst_HEADERS += tests/unit/bed.h tests/unit/ports-fixture.h tests/unit/random-match.h tests/unit/random.h
-noinst_HEADERS += tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
+noinst_HEADERS += tests/unit/switch.h tests/unit/verb-bed.h tests/unit/bed.h tests/unit/random-match.h
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
 	tests/openflow/osken-multiparts.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)

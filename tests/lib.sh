@@ -6,6 +6,7 @@
 #   sl_start NAME [ARG]...   sluiced with run directory ./NAME, log ./NAME.log, store :memory:
 #                            unless an ARG names another; in $SL_NETNS where that is set
 #   sl_ctl NAME VERB ...     sluice-ctl to it (no namespace needed: a unix socket is a file)
+#   sl_watch NAME VERB ...   the same words over watch.sock; prints the result, or what was refused
 #   sl_stop NAME [OK-RE]     SIGTERM, exit status 0 expected, then sl_log_check
 #   sl_kill NAME             SIGKILL, as a crash or the OOM killer would
 #   sl_log_check NAME [RE]   prints every ERR and WARN line that RE does not ask for; 1 if any
@@ -40,6 +41,17 @@ sl_ctl() {
     sl_run_dir=$1
     shift
     sluice-ctl -r "$sl_run_dir" "$@"
+}
+
+sl_watch() {
+    python3 -c '
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1] + "/watch.sock")
+s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": sys.argv[2], "params": sys.argv[3:]}).encode() + b"\n")
+answer = json.loads(s.makefile().readline())
+print(json.dumps(answer.get("result") or answer["error"]["data"]))
+sys.exit("error" in answer)' "$@"
 }
 
 # The daemon's parent waits for it in the background and leaves its exit status in NAME.status.

@@ -23,7 +23,7 @@
 #include "utilities/process.h"
 
 enum { DONE, REFUSED, MISUSED };
-enum { LISTEN_MAX = 16 };
+enum { LISTEN_MAX = 16, PATH_SIZE = 4096 };
 
 struct settings {
 	const char *run_dir, *db, *config, *pidfile, *offline;
@@ -35,11 +35,11 @@ struct settings {
 
 struct server {
 	struct daemon d;
-	struct mgmt *mgmt;
+	struct mgmt *mgmt, *watch;
 	struct event *ofproto_event, *timer, *sigterm, *sigint;
 	int run_dir_fd;
 	bool has_pidfile;
-	char mgmt_path[4096], openflow_path[4096];
+	char mgmt_path[PATH_SIZE], watch_path[PATH_SIZE], openflow_path[PATH_SIZE];
 };
 
 static int misused(const char *text)
@@ -316,6 +316,7 @@ static void close_server(struct server *server)
 	if (server->d.ofproto)
 		ofproto_sync(server->d.ofproto, &(struct refusal){0}); /* who waits, hears */
 	mgmt_destroy(server->mgmt);
+	mgmt_destroy(server->watch);
 	if (server->d.openflow) {
 		openflow_destroy(server->d.openflow);
 		unlink(server->openflow_path);
@@ -347,7 +348,9 @@ static int serve(struct server *server, const struct settings *s)
 	if (s->pidfile && pidfile_write(s->pidfile, &r))
 		return refused(&r);
 	server->has_pidfile = s->pidfile;
-	server->mgmt = mgmt_create(&server->d, server->mgmt_path, &r);
+	server->watch = mgmt_create(&server->d, server->watch_path, ORIGIN_WATCH, &r);
+	if (server->watch)
+		server->mgmt = mgmt_create(&server->d, server->mgmt_path, ORIGIN_CLI, &r);
 	if (!server->mgmt)
 		return refused(&r);
 	if (s->detach)
@@ -358,16 +361,20 @@ static int serve(struct server *server, const struct settings *s)
 	return DONE;
 }
 
+static bool path_of(char path[PATH_SIZE], const char *dir, const char *name)
+{
+	return snprintf(path, PATH_SIZE, "%s/%s", dir, name) < PATH_SIZE;
+}
+
 static int run_daemon(const struct settings *s)
 {
 	struct server server = {.run_dir_fd = -1};
 	struct refusal r = {0};
 	int status, error;
 
-	if ((size_t)snprintf(server.mgmt_path, sizeof server.mgmt_path, "%s/mgmt.sock",
-			     s->run_dir) >= sizeof server.mgmt_path ||
-	    (size_t)snprintf(server.openflow_path, sizeof server.openflow_path, "%s/openflow.sock",
-			     s->run_dir) >= sizeof server.openflow_path)
+	if (!path_of(server.mgmt_path, s->run_dir, "mgmt.sock") ||
+	    !path_of(server.watch_path, s->run_dir, "watch.sock") ||
+	    !path_of(server.openflow_path, s->run_dir, "openflow.sock"))
 		return misused("--run-dir is too long");
 	server.run_dir_fd = run_dir_hold(s->run_dir, &r);
 	if (server.run_dir_fd < 0)

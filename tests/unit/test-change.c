@@ -228,6 +228,7 @@ static void test_restart(void **state)
 	assert_int_equal(flow_parse("table=guard,udp actions=drop", OFPFC_ADD, &fm, &r), 0);
 	fm.origin = ORIGIN_BGP;
 	fm.reason = "said so";
+	fm.expire_ns = 1000 * NSEC_PER_SEC;
 	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
 	flow_mod_free(&fm);
 	assert_int_equal(ofproto_set_switch(o, (struct words){1, words}, NULL, &r), 0);

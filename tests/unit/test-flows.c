@@ -171,6 +171,7 @@ static void test_guard_quota(void **state)
 	assert_int_equal(flow_parse("table=guard,udp actions=drop", OFPFC_ADD, &fm, &r), 0);
 	fm.origin = ORIGIN_BGP;
 	fm.reason = "many";
+	fm.expire_ns = GUARD_EXPIRE_MAX_NS;
 	for (fm.priority = 1; fm.priority < 10000; fm.priority++, n++)
 		if (ofproto_flow_mod(o, &fm, NULL, &r))
 			break;

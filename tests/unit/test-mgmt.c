@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl/mgmt.h"
@@ -51,7 +53,7 @@ static int set_up(void **state)
 	ofproto_event =
 		event_new(d.base, ofproto_fd(d.ofproto), EV_READ | EV_PERSIST, on_ofproto, NULL);
 	event_add(ofproto_event, NULL);
-	m = mgmt_create(&d, path, &r);
+	m = mgmt_create(&d, path, ORIGIN_CLI, &r);
 	assert_non_null(m);
 	return 0;
 }
@@ -178,12 +180,86 @@ static void the_socket_is_the_groups(void **state)
 	assert_int_equal(st.st_mode & 0777, 0660);
 }
 
+#define ADD(ID, PRIORITY)                                                         \
+	"{\"jsonrpc\":\"2.0\",\"id\":" #ID ",\"method\":\"add-flow\",\"params\":" \
+	"[\"priority=" #PRIORITY ",udp,actions=drop\"]}"
+#define VERSION(ID) "{\"jsonrpc\":\"2.0\",\"id\":" #ID ",\"method\":\"version\"}"
+
+/* Whatever the file's mode has become. */
+static void strangers_are_turned_away(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(chmod(dir, 0755) | chmod(path, 0666), 0);
+	child = fork();
+	if (!child) {
+		struct sockaddr_un addr = {.sun_family = AF_UNIX};
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		char c;
+
+		strcpy(addr.sun_path, path);
+		if (setgid(65534) || setgroups(0, NULL) || setuid(65534) ||
+		    connect(fd, (struct sockaddr *)&addr, sizeof addr))
+			_exit(2);
+		_exit(read(fd, &c, 1)); /* 0: hung up on */
+	}
+	while (!waitpid(child, &status, WNOHANG)) {
+		turn();
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(status, 0);
+	assert_int_equal(chmod(dir, 0700) | chmod(path, 0660), 0);
+}
+
+/* The same verbs over the watcher's socket: its origin, and its verbs only. */
+static void the_watchers_socket_is_the_watchers(void **state)
+{
+	struct refusal r = {0};
+	struct mgmt *watch;
+	json_t *answer;
+	char kept[sizeof path];
+	int fd;
+
+	(void)state;
+	strcpy(kept, path);
+	snprintf(path, sizeof path, "%s/watch.sock", dir);
+	watch = mgmt_create(&d, path, ORIGIN_WATCH, &r);
+	assert_non_null(watch);
+	fd = dial();
+	assert_int_equal(ask(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"confirm\"}", 1),
+			 -32000);
+	assert_int_equal(ask(fd, VERSION(2), 2), 0);
+	assert_int_equal(ask(fd,
+			     "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"add-guard\",\"params\":"
+			     "[\"udp actions=drop\",\"--reason\",\"x\"]}",
+			     3),
+			 0);
+	say(fd,
+	    "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"dump-flows\",\"params\":[\"--guard\"]}\n");
+	answer = hear_json(fd);
+	assert_string_equal(
+		json_string_value(json_object_get(
+			json_array_get(json_object_get(json_object_get(answer, "result"), "json"),
+				       0),
+			"origin")),
+		"watch");
+	json_decref(answer);
+	close(fd);
+	mgmt_destroy(watch);
+	assert_int_equal(access(path, F_OK), -1);
+	strcpy(path, kept);
+}
+
 static void a_second_daemon_is_refused(void **state)
 {
 	struct refusal r = {0};
 
 	(void)state;
-	assert_null(mgmt_create(&d, path, &r));
+	assert_null(mgmt_create(&d, path, ORIGIN_CLI, &r));
 	assert_int_equal(r.code, REFUSED_OCCUPIED);
 	assert_int_equal(access(path, F_OK), 0);
 }
@@ -253,11 +329,6 @@ static void refusals_have_a_code_and_a_field(void **state)
 	json_decref(answer);
 	close(fd);
 }
-
-#define ADD(ID, PRIORITY)                                                         \
-	"{\"jsonrpc\":\"2.0\",\"id\":" #ID ",\"method\":\"add-flow\",\"params\":" \
-	"[\"priority=" #PRIORITY ",udp,actions=drop\"]}"
-#define VERSION(ID) "{\"jsonrpc\":\"2.0\",\"id\":" #ID ",\"method\":\"version\"}"
 
 /* The change waits for a commit, the version for nothing: answers keep the order of the questions.
  */
@@ -380,6 +451,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_socket_is_the_groups),
+		cmocka_unit_test(strangers_are_turned_away),
+		cmocka_unit_test(the_watchers_socket_is_the_watchers),
 		cmocka_unit_test(a_second_daemon_is_refused),
 		cmocka_unit_test(what_is_no_request_is_told),
 		cmocka_unit_test(deep_nesting_is_told),

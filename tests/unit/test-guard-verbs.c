@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guard over management: who may say what, how long it holds, what takes it back. */
+#include "tests/unit/verb-bed.h"
+
+static struct daemon d;
+static struct port *in;
+
+#define CLI   ORIGIN_CLI
+#define WATCH ORIGIN_WATCH
+#define HOUR  (3600 * NSEC_PER_SEC)
+
+static int set_up(void **state)
+{
+	(void)state;
+	d = (struct daemon){.ofproto = switch_up(NULL), .offline = true};
+	in = switch_port(d.ofproto, "in type=dummy");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	ofproto_destroy(d.ofproto);
+	return 0;
+}
+
+static void pass_time(uint64_t ns)
+{
+	ofproto_set_now(d.ofproto, ofproto_now(d.ofproto) + ns);
+}
+
+/* How many guard rules there are; *row is the first, borrowed until the next call. */
+static unsigned guard(json_t **row)
+{
+	static json_t *rows;
+
+	json_decref(rows);
+	rows = asks(&d, CLI, "dump-flows|--guard");
+	if (row)
+		*row = json_array_get(rows, 0);
+	return (unsigned)json_array_size(rows);
+}
+
+static const char *text_of(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	return text ? text : "";
+}
+
+static uint64_t number_of(const json_t *row, const char *key)
+{
+	return (uint64_t)json_number_value(json_object_get(row, key));
+}
+
+/* ------------------------------------------------------------------ tests */
+
+static void a_rule_has_origin_reason_and_expiry(void **state)
+{
+	json_t *row, *rows;
+
+	(void)state;
+	says(&d, WATCH,
+	     "add-guard|cookie=7,udp,nw_dst=10.0.0.2 actions=drop|--reason|a flood|"
+	     "--expire|60s");
+	says(&d, CLI, "add-flow|udp actions=NORMAL");
+	assert_int_equal(guard(&row), 1);
+	assert_string_equal(text_of(row, "origin"), "watch");
+	assert_string_equal(text_of(row, "reason"), "a flood");
+	assert_string_equal(text_of(row, "match"), "udp,ipv4_dst=10.0.0.2");
+	assert_string_equal(text_of(row, "actions"), "drop");
+	assert_string_equal(text_of(row, "table"), "guard");
+	assert_int_equal(number_of(row, "expires_s"), 60);
+	assert_int_equal(number_of(row, "cookie"), 7);
+	assert_int_equal(number_of(row, "priority"), 32768);
+	rows = asks(&d, CLI, "dump-flows|--all");
+	assert_int_equal(json_array_size(rows), 3); /* with the new switch's own */
+	json_decref(rows);
+	rows = asks(&d, CLI, "dump-flows");
+	assert_int_equal(json_array_size(rows), 2);
+	json_decref(rows);
+	pass_time(59 * NSEC_PER_SEC);
+	assert_int_equal(guard(NULL), 1);
+	pass_time(NSEC_PER_SEC);
+	assert_int_equal(guard(NULL), 0);
+}
+
+static void without_an_expiry_it_lasts_an_hour(void **state)
+{
+	json_t *row;
+
+	(void)state;
+	says(&d, CLI, "add-guard|udp actions=drop|--reason|why not");
+	guard(&row);
+	assert_int_equal(number_of(row, "expires_s"), 3600);
+	says(&d, CLI, "add-guard|udp actions=drop|--reason|why not|--forever");
+	guard(&row);
+	assert_null(json_object_get(row, "expires_s"));
+	pass_time(200 * HOUR);
+	assert_int_equal(guard(NULL), 1);
+}
+
+static void what_a_rule_must_not_be_is_refused(void **state)
+{
+	char text[400] = "add-guard|udp actions=drop|--reason|";
+
+	(void)state;
+	refuses(&d, CLI, "add-guard|udp actions=drop", "syntax");
+	refuses(&d, CLI, "add-guard|udp|--reason|x", "syntax");
+	refuses(&d, CLI, "add-guard|udp actions=drop|--reason=", "bad-value");
+	refuses(&d, CLI, "add-guard|udp actions=drop|--reason|two\nlines", "bad-value");
+	refuses(&d, CLI,
+		"add-guard|udp actions=drop|--reason|a \xc2\x9b"
+		"31m",
+		"bad-value");
+	memset(text + strlen(text), 'x', 256);
+	refuses(&d, CLI, text, "bad-value");
+	text[strlen(text) - 1] = '\0';
+	says(&d, CLI, text);
+	refuses(&d, CLI, "add-guard|udp actions=drop|--reason|x|--expire|soon", "bad-value");
+	refuses(&d, CLI, "add-guard|udp actions=drop|--reason|x|--expire|0", "bad-value");
+	refuses(&d, CLI, "add-guard|udp actions=drop|--reason|x|--expire|169h", "limit");
+	refuses(&d, CLI, "add-guard|udp actions=drop|--reason|x|--expire|1h|--forever", "syntax");
+	refuses(&d, WATCH, "add-guard|udp actions=drop|--reason|x|--forever", "not-permitted");
+	refuses(&d, CLI, "add-guard|table=3,udp actions=drop|--reason|x", "bad-table");
+	refuses(&d, CLI, "del-guard|table=3,udp", "bad-table");
+	refuses(&d, CLI, "add-guard|hard_timeout=9,udp actions=drop|--reason|x", "bad-timeout");
+	refuses(&d, CLI, "add-guard|send_flow_rem,udp actions=drop|--reason|x", "bad-flags");
+	assert_int_equal(guard(NULL), 1);
+}
+
+/* Its counters, age and place go on; actions, reason and expiry are the new ones. */
+static void adding_again_renews(void **state)
+{
+	json_t *row, *answer;
+
+	(void)state;
+	says(&d, WATCH, "add-guard|udp actions=drop|--reason|first|--expire|60s");
+	switch_inject(d.ofproto, in, 1, 2);
+	switch_inject(d.ofproto, in, 1, 2);
+	pass_time(50 * NSEC_PER_SEC);
+	answer =
+		asks(&d, WATCH, "add-guard|cookie=9,udp actions=drop|--reason|second|--expire|60s");
+	assert_true(json_is_true(json_object_get(answer, "renewed")));
+	json_decref(answer);
+	switch_inject(d.ofproto, in, 1, 2);
+	assert_int_equal(guard(&row), 1);
+	assert_int_equal(number_of(row, "packets"), 3);
+	assert_int_equal(number_of(row, "bytes"), 180);
+	assert_int_equal(number_of(row, "expires_s"), 60);
+	assert_int_equal(number_of(row, "duration_ns"), 50 * NSEC_PER_SEC);
+	assert_int_equal(number_of(row, "cookie"), 9);
+	assert_string_equal(text_of(row, "reason"), "second");
+	pass_time(59 * NSEC_PER_SEC);
+	assert_int_equal(guard(NULL), 1);
+	pass_time(NSEC_PER_SEC);
+	assert_int_equal(guard(NULL), 0);
+}
+
+/* One match and priority, two origins: two rules; the operator's comes first. */
+static void origins_do_not_touch_each_other(void **state)
+{
+	json_t *row;
+
+	(void)state;
+	says(&d, WATCH, "add-guard|udp actions=drop|--reason|a flood");
+	says(&d, CLI, "add-guard|udp actions=drop|--reason|by hand");
+	assert_int_equal(guard(&row), 2);
+	assert_string_equal(text_of(row, "origin"), "cli");
+	switch_inject(d.ofproto, in, 1, 2);
+	guard(&row);
+	assert_int_equal(number_of(row, "packets"), 1);
+
+	refuses(&d, WATCH, "del-guard|udp|--origin|cli", "not-permitted");
+	says(&d, WATCH, "del-guard|udp");
+	refuses(&d, WATCH, "del-guard|udp", "not-found");
+	assert_int_equal(guard(&row), 1);
+	assert_string_equal(text_of(row, "origin"), "cli");
+
+	says(&d, WATCH, "add-guard|tcp actions=drop|--reason|a flood");
+	refuses(&d, CLI, "del-guard|tcp", "not-found");
+	refuses(&d, CLI, "del-guard|tcp|--origin|controller", "bad-value");
+	refuses(&d, CLI, "del-guard|tcp|--origin|bgp", "not-found");
+	refuses(&d, CLI, "del-guard|cookie=1,tcp|--origin|watch", "not-found");
+	refuses(&d, CLI, "del-guard|priority=5,tcp|--origin|watch", "not-found");
+	says(&d, CLI, "del-guard|tcp|--origin|watch");
+	says(&d, CLI, "del-guard|udp");
+	assert_int_equal(guard(NULL), 0);
+}
+
+static void the_watcher_may_only_watch(void **state)
+{
+	static const char *const forbidden[] = {
+		"add-flow|udp actions=drop",
+		"del-flows|--all",
+		"mod-flows|table=guard,udp actions=drop",
+		"set-switch|dpid=1",
+		"add-port|p type=dummy",
+		"del-port|in",
+		"confirm",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(forbidden); i++)
+		refuses(&d, WATCH, forbidden[i], "not-permitted");
+	says(&d, WATCH, "list-ports");
+	says(&d, WATCH, "dump-flows");
+	says(&d, WATCH, "drops");
+}
+
+/* A full share takes no more, but what is there is renewed. */
+static void a_full_share_is_renewed(void **state)
+{
+	char text[120];
+
+	(void)state;
+	for (unsigned i = 1; i <= 4096; i++) {
+		snprintf(text, sizeof text, "add-guard|priority=%u,udp actions=drop|--reason|x", i);
+		says(&d, WATCH, text);
+	}
+	refuses(&d, WATCH, "add-guard|priority=4097,udp actions=drop|--reason|x", "limit");
+	says(&d, WATCH, "add-guard|priority=4096,udp actions=drop|--reason|again");
+	says(&d, CLI, "add-guard|priority=4097,udp actions=drop|--reason|x");
+}
+
+/* Each answer leaves what takes it back. */
+static void run_undo(const struct said *s)
+{
+	const json_t *words = json_array_get(s->call.undo, 0);
+	char text[400] = "";
+	json_t *word;
+	size_t i;
+
+	assert_int_equal(json_array_size(s->call.undo), 1);
+	json_array_foreach(words, i, word) snprintf(text + strlen(text), sizeof text - strlen(text),
+						    "%s%s", i ? "|" : "", json_string_value(word));
+	says(&d, CLI, text);
+}
+
+static void changes_are_taken_back(void **state)
+{
+	struct said s;
+	json_t *row;
+
+	(void)state;
+	say(&s, &d, CLI,
+	    "add-guard|cookie=3,priority=5,ip,nw_src=10.0.0.1 actions=drop|--reason|one");
+	run_undo(&s);
+	said_free(&s);
+	assert_int_equal(guard(NULL), 0);
+
+	says(&d, CLI, "add-guard|cookie=3,priority=5,udp actions=drop|--reason|one|--expire|90s");
+	pass_time(30 * NSEC_PER_SEC);
+	say(&s, &d, CLI, "add-guard|priority=5,udp actions=drop|--reason|two|--forever");
+	run_undo(&s);
+	said_free(&s);
+	guard(&row);
+	assert_string_equal(text_of(row, "reason"), "one");
+	assert_int_equal(number_of(row, "cookie"), 3);
+	assert_int_equal(number_of(row, "expires_s"), 60);
+
+	says(&d, CLI, "add-guard|priority=5,udp actions=drop|--reason|two|--forever");
+	say(&s, &d, CLI, "del-guard|priority=5,udp");
+	run_undo(&s);
+	said_free(&s);
+	assert_int_equal(guard(&row), 1);
+	assert_string_equal(text_of(row, "reason"), "two");
+	assert_null(json_object_get(row, "expires_s"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_rule_has_origin_reason_and_expiry, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(without_an_expiry_it_lasts_an_hour, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_a_rule_must_not_be_is_refused, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(adding_again_renews, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(origins_do_not_touch_each_other, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_watcher_may_only_watch, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_full_share_is_renewed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(changes_are_taken_back, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
