@@ -12,12 +12,19 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/decide.h \
 	utilities/watch/detect.h \
 	utilities/watch/input.h \
+	utilities/watch/case.h \
+	utilities/watch/pipeline.c \
+	utilities/watch/pipeline.h \
+	utilities/watch/policy.h \
+	utilities/watch/pretend.c \
 	utilities/watch/pretend.h \
 	utilities/watch/recent.h \
 	utilities/watch/rule.c \
 	utilities/watch/sample.h \
 	utilities/watch/sflow-read.c \
 	utilities/watch/target.c
+	utilities/watch/target.c \
+	utilities/watch/watch.c
 
 utilities_sluiced_SOURCES = \
 	utilities/help.c \
