@@ -1,5 +1,7 @@
 noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = \
+	ctl/collectors.c \
+	ctl/collectors.h \
 	ctl/config.c \
 	ctl/confirm.c \
 	ctl/dry-run.c \
@@ -41,10 +43,15 @@ ctl_libctl_a_SOURCES = \
 	ctl/report.c \
 	ctl/rows.c \
 	ctl/rows.h \
+	ctl/sample-socket.c \
+	ctl/sample-socket.h \
+	ctl/sflow.c \
+	ctl/sflow.h \
 	ctl/stats.c \
 	ctl/stats.h \
 	ctl/usage.c \
 	ctl/usage.h \
+	ctl/verb-collector.c \
 	ctl/verb-control.c \
 	ctl/verb-flow.c \
 	ctl/verb-flows.c \

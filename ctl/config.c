@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ctl/collectors.h"
 #include "ctl/file.h"
 #include "ctl/flow-set.h"
 #include "ctl/rows.h"
@@ -169,8 +170,20 @@ static bool same_word(const char *was, size_t n, const char *word)
 	return key && n > key && !memcmp(was, word, key) && !strncmp(was + key, "…", strlen("…"));
 }
 
-/* A port, connection or controller of the same words is there already, from the store: nothing to
- * do. */
+static bool collector_already(const struct daemon *d, const struct config_line *l)
+{
+	struct buf text = {0};
+	bool there;
+
+	for (unsigned i = 0; i < l->call.words.n; i++)
+		buf_printf(&text, "%s%s", i ? " " : "", l->word[i]);
+	there = d->collectors && collectors_there(d->collectors, buf_text(&text));
+	buf_free(&text);
+	return there;
+}
+
+/* A port, connection, controller or collector of the same words is there already, from the store:
+ * nothing to do. */
 static bool already_there(struct daemon *d, const struct config_line *l)
 {
 	bool port = l->verb == &verbs[VERB_ID_add_port], conn = l->verb == &verbs[VERB_ID_add_conn];
@@ -179,6 +192,8 @@ static bool already_there(struct daemon *d, const struct config_line *l)
 
 	if (l->verb == &verbs[VERB_ID_add_controller])
 		return controller_there(d, l->word[0]);
+	if (l->verb == &verbs[VERB_ID_add_collector])
+		return collector_already(d, l);
 	if (!p || !(p->flags & PORT_CONN) != port)
 		return false;
 	was = ofproto_port_spec(d->ofproto, p);

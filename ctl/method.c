@@ -18,7 +18,7 @@ static int parse_port(const char *text, uint16_t *port, struct refusal *r)
 	unsigned long n = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end || !n || n > UINT16_MAX)
-		return refuse(r, BAD_VALUE, "port", "TCP port `%s'; 1 to 65535 would be accepted",
+		return refuse(r, BAD_VALUE, "port", "port `%s'; 1 to 65535 would be accepted",
 			      text);
 	*port = (uint16_t)n;
 	return 0;
@@ -72,9 +72,8 @@ static int parse_address(char *text, struct ip *ip, char **rest, struct refusal 
 	return 0;
 }
 
-static int parse_tcp(char *text, struct method *m, struct refusal *r)
+int method_parse_address(char *text, uint16_t port, struct method *m, struct refusal *r)
 {
-	uint16_t port = OFP_TCP_PORT;
 	char *rest;
 	struct ip ip;
 	int error = parse_address(text, &ip, &rest, r);
@@ -144,7 +143,7 @@ int method_parse(const char *text, struct method *m, struct refusal *r)
 			      copy);
 	m->passive = copy[0] == 'p';
 	if (!strcmp(copy, "tcp"))
-		return parse_tcp(behind, m, r);
+		return method_parse_address(behind, OFP_TCP_PORT, m, r);
 	if (!strcmp(copy, "ptcp"))
 		return parse_ptcp(behind, m, r);
 	if (!strcmp(copy, "unix") || !strcmp(copy, "punix"))

@@ -22,6 +22,8 @@ struct method {
 /* `ptcp:` listens on port 6653 of 127.0.0.1 unless told otherwise: beyond the loopback a listener
  * in the clear has to be asked for by address. */
 int method_parse(const char *text, struct method *m, struct refusal *r);
+/* `IP[:PORT]` alone, with a default port; changes the text. */
+int method_parse_address(char *text, uint16_t port, struct method *m, struct refusal *r);
 
 /* A bound socket that does not listen yet, non-blocking.  A unix socket file that nobody serves is
  * replaced; one that is served, or another kind of file, is refused.  Mode 0660. */

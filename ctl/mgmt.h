@@ -37,14 +37,16 @@ enum {
 };
 
 struct mgmt;
+struct collectors;
 
-/* What handlers work on; openflow and base are NULL offline. */
+/* What handlers work on; openflow, collectors and base are NULL offline. */
 struct daemon {
 	struct event_base *base;
 	struct ofproto *ofproto;
 	struct openflow *openflow;
-	uint64_t started_ns;      /* of ofproto_now() */
-	struct confirm *confirms; /* rules that wait for `confirm`; confirm.c */
+	struct collectors *collectors; /* collectors.h */
+	uint64_t started_ns;           /* of ofproto_now() */
+	struct confirm *confirms;      /* rules that wait for `confirm`; confirm.c */
 	bool offline;
 };
 

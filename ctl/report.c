@@ -107,6 +107,7 @@ void stats_text(const json_t *stats, struct buf *text)
 		buf_printf(text, "connection ");
 		port_row_text(row, text);
 	}
+	sflow_text(json_object_get(stats, "sflow"), text);
 }
 
 void drops_text(const json_t *drops, struct buf *text)

@@ -41,6 +41,11 @@ json_t *controllers_show(struct daemon *d, struct buf *text);
 int controllers_restore(struct daemon *d, struct refusal *r);
 bool controller_there(struct daemon *d, const char *method);
 
+/* Collectors of samples: what was sent, to whom, as a value and as lines; those of the store. */
+json_t *sflow_collect(struct daemon *d);
+void sflow_text(const json_t *value, struct buf *text);
+int collectors_restore(struct daemon *d, struct refusal *r);
+
 /* Rules that wait for `sluice-ctl confirm`: they were installed to expire after `ns`; confirming
  * installs them as they were meant.  verb-switch.c */
 void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns);

@@ -135,6 +135,7 @@ json_t *stats_collect(struct daemon *d)
 	json_put(stats, "packets", balance(dp, held));
 	json_put(stats, "ports", port_rows(d, false));
 	json_put(stats, "conns", port_rows(d, true));
+	json_put(stats, "sflow", sflow_collect(d));
 	return stats;
 }
 

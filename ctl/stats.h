@@ -3,8 +3,8 @@
  *
  * The value's shape: `workers` (a list: packets, busy and idle time, frames by where they are),
  * `packets` (the balance: rx + made = tx + dropped + consumed + held, each but rx, tx and held
- * by name), `ports`, `conns` (lists of rows.h's rows), and for reports `rules`, `inputs`,
- * `seconds`. Text is made from the value alone, so that both say the same. */
+ * by name), `ports`, `conns` (lists of rows.h's rows), `sflow` (what was exported), and for reports
+ * `rules`, `inputs`, `seconds`. Text is made from the value alone, so that both say the same. */
 #ifndef SLUICE_CTL_STATS_H
 #define SLUICE_CTL_STATS_H
 

@@ -47,6 +47,16 @@ enum sflow_record {
 	SFLOW_OURS_END = SFLOW_FORMAT(SFLOW_ENTERPRISE, 2),
 };
 
+/* Of a counter sample (section 5.3, "Counter Data"). */
+enum { SFLOW_IF_COUNTERS = 1 };
+
+/* Classes of a data source, in the top octet of its id. */
+enum { SFLOW_SOURCE_INTERFACE = 0, SFLOW_SOURCE_ENTITY = 2 };
+/* Entities are workers, from 1; with this added: what a worker's rules asked for. */
+enum { SFLOW_SOURCE_RULES = 1 << 16 };
+
+enum sflow_address { SFLOW_ADDRESS_UNKNOWN = 0, SFLOW_ADDRESS_IPV4 = 1, SFLOW_ADDRESS_IPV6 = 2 };
+
 enum sflow_header_protocol {
 	SFLOW_HEADER_ETHERNET = 1,
 	SFLOW_HEADER_MPLS = 13,
@@ -62,6 +72,8 @@ enum {
 	SFLOW_DROPPED_TTL = 257,
 	SFLOW_DROPPED_ACL = 258,
 	SFLOW_DROPPED_NO_BUFFER = 259,
+	SFLOW_DROPPED_SHAPED = 261,
+	SFLOW_DROPPED_TOO_BIG = 262,
 	SFLOW_INTERFACE_UNKNOWN = 0x3fffffff,
 };
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ctl/collectors.h"
 #include "ctl/offline.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
@@ -291,6 +292,15 @@ static int open_openflow(struct server *server, const struct settings *s, struct
 	return controllers_restore(&server->d, r);
 }
 
+static int open_collectors(struct server *server, const struct settings *s, struct refusal *r)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/samples.sock", s->run_dir);
+	server->d.collectors = collectors_create(server->d.base, server->d.ofproto, path);
+	return collectors_restore(&server->d, r);
+}
+
 /* Everything up to the management socket, which comes last: who can reach it finds all ready. */
 static int open_server(struct server *server, const struct settings *s, struct refusal *r)
 {
@@ -304,7 +314,7 @@ static int open_server(struct server *server, const struct settings *s, struct r
 	if (!server->d.ofproto)
 		return -EINVAL;
 	server->d.started_ns = ofproto_now(server->d.ofproto);
-	if (open_openflow(server, s, r))
+	if (open_openflow(server, s, r) || open_collectors(server, s, r))
 		return -EINVAL;
 	if (open_events(server))
 		return refuse(r, SYSTEM, "", "no memory for events");
@@ -321,6 +331,7 @@ static void close_server(struct server *server)
 		openflow_destroy(server->d.openflow);
 		unlink(server->openflow_path);
 	}
+	collectors_destroy(server->d.collectors);
 	confirms_free(&server->d);
 	if (server->d.ofproto)
 		ofproto_destroy(server->d.ofproto);
