@@ -22,7 +22,6 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/rule.c \
 	utilities/watch/sample.h \
 	utilities/watch/sflow-read.c \
-	utilities/watch/target.c
 	utilities/watch/target.c \
 	utilities/watch/watch.c
 
