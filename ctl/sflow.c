@@ -306,6 +306,7 @@ uint32_t sflow_drop_code(enum drop_reason reason)
 		[DROP_TOO_BIG] = SFLOW_DROPPED_TOO_BIG,
 		[DROP_RULE] = SFLOW_DROPPED_ACL,
 		[DROP_TABLE_MISS] = SFLOW_DROPPED_ACL,
+		[DROP_LIMIT] = SFLOW_DROPPED_SHAPED,
 		[DROP_TTL_EXPIRED] = SFLOW_DROPPED_TTL,
 		[DROP_NO_PORT] = 1, /* host unreachable; 0, net unreachable, is NO_ROUTE's below */
 		[DROP_NEIGH_UNRESOLVED] = 1,

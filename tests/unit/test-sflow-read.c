@@ -223,6 +223,7 @@ static void put_ours(void)
 	record(SFLOW_IPV4_TUNNEL_INGRESS, "00000000 00000011 01020304 01020305 00001194 00001194"
 					  "00000000 00000000");
 	in = begin(SFLOW_OURS_COLLECTED);
+	buf_u32(&wire, 0);
 	k.outer.ipv4_src = htobe32(0xc6336412);
 	k.outer.ip_dscp = 14;
 	k.outer.conn_id = htobe32(9);
@@ -232,6 +233,7 @@ static void put_ours(void)
 		    i == FIELD_AGG_FRAGMENTS || i == FIELD_IPV4_DST)
 			field_put_oxm(&fields[i], field_in(&k, &fields[i]), NULL, &wire);
 	put("ffff fe 05 534c5543 07"); /* a field of times to come */
+	put_be32(wire.data + in, (uint32_t)(wire.size - in - 4));
 	end(in);
 	in = begin(SFLOW_OURS_END);
 	put("00000001 00000004 00000000 0000002a 00000005 6561726c79"); /* early */
@@ -486,6 +488,7 @@ static void small_things(void **state)
 	at = flow(4, 2);
 	record(SFLOW_SAMPLED_HEADER, "0000000b 00000578 00000000 00000028" IP4 TCP);
 	size_t in = begin(SFLOW_OURS_COLLECTED);
+	put("0000f000");
 	while (wire.size < 65000)
 		put("00010000");
 	end(in);

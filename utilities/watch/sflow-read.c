@@ -134,6 +134,16 @@ static uint16_t exporter_heard(struct sflow_reader *r, const struct ip *agent, u
 	return i;
 }
 
+/* XDR's opaque<>: its length, so many octets, and zeros up to a multiple of four. */
+static struct reader pull_opaque(struct reader *r)
+{
+	uint32_t size = pull_u32(r);
+	struct reader body = pull_reader(r, size);
+
+	pull(r, -size & 3);
+	return body;
+}
+
 /* ---- Records of a flow sample --------------------------------------------------------------- */
 
 /* Without what a link layer has in front. */
@@ -318,17 +328,20 @@ static int get_vni(struct reader *body, struct watch_sample *s)
 	return 0;
 }
 
-/* Collected fields as OXM TLVs (docs/sflow.md): those of the outer record, and those of the DU that
- * are in no header.  Fields that are not known here are passed over. */
+/* Collected fields as an opaque of OXM TLVs (docs/sflow.md): those of the outer record, and those
+ * of the DU that are in no header.  Fields that are not known here are passed over. */
 static int get_collected(struct reader *body, struct watch_sample *s)
 {
+	struct reader tlvs = pull_opaque(body);
 	uint8_t ones[FIELD_SIZE_MAX], *at;
 	struct field_value v;
 
-	for (unsigned n = 0; reader_left(body); n++) {
-		int error = field_get_oxm(body, &v, NULL);
+	if (body->failed)
+		return -EINVAL;
+	for (unsigned n = 0; reader_left(&tlvs); n++) {
+		int error = field_get_oxm(&tlvs, &v, NULL);
 
-		if (body->failed || n > N_FIELDS)
+		if (tlvs.failed || n > N_FIELDS)
 			return -EINVAL;
 		if (error || v.has_mask ||
 		    (v.field->oxm_class != OFPXMC_EXPERIMENTER &&
@@ -394,22 +407,12 @@ static const struct {
 	{SFLOW_IPV4_TUNNEL_INGRESS, IS_OUTER, SAMPLED_IPV4_SIZE / 4, get_tunnel4},
 	{SFLOW_IPV6_TUNNEL_INGRESS, IS_OUTER, SAMPLED_IPV6_SIZE / 4, get_tunnel6},
 	{SFLOW_VNI_INGRESS, IS_OUTER, 1, get_vni},
-	{SFLOW_OURS_COLLECTED, IS_OURS, 0, get_collected},
+	{SFLOW_OURS_COLLECTED, IS_OURS, 1, get_collected},
 	{SFLOW_OURS_END, 0, sizeof(struct sflow_end) / 4, get_end},
 };
 
 /* ---- Samples ----------------------------------------------------------------------------------
  */
-
-/* XDR's opaque<>: its length, so many octets, and zeros up to a multiple of four. */
-static struct reader pull_opaque(struct reader *r)
-{
-	uint32_t size = pull_u32(r);
-	struct reader body = pull_reader(r, size);
-
-	pull(r, -size & 3);
-	return body;
-}
 
 /* What stands before a sample's records. */
 static void get_ends(struct reader *r, bool expanded, struct watch_sample *s)
