@@ -56,6 +56,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-flow.c \
 	ctl/verb-flows.c \
 	ctl/verb-guard.c \
+	ctl/verb-journal.c \
 	ctl/verb-port.c \
 	ctl/verb-see.c \
 	ctl/verb-switch.c \

@@ -125,7 +125,7 @@ static int read_line(struct config *c, const char *line, size_t size, struct con
 	l->number = e->line;
 	l->call.daemon = c->daemon;
 	l->call.origin = ORIGIN_CLI;
-	snprintf(l->call.who, sizeof l->call.who, "line %u", e->line);
+	snprintf(l->call.who, sizeof l->call.who, "configuration, line %u", e->line);
 	l->call.done = line_done;
 	l->call.refused = line_refused;
 	if (line_words_split(&l->words, line, size, &e->column, &e->refusal))

@@ -214,34 +214,13 @@ static void request_refused(struct verb_call *call, const struct refusal *r)
 		    rpc_error(call->misused ? RPC_PARAMS : RPC_REFUSED, r->text, refusal_data(r)));
 }
 
-/* As long as a key and made like one: it may stand behind a misspelt name. */
-static bool may_be_key(const char *value)
-{
-	return strspn(value + (!strncmp(value, "0x", 2) ? 2 : 0), "0123456789abcdefABCDEF") >= 32;
-}
-
 /* Who changed what; keys stay out of the log. */
 static void log_change(const struct verb *v, const struct verb_call *call)
 {
 	struct buf text = {0};
 
-	for (unsigned i = 0; i < call->words.n && text.size < 400; i++) {
-		const char *word = call->words.word[i], *equals = strchr(word, '=');
-		const char *key = strstr(word, "key");
-
-		if (equals && ((key && key < equals) || may_be_key(equals + 1)))
-			buf_printf(&text, " %.*s=…", (int)MIN(equals - word, 40), word);
-		else if (may_be_key(word))
-			buf_printf(&text, " …");
-		else if (v->flags & VERB_FILE && !strcmp(word, "--"))
-			continue;
-		else if (v->flags & VERB_FILE)
-			buf_printf(&text, " (%zu octets)", strlen(word));
-		else
-			buf_printf(&text, " %.200s", word);
-	}
-	LOG(INFO, "mgmt: %s, %s: %s%s", origin_names[call->origin], call->who, v->name,
-	    buf_text(&text));
+	verb_shown(v, call, &text);
+	LOG(INFO, "mgmt: %s, %s: %s", origin_names[call->origin], call->who, buf_text(&text));
 	buf_free(&text);
 }
 

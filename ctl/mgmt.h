@@ -26,6 +26,7 @@
 
 #include "ctl/openflow.h"
 #include "ctl/usage.h"
+#include "ofproto/journal.h"
 #include "ofproto/ofproto.h"
 
 enum {
@@ -53,10 +54,11 @@ struct daemon {
 struct verb_call {
 	struct daemon *daemon;
 	uint8_t origin;          /* enum origin: by the socket or file that the call came from */
-	char who[48];            /* for logs: `uid 0, pid 1234`; of a configuration file `line 3` */
+	char who[48];            /* for logs: `uid 0, pid 1234`; `configuration, line 3` */
 	const struct verb *verb; /* set by verb_run() */
 	struct words words;      /* as given, without the verb's name */
 	struct args args;        /* the same sorted by the verb's usage; set by verb_run() */
+	struct actor *actor;     /* while the handler runs: who asks; NULL before: the caller */
 	bool misused;            /* refused for its words alone: wrong usage */
 	bool no_text, no_json;   /* of a long answer, the part that nobody wants */
 	json_t *undo;            /* an array of [VERB, WORD…]; NULL: nothing to take back */

@@ -2,6 +2,8 @@
 /* Dispatch: what every message has to pass before its handler sees it. */
 #include "ctl/msg.h"
 
+#include "ofproto/journal.h"
+
 static const struct ofmsg_row rows[] = {
 #define MESSAGE(TYPE, SIZE, MORE, WRITES, HANDLER) [TYPE] = {#TYPE, SIZE, MORE, WRITES, HANDLER},
 #include "ctl/messages.def"
@@ -12,6 +14,21 @@ bool ofmsg_size_fits(const struct ofmsg_row *row, size_t size)
 {
 	return size == row->size ||
 	       (size > row->size && row->more && (size - row->size) % row->more == 0);
+}
+
+/* Changes are the controller's; those of one commit are one entry of the journal. */
+static int handle_as(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg *m,
+		     struct refusal *r)
+{
+	const struct actor actor = {
+		.origin = ORIGIN_CONTROLLER, .gathers = true, .who = c->remote, .what = row->name};
+	struct ofproto *o = c->server->ofproto;
+	int error;
+
+	ofproto_actor(o, &actor);
+	error = row->handle(c, m, r);
+	ofproto_actor(o, NULL);
+	return error;
 }
 
 int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r)
@@ -32,5 +49,5 @@ int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	if (row->writes && c->role == OFPCR_ROLE_SLAVE)
 		return refuse(r, IS_SLAVE, "role",
 			      "%s from a slave; ask for role equal or master first", row->name);
-	return row->handle(c, m, r);
+	return row->writes ? handle_as(c, row, m, r) : row->handle(c, m, r);
 }

@@ -49,16 +49,21 @@ void do_add_neigh(struct verb_call *call)
 
 /* ---- Settings ---- */
 
+/* What was said is said again as it was. */
 static void undo_settings(struct verb_call *call)
 {
 	const struct switch_settings *s = ofproto_settings(call->daemon->ofproto);
-	char word[32];
+	char words[3][32];
 
-	snprintf(word, sizeof word, "dpid=%016" PRIx64, s->dpid);
-	verb_undo(call, "set-switch", word);
-	verb_undo(call, "set-switch", s->fail_secure ? "fail-mode=secure" : "fail-mode=standalone");
-	verb_undo(call, "set-switch",
-		  s->packet_in_headers ? "packet-in=headers" : "packet-in=full");
+	snprintf(words[0], sizeof words[0], "dpid=%016" PRIx64, s->dpid);
+	snprintf(words[1], sizeof words[1], "fail-mode=%s",
+		 s->fail_secure ? "secure" : "standalone");
+	snprintf(words[2], sizeof words[2], "packet-in=%s",
+		 s->packet_in_headers ? "headers" : "full");
+	for (unsigned i = 0; i < call->args.n; i++)
+		for (unsigned k = 0; k < ARRAY_SIZE(words); k++)
+			if (!strncmp(call->args.word[i], words[k], strcspn(words[k], "=") + 1))
+				verb_undo(call, "set-switch", words[k]);
 }
 
 void do_set_switch(struct verb_call *call)

@@ -10,6 +10,59 @@ struct verb_waiter {
 	json_t *value;   /* NULL: none */
 };
 
+/* As long as a key and made like one: it may stand behind a misspelt name. */
+static bool may_be_key(const char *value)
+{
+	return strspn(value + (!strncmp(value, "0x", 2) ? 2 : 0), "0123456789abcdefABCDEF") >= 32;
+}
+
+void verb_shown(const struct verb *v, const struct verb_call *call, struct buf *text)
+{
+	buf_printf(text, "%s", v->name);
+	for (unsigned i = 0; i < call->words.n && text->size < 400; i++) {
+		const char *word = call->words.word[i], *equals = strchr(word, '=');
+		const char *key = strstr(word, "key");
+
+		if (equals && ((key && key < equals) || may_be_key(equals + 1)))
+			buf_printf(text, " %.*s=…", (int)MIN(equals - word, 40), word);
+		else if (may_be_key(word))
+			buf_printf(text, " …");
+		else if (v->flags & VERB_FILE && !strcmp(word, "--"))
+			continue;
+		else if (v->flags & VERB_FILE)
+			buf_printf(text, " (%zu octets)", strlen(word));
+		else
+			buf_printf(text, " %.200s", word);
+	}
+}
+
+/* The handler acts in the name of `who`.  The call, and who, may be gone when it returns. */
+static void run_as(const struct verb *v, struct verb_call *call, const struct actor *who)
+{
+	struct ofproto *o = call->daemon->ofproto;
+	struct actor actor = *who;
+
+	call->actor = &actor;
+	ofproto_actor(o, &actor);
+	verb_handlers[v - verbs](call);
+	ofproto_actor(o, NULL);
+	free((char *)(uintptr_t)actor.undo);
+}
+
+/* A change of whoever called. */
+static void run_change(const struct verb *v, struct verb_call *call)
+{
+	struct buf what = {0};
+	char who[sizeof call->who];
+	struct actor actor = {.origin = call->origin, .who = who};
+
+	memcpy(who, call->who, sizeof who);
+	verb_shown(v, call, &what);
+	actor.what = buf_text(&what);
+	run_as(v, call, &actor);
+	buf_free(&what);
+}
+
 void verb_run(const struct verb *v, struct verb_call *call)
 {
 	struct refusal r = {0};
@@ -25,6 +78,10 @@ void verb_run(const struct verb *v, struct verb_call *call)
 	call->misused = args_parse(&call->args, v->usage, call->words.n, call->words.word, &r);
 	if (call->misused)
 		verb_refuse(call, &r);
+	else if (v->flags & VERB_CHANGES && call->actor)
+		run_as(v, call, call->actor);
+	else if (v->flags & VERB_CHANGES)
+		run_change(v, call);
 	else
 		verb_handlers[v - verbs](call);
 }
@@ -134,6 +191,10 @@ void verb_undo_words(struct verb_call *call, json_t *words)
 		call->undo = json_array();
 	if (json_array_append_new(call->undo, words))
 		abort();
+	if (call->actor) {
+		free((char *)(uintptr_t)call->actor->undo);
+		call->actor->undo = json_dumps(call->undo, JSON_COMPACT);
+	}
 }
 
 char *verb_join(const struct verb_call *call, unsigned first)

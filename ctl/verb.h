@@ -35,6 +35,9 @@ void verb_undo_words(struct verb_call *call, json_t *words); /* [VERB, WORD…],
 /* The words that are no options from the `first` on, with spaces between. */
 char *verb_join(const struct verb_call *call, unsigned first);
 
+/* The call as it may be shown and kept: keys are left out, so is the content of files. */
+void verb_shown(const struct verb *v, const struct verb_call *call, struct buf *text);
+
 /* JSON strings of what may not be UTF-8. */
 json_t *json_text(const char *text);
 

@@ -9,6 +9,10 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/flows.h \
 	ofproto/guard.c \
 	ofproto/guard.h \
+	ofproto/journal-entry.h \
+	ofproto/journal-undo.c \
+	ofproto/journal.c \
+	ofproto/journal.h \
 	ofproto/kept.c \
 	ofproto/kernel-route.c \
 	ofproto/kernel-tables.c \

@@ -120,6 +120,7 @@ static void seal(struct ofproto *o)
 {
 	struct changes *c = &o->changes;
 
+	journal_close(o);
 	c->flight = c->open;
 	group_init(&c->open);
 	c->in_flight = true;
@@ -135,6 +136,7 @@ void change_staged(struct ofproto *o, struct waiter *w)
 {
 	struct changes *c = &o->changes;
 
+	journal_touch(o);
 	if (w) {
 		w->next = NULL;
 		*c->open.waiters_tail = w;

@@ -118,6 +118,7 @@ static void stage_in(struct ofproto *o, struct entry *e)
 {
 	entry_stage(o, e);
 	step_new(o, &add_class, e, REASON_NONE);
+	journal_flow(o, '+', e);
 	if (o->store && !o->restoring)
 		change_store(o, remember(o, e));
 }
@@ -126,13 +127,21 @@ static void stage_out(struct ofproto *o, struct entry *e, uint8_t reason)
 {
 	entry_leave(o, e);
 	step_new(o, &remove_class, e, reason);
+	journal_flow(o, '-', e);
 	change_store(o, store_op_flow_del(e->key));
 }
 
 void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason)
 {
+	const struct actor expiry = {
+		.origin = e->flow.origin, .gathers = true, .who = "expiry", .what = "expired"};
+
+	/* The end of what somebody put in for a while is news; controllers hear of theirs. */
+	if (e->flow.expires_ns != TIMER_NEVER)
+		ofproto_actor(o, &expiry);
 	stage_out(o, e, reason);
 	change_staged(o, NULL);
+	ofproto_actor(o, NULL);
 }
 
 /* ---- Checks ------------------------------------------------------------------------------ */
@@ -365,7 +374,7 @@ int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter
 
 /* ---- Restart ----------------------------------------------------------------------------- */
 
-static uint8_t origin_by_name(const char *name)
+uint8_t origin_by_name(const char *name)
 {
 	for (unsigned i = 0; i < N_ORIGINS; i++)
 		if (!strcmp(name, origin_names[i]))

@@ -182,6 +182,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 			error = objects_restore(o, r);
 		if (!error)
 			error = store_load_flows(o->store, &restore.visit, r);
+		if (!error)
+			error = journal_restore(o, r);
 		if (!error) {
 			change_staged(o, NULL);
 			error = ofproto_sync(o, r);
@@ -298,6 +300,7 @@ void ofproto_destroy(struct ofproto *o)
 	kernel_close(o);
 	store_close(o->store);
 	flows_destroy(o);
+	journal_destroy(o);
 	timeouts_destroy(o);
 	if (o->has_datapath)
 		datapath_destroy(&o->dp);

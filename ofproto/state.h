@@ -11,6 +11,7 @@
 #include "lib/openflow.h"
 #include "ofproto/change.h"
 #include "ofproto/flows.h"
+#include "ofproto/journal-entry.h"
 #include "ofproto/objects.h"
 #include "ofproto/ofproto.h"
 #include "ofproto/store.h"
@@ -28,6 +29,7 @@ struct ofproto {
 	struct flows flows;
 	struct changes changes;
 	struct timeouts timeouts;
+	struct journal journal;
 	struct objects objects;
 	struct store *store;   /* NULL: none (offline) */
 	struct kernel *kernel; /* NULL: none (offline) */
@@ -56,6 +58,8 @@ int settings_restore(struct ofproto *o,
 /* trace.c */
 void tracer_destroy(struct ofproto *o);
 
+/* flow-mod.c: by name; ORIGIN_CLI for one that is not known. */
+uint8_t origin_by_name(const char *name);
 /* flow-mod.c: takes a rule out, as a timeout does (OFPRR_*); joins the open group. */
 void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason);
 /* A rule from the store. */

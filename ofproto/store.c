@@ -13,13 +13,13 @@
 
 #include "ofproto/memory.h"
 
-enum { SCHEMA = 1 };
+enum { SCHEMA = 2 };
 
 struct store {
 	sqlite3 *db;
 	char *file;
-	sqlite3_stmt *put[STORE_FLOW_COUNT + 1]; /* by store_what */
-	int fd;                                  /* eventfd: through */
+	sqlite3_stmt *put[N_STORE_WHATS]; /* by store_what */
+	int fd;                           /* eventfd: through */
 	pthread_t thread;
 	bool threaded;
 	pthread_mutex_t lock;
@@ -77,10 +77,43 @@ struct store_op *store_op_flow_count(int64_t id, uint64_t packets, uint64_t byte
 	return op;
 }
 
+struct store_op *store_op_journal(void)
+{
+	return op_new(STORE_JOURNAL_PUT);
+}
+
+void store_op_journal_fill(struct store_op *op, const struct store_journal *j)
+{
+	op->journal = *j;
+	op->journal.origin = mem_text(j->origin);
+	op->journal.who = mem_text(j->who);
+	op->journal.what = mem_text(j->what);
+	op->journal.undo = mem_text(j->undo);
+	op->journal.diff = mem_text(j->diff);
+}
+
+struct store_op *store_op_journal_trim(int64_t below)
+{
+	struct store_op *op = op_new(STORE_JOURNAL_TRIM);
+
+	op->flow.id = below;
+	return op;
+}
+
+static void journal_free(struct store_journal *j)
+{
+	const char *text[] = {j->origin, j->who, j->what, j->undo, j->diff};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(text); i++)
+		free((char *)(uintptr_t)text[i]);
+}
+
 void store_ops_free(struct store_op *ops)
 {
 	while (ops) {
 		struct store_op *next = ops->next;
+
+		journal_free(&ops->journal);
 
 		free(ops->kind);
 		free(ops->name);
@@ -101,6 +134,8 @@ static const char *const statements[] = {
 		"VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[STORE_FLOW_DEL] = "DELETE FROM flow WHERE id = ?4",
 	[STORE_FLOW_COUNT] = "UPDATE flow SET packets = ?7, bytes = ?8 WHERE id = ?4",
+	[STORE_JOURNAL_PUT] = "INSERT INTO journal VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[STORE_JOURNAL_TRIM] = "DELETE FROM journal WHERE id < ?4",
 };
 
 /* The parent directory's entry for a fresh file has to last as well. */
@@ -166,6 +201,29 @@ static int unusable(struct store *s, int error, struct refusal *r)
 	return refuse(r, STORE, "db", "%s: %s; %s", s->file, sqlite3_errstr(error), advice);
 }
 
+/* Schemas, each from the one before: what a file of an older version lacks. */
+static const char *const schemas[SCHEMA] = {
+	"CREATE TABLE object(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
+	" name TEXT NOT NULL, text TEXT NOT NULL, UNIQUE(kind, name));"
+	"CREATE TABLE flow(id INTEGER PRIMARY KEY, origin TEXT NOT NULL, reason TEXT,"
+	" text TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" packets INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);"
+	"PRAGMA user_version = 1;",
+	"CREATE TABLE journal(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, origin TEXT NOT NULL,"
+	" who TEXT NOT NULL, what TEXT NOT NULL, undo TEXT, diff TEXT NOT NULL,"
+	" n_out INTEGER NOT NULL, n_in INTEGER NOT NULL, undoes INTEGER NOT NULL);"
+	"PRAGMA user_version = 2;",
+};
+
+static int upgrade(struct store *s, int version)
+{
+	int error = run(s, "BEGIN");
+
+	for (; !error && version < SCHEMA; version++)
+		error = run(s, schemas[version]);
+	return error ? error : run(s, "COMMIT");
+}
+
 /* Deleted keys are overwritten (secure_delete), in the file as soon as it is checkpointed. */
 static int set_up(struct store *s, const char *file, struct refusal *r)
 {
@@ -189,17 +247,8 @@ static int set_up(struct store *s, const char *file, struct refusal *r)
 	if (!version && read_number(s, "SELECT count(*) FROM sqlite_master"))
 		return refuse(r, STORE, "db",
 			      "%s is another program's database; --db takes another file", file);
-	if (!version)
-		error = run(
-			s,
-			"BEGIN;"
-			"CREATE TABLE object(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
-			" name TEXT NOT NULL, text TEXT NOT NULL, UNIQUE(kind, name));"
-			"CREATE TABLE flow(id INTEGER PRIMARY KEY, origin TEXT NOT NULL, reason "
-			"TEXT,"
-			" text TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
-			" packets INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);"
-			"PRAGMA user_version = 1; COMMIT;");
+	if (version >= 0)
+		error = upgrade(s, version);
 	for (unsigned i = 0; !error && i < ARRAY_SIZE(statements); i++)
 		error = sqlite3_prepare_v2(s->db, statements[i], -1, &s->put[i], NULL);
 	return error || !is_sound(s) ? unusable(s, error ? error : SQLITE_CORRUPT, r) : 0;
@@ -263,6 +312,24 @@ void store_close(struct store *s)
 
 /* ---- Committing -------------------------------------------------------------------------- */
 
+static int write_journal(sqlite3_stmt *q, const struct store_journal *j)
+{
+	const char *text[] = {j->origin, j->who, j->what, j->undo, j->diff};
+	const int64_t number[] = {j->n_out, j->n_in, j->undoes};
+	int error;
+
+	sqlite3_bind_int64(q, 1, j->id);
+	sqlite3_bind_int64(q, 2, j->at_ns);
+	for (int i = 0; i < (int)ARRAY_SIZE(text); i++)
+		sqlite3_bind_text(q, 3 + i, text[i], -1, SQLITE_STATIC);
+	for (int i = 0; i < (int)ARRAY_SIZE(number); i++)
+		sqlite3_bind_int64(q, 8 + i, number[i]);
+	error = sqlite3_step(q) == SQLITE_DONE ? 0 : -EIO;
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+	return error;
+}
+
 static int write_op(struct store *s, const struct store_op *op)
 {
 	sqlite3_stmt *q = s->put[op->what];
@@ -272,6 +339,8 @@ static int write_op(struct store *s, const struct store_op *op)
 	const char *texts[] = {op->kind, op->name, op->text};
 	int n = sqlite3_bind_parameter_count(q), error;
 
+	if (op->what == STORE_JOURNAL_PUT)
+		return op->journal.who ? write_journal(q, &op->journal) : 0;
 	for (int i = 0; i < (int)ARRAY_SIZE(texts) && i < n; i++)
 		sqlite3_bind_text(q, i + 1, texts[i], -1, SQLITE_STATIC);
 	for (int i = 0; i < (int)ARRAY_SIZE(numbers) && i + 3 < n; i++)
@@ -413,6 +482,36 @@ int store_load_flows(struct store *s, struct store_visit *v, struct refusal *r)
 						.bytes = (uint64_t)sqlite3_column_int64(q, 7),
 					},
 					r);
+	sqlite3_finalize(q);
+	if (!error && step != SQLITE_DONE)
+		error = unusable(s, step, r);
+	return error;
+}
+
+int store_load_journal(struct store *s, struct store_visit *v, struct refusal *r)
+{
+	sqlite3_stmt *q = NULL;
+	int step = SQLITE_ERROR, error = 0;
+
+	if (!sqlite3_prepare_v2(s->db,
+				"SELECT id, at, origin, who, what, undo, diff, n_out, n_in, undoes "
+				"FROM journal ORDER BY id",
+				-1, &q, NULL))
+		while (!error && (step = sqlite3_step(q)) == SQLITE_ROW)
+			error = v->journal(v,
+					   &(struct store_journal){
+						   .id = sqlite3_column_int64(q, 0),
+						   .at_ns = sqlite3_column_int64(q, 1),
+						   .origin = column(q, 2),
+						   .who = column(q, 3),
+						   .what = column(q, 4),
+						   .undo = column(q, 5),
+						   .diff = column(q, 6),
+						   .n_out = (uint32_t)sqlite3_column_int64(q, 7),
+						   .n_in = (uint32_t)sqlite3_column_int64(q, 8),
+						   .undoes = sqlite3_column_int64(q, 9),
+					   },
+					   r);
 	sqlite3_finalize(q);
 	if (!error && step != SQLITE_DONE)
 		error = unusable(s, step, r);

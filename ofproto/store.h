@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store: what lasts, in one SQLite file.
  *
- * Two tables: *objects* (ports, connections, settings) by kind and name, in the words of the
- * verb that made them; and *flows* by a number, as FLOW text with what that text does not say.
+ * Three tables: *objects* (ports, connections, settings) by kind and name, in the words of the
+ * verb that made them; *flows* by a number, as FLOW text with what that text does not say; and the
+ * *journal* of changes (journal.h).
  * There are keys in it: the file's mode is 0600 and no message repeats its content.
  *
  * The file is locked for as long as the daemon lives.  It is written ahead (WAL) with
@@ -24,7 +25,10 @@ enum store_what {
 	STORE_OBJECT_DEL,
 	STORE_FLOW_PUT,
 	STORE_FLOW_DEL,
-	STORE_FLOW_COUNT
+	STORE_FLOW_COUNT,
+	STORE_JOURNAL_PUT,
+	STORE_JOURNAL_TRIM,
+	N_STORE_WHATS
 };
 
 struct store_flow {
@@ -37,11 +41,19 @@ struct store_flow {
 	uint64_t packets, bytes;
 };
 
+struct store_journal {
+	int64_t id, at_ns;                             /* since 1970 */
+	const char *origin, *who, *what, *undo, *diff; /* undo NULL: none */
+	uint32_t n_out, n_in;
+	int64_t undoes;
+};
+
 struct store_op {
 	struct store_op *next;
 	enum store_what what;
-	char *kind, *name, *text; /* of objects; a flow's origin, reason and text */
-	struct store_flow flow;   /* numbers only; its strings are the three above */
+	char *kind, *name, *text;     /* of objects; a flow's origin, reason and text */
+	struct store_flow flow;       /* numbers only; its strings are the three above */
+	struct store_journal journal; /* owns its texts */
 };
 
 struct store_op *store_op_object(const char *kind, const char *name,
@@ -49,6 +61,10 @@ struct store_op *store_op_object(const char *kind, const char *name,
 struct store_op *store_op_flow(const struct store_flow *f);
 struct store_op *store_op_flow_del(int64_t id);
 struct store_op *store_op_flow_count(int64_t id, uint64_t packets, uint64_t bytes);
+/* An entry to come, which store_op_journal_fill() completes before the commit; or it is none. */
+struct store_op *store_op_journal(void);
+void store_op_journal_fill(struct store_op *op, const struct store_journal *j);
+struct store_op *store_op_journal_trim(int64_t below); /* forgets ids below */
 void store_ops_free(struct store_op *ops);
 
 /* Opens or makes `file` (":memory:": forgotten at the end) and locks it. */
@@ -59,9 +75,12 @@ void store_close(struct store *s); /* waits for what is under way */
 struct store_visit {
 	int (*object)(struct store_visit *v, const char *name, const char *text, struct refusal *r);
 	int (*flow)(struct store_visit *v, const struct store_flow *f, struct refusal *r);
+	int (*journal)(struct store_visit *v, const struct store_journal *j, struct refusal *r);
 };
 int store_load_objects(struct store *s, const char *kind, struct store_visit *v, struct refusal *r);
 int store_load_flows(struct store *s, struct store_visit *v, struct refusal *r);
+int store_load_journal(struct store *s, struct store_visit *v,
+		       struct refusal *r); /* oldest first */
 
 void store_commit(struct store *s, struct store_op *ops); /* takes them */
 int store_fd(const struct store *s);

@@ -16,6 +16,7 @@ UNITS = \
 	tests/unit/test-handoff \
 	tests/unit/test-iptfs \
 	tests/unit/test-iptfs-send \
+	tests/unit/test-journal \
 	tests/unit/test-kernel \
 	tests/unit/test-lib \
 	tests/unit/test-lib-log \

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ofproto/journal.h"
 #include "ofproto/store.h"
 #include "switch.h"
 
@@ -186,11 +187,13 @@ static void test_failure_undoes(void **state)
 static void test_failure_of_what_it_stands_on(void **state)
 {
 	struct ofproto *o = switch_up(file);
+	const struct actor actor = {.who = "test", .what = "change"};
 	struct answer a, b, c, barrier = {.waiter.done = answered};
 	struct refusal r = {0};
 
 	(void)state;
 	disk_full(true);
+	ofproto_actor(o, &actor);
 	flow_with(o, OFPFC_ADD, "cookie=1,priority=1,ip actions=drop", &a);
 	ofproto_barrier(o, &barrier.waiter); /* on its way */
 	flow_with(o, OFPFC_MODIFY, "ip actions=output:1", &b);
@@ -200,6 +203,9 @@ static void test_failure_of_what_it_stands_on(void **state)
 	assert_true(a.n == 1 && b.n == 1 && c.n == 1 && barrier.n == 1);
 	assert_true(a.error && b.error && c.error && barrier.error);
 	assert_flows(o, BEGIN);
+	assert_null(ofproto_journal_entry(o, 1)); /* what never happened is not written down */
+	assert_null(ofproto_journal_entry(o, 2));
+	ofproto_actor(o, NULL);
 	switch_flow(o, OFPFC_ADD, "cookie=5,priority=1,ip actions=drop");
 	sync_it(o);
 	assert_flows(o, "cookie=0x5,table=0,priority=1,ip actions=drop\n" BEGIN);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking an entry of the journal back. */
+#include <inttypes.h>
+
+#include "ofproto/memory.h"
+#include "ofproto/state.h"
+
+/* One line as a flow-mod, ready to be asked for. */
+struct undo_line {
+	struct journal_line line;
+	struct flow_mod mod;
+	const struct entry *now; /* what is in its place; only before the first is taken back */
+	bool undone;
+};
+
+struct undo {
+	struct undo_line *line;
+	unsigned n;
+};
+
+static void undo_free(struct undo *u)
+{
+	for (unsigned i = 0; i < u->n; i++) {
+		flow_mod_free(&u->line[i].mod);
+		free(u->line[i].line.flow);
+	}
+	free(u->line);
+}
+
+static int undo_read(struct ofproto *o, struct undo *u, const char *diff, struct refusal *r)
+{
+	struct journal_line line;
+
+	u->line = mem_new(DIFF_LINES * sizeof *u->line);
+	while (u->n < DIFF_LINES && journal_line_read(&diff, &line)) {
+		struct undo_line *l = &u->line[u->n];
+
+		l->line = line;
+		if (flow_parse(line.flow, OFPFC_ADD, &l->mod, r)) {
+			free(line.flow);
+			return -EINVAL;
+		}
+		l->mod.origin = line.origin;
+		l->now =
+			entry_find(o, l->mod.table, l->line.origin, l->mod.priority, &l->mod.match);
+		u->n++;
+	}
+	return 0;
+}
+
+static bool same_rule(const struct entry *e, const struct undo_line *l)
+{
+	const struct port_names *names = port_names;
+	struct buf text = {0};
+	bool same;
+
+	port_names = NULL;
+	flow_format(&e->flow, &text);
+	port_names = names;
+	same = !strcmp(buf_text(&text), l->line.flow);
+	buf_free(&text);
+	return same;
+}
+
+/* Among the lines behind `i` one puts a rule into the same place: what is there now is its. */
+static bool came_later(const struct undo *u, unsigned i)
+{
+	for (unsigned k = i + 1; k < u->n; k++)
+		if (u->line[k].line.sign == '+' && u->line[k].now == u->line[i].now)
+			return true;
+	return false;
+}
+
+/* Each place is as the entry left it.  A rule that came and has gone by itself since is no
+ * obstacle; nor is one that went and whose time is over. */
+static int undo_check(const struct undo *u, int64_t id, struct refusal *r)
+{
+	for (unsigned i = 0; i < u->n; i++) {
+		const struct undo_line *l = &u->line[i];
+		bool came = l->line.sign == '+';
+
+		if (!l->now || (came && same_rule(l->now, l)) || came_later(u, i))
+			continue;
+		return refuse(
+			r, IN_USE, "id",
+			"change %" PRId64 " cannot be undone: since then another change gave "
+			"%s %.100s; undo that one first (sluice-ctl log)",
+			id, came ? "other actions to" : "its place to another rule:", l->line.flow);
+	}
+	return 0;
+}
+
+static int take_out(struct ofproto *o, const struct undo_line *l, struct refusal *r)
+{
+	struct flow_mod gone;
+
+	flow_mod_init(&gone);
+	gone.command = OFPFC_DELETE_STRICT;
+	gone.table = l->mod.table;
+	gone.priority = l->mod.priority;
+	gone.match = l->mod.match;
+	gone.origin = l->line.origin;
+	return ofproto_flow_mod(o, &gone, NULL, r);
+}
+
+/* True: there was something to do. */
+static bool undo_line(struct ofproto *o, struct undo_line *l, int *error, struct refusal *r)
+{
+	int64_t left = l->line.expires_ns ? l->line.expires_ns - wall_now(o) : 0;
+
+	if (left < 0 || (l->line.sign == '+' && !l->now))
+		return false;
+	l->mod.expire_ns = (uint64_t)left;
+	l->mod.reason = l->line.reason[0] ? l->line.reason : NULL;
+	if (l->line.sign == '+')
+		*error = take_out(o, l, r);
+	else
+		*error = ofproto_flow_mod(o, &l->mod, NULL, r);
+	l->undone = !*error;
+	return true;
+}
+
+/* One was refused (a quota, a full table): those before it as they were. */
+static void redo(struct ofproto *o, struct undo *u)
+{
+	for (unsigned i = 0; i < u->n; i++) {
+		const struct undo_line *l = &u->line[i];
+
+		if (!l->undone)
+			continue;
+		if (l->line.sign == '+')
+			ofproto_flow_mod(o, &l->mod, NULL, NULL);
+		else
+			take_out(o, l, NULL);
+	}
+}
+
+int ofproto_undo(struct ofproto *o, int64_t id, struct waiter *w, struct refusal *r)
+{
+	const struct journal_entry *e = ofproto_journal_entry(o, id);
+	struct undo u = {0};
+	unsigned done = 0;
+	int error;
+
+	if (!e)
+		return refuse(r, NOT_FOUND, "id", "no change %" PRId64 "; see sluice-ctl log", id);
+	if (e->undone)
+		return refuse(r, EXISTS, "id", "change %" PRId64 " was undone by change %" PRId64,
+			      id, e->undone);
+	if (e->cut)
+		return refuse(r, LIMIT, "id",
+			      "change %" PRId64 " took %u rules away and added %u: more than the "
+			      "journal holds (%u), so it cannot be undone",
+			      id, e->n_out, e->n_in, DIFF_LINES);
+	error = undo_read(o, &u, e->diff, r);
+	if (!error)
+		error = undo_check(&u, id, r);
+	for (unsigned i = u.n; i-- > 0 && !error;)
+		done += undo_line(o, &u.line[i], &error, r);
+	if (error)
+		redo(o, &u);
+	undo_free(&u);
+	if (!error && !done)
+		error = refuse(r, NOT_FOUND, "id",
+			       "nothing is left of change %" PRId64 " that could be undone", id);
+	if (!error)
+		change_staged(o, w);
+	return error;
+}
