@@ -111,6 +111,11 @@ void ofproto_actor(struct ofproto *o, const struct actor *a)
 		journal_close(o);
 }
 
+int64_t ofproto_actor_entry(const struct ofproto *o)
+{
+	return o->journal.open ? o->journal.open->e.id : 0;
+}
+
 void journal_touch(struct ofproto *o)
 {
 	struct journal *j = &o->journal;

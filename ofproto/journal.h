@@ -32,6 +32,8 @@ struct actor {
 };
 /* From here on changes are this actor's; NULL: nobody's. */
 void ofproto_actor(struct ofproto *o, const struct actor *a);
+/* The number of the entry that the actor's changes so far are in; 0: none (offline, no change). */
+int64_t ofproto_actor_entry(const struct ofproto *o);
 
 struct journal_entry {
 	int64_t id;

@@ -47,7 +47,9 @@ static void change_as(struct ofproto *o, const char *who, uint8_t command, const
 	const struct actor actor = {.origin = ORIGIN_CLI, .who = who, .what = text};
 
 	ofproto_actor(o, &actor);
+	assert_int_equal(ofproto_actor_entry(o), 0);
 	switch_flow(o, command, text);
+	assert_int_not_equal(ofproto_actor_entry(o), 0);
 	ofproto_actor(o, NULL);
 	sync_it(o);
 }
