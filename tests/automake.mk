@@ -5,6 +5,8 @@ UNITS = \
 	tests/unit/test-action-run \
 	tests/unit/test-afxdp \
 	tests/unit/test-aggfrag \
+	tests/unit/test-alert \
+	tests/unit/test-audit \
 	tests/unit/test-change \
 	tests/unit/test-drops \
 	tests/unit/test-early \
@@ -42,6 +44,7 @@ UNITS = \
 	tests/unit/test-secrets \
 	tests/unit/test-sflow-read \
 	tests/unit/test-store \
+	tests/unit/test-switch \
 	tests/unit/test-table \
 	tests/unit/test-timer \
 	tests/unit/test-words
@@ -75,6 +78,9 @@ tests_unit_test_reorder_LDADD = $(UNIT_LIBS)
 # Units of the watcher.
 WATCH_LIBS = utilities/watch/libwatch.a $(LDADD)
 tests_unit_test_sflow_read_LDADD = $(WATCH_LIBS)
+tests_unit_test_alert_LDADD = $(WATCH_LIBS)
+tests_unit_test_audit_LDADD = $(WATCH_LIBS)
+tests_unit_test_switch_LDADD = $(WATCH_LIBS)
 
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 

@@ -8,11 +8,20 @@ noinst_PROGRAMS += utilities/make-docs
 # What sluice-watch is made of, beside its main().
 noinst_LIBRARIES += utilities/watch/libwatch.a
 utilities_watch_libwatch_a_SOURCES = \
+	utilities/watch/alert-command.c \
+	utilities/watch/alert-way.h \
+	utilities/watch/alert-web.c \
+	utilities/watch/alert.c \
+	utilities/watch/alert.h \
 	utilities/watch/attacks.def \
+	utilities/watch/audit.c \
+	utilities/watch/audit.h \
+	utilities/watch/case.h \
 	utilities/watch/decide.h \
 	utilities/watch/detect.h \
+	utilities/watch/guard-text.c \
+	utilities/watch/guard-text.h \
 	utilities/watch/input.h \
-	utilities/watch/case.h \
 	utilities/watch/pipeline.c \
 	utilities/watch/pipeline.h \
 	utilities/watch/policy.h \
@@ -22,6 +31,8 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/rule.c \
 	utilities/watch/sample.h \
 	utilities/watch/sflow-read.c \
+	utilities/watch/switch.c \
+	utilities/watch/switch.h \
 	utilities/watch/target.c \
 	utilities/watch/watch.c
 
