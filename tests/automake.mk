@@ -43,6 +43,8 @@ UNITS = \
 	tests/unit/test-rules \
 	tests/unit/test-secrets \
 	tests/unit/test-sflow-read \
+	tests/unit/test-signal \
+	tests/unit/test-sketch \
 	tests/unit/test-store \
 	tests/unit/test-switch \
 	tests/unit/test-table \
@@ -81,6 +83,12 @@ tests_unit_test_sflow_read_LDADD = $(WATCH_LIBS)
 tests_unit_test_alert_LDADD = $(WATCH_LIBS)
 tests_unit_test_audit_LDADD = $(WATCH_LIBS)
 tests_unit_test_switch_LDADD = $(WATCH_LIBS)
+# Tests of the watcher.
+WATCH_TEST_LIBS = utilities/watch/libwatch.a $(UNIT_LIBS)
+tests_unit_test_signal_SOURCES = tests/unit/test-signal.c tests/unit/watch-bed.h
+tests_unit_test_signal_LDADD = $(WATCH_TEST_LIBS)
+tests_unit_test_sketch_SOURCES = tests/unit/test-sketch.c
+tests_unit_test_sketch_LDADD = $(WATCH_TEST_LIBS)
 
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 

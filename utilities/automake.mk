@@ -13,15 +13,22 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/alert-web.c \
 	utilities/watch/alert.c \
 	utilities/watch/alert.h \
+	utilities/watch/amplifiers.def \
 	utilities/watch/attacks.def \
 	utilities/watch/audit.c \
 	utilities/watch/audit.h \
+	utilities/watch/baseline.c \
+	utilities/watch/baseline.h \
 	utilities/watch/case.h \
+	utilities/watch/classify.c \
+	utilities/watch/classify.h \
 	utilities/watch/decide.h \
 	utilities/watch/detect.h \
 	utilities/watch/guard-text.c \
 	utilities/watch/guard-text.h \
 	utilities/watch/input.h \
+	utilities/watch/pairs.c \
+	utilities/watch/pairs.h \
 	utilities/watch/pipeline.c \
 	utilities/watch/pipeline.h \
 	utilities/watch/policy.h \
@@ -31,9 +38,17 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/rule.c \
 	utilities/watch/sample.h \
 	utilities/watch/sflow-read.c \
+	utilities/watch/signal-config.c \
+	utilities/watch/signal.c \
+	utilities/watch/sketch.c \
+	utilities/watch/sketch.h \
 	utilities/watch/switch.c \
 	utilities/watch/switch.h \
 	utilities/watch/target.c \
+	utilities/watch/traffic-file.c \
+	utilities/watch/traffic-learn.c \
+	utilities/watch/traffic.c \
+	utilities/watch/traffic.h \
 	utilities/watch/watch.c
 
 utilities_sluiced_SOURCES = \

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pipeline's question, asked of each entry of its kind once a window.
+ *
+ * A window is *above* when what came unasked is over the absolute bounds, over `times` what is
+ * usual, and surely so: the number of samples it stands on could hardly have come of what is usual.
+ * The square roots of Poisson counts have a variance of a quarter whatever the mean (Anscombe
+ * 1948), so twice their difference is in standard deviations.
+ *
+ * An attack is found when N of the last M windows are above; or when the last N together are above
+ * and yet surer (one of them was half empty); or when windows above keep coming back within a
+ * minute (pulses).  It is over when nothing like half the bound came for `clear`. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "utilities/watch/traffic.h"
+
+enum { ATTACKS_MAX = 256, JOINT = 4, PULSES_S = 60, HOLD_S = 2 };
+static const double sure_window = 3, sure_joint = 4.5, sure_bound = 1;
+
+struct window {
+	double packets, octets, squares, seconds;
+};
+
+struct watched {
+	uint32_t generation; /* of the entry it is about */
+	uint64_t above;      /* the last windows, the newest lowest */
+	uint64_t first_ns;   /* when the first of them began */
+	struct gauge at;     /* the entry's gauge at the last look */
+	struct window last[JOINT];
+	uint16_t attack; /* 1 + its place; 0: none */
+};
+
+struct running {
+	struct attack attack;
+	uint64_t seen_ns; /* something like it */
+	bool used;
+};
+
+struct signal {
+	struct signal_config c;
+	uint64_t last_ns, n_attacks, n_unseen; /* attacks beyond ATTACKS_MAX */
+	uint32_t n_watched;
+	struct watched *watched;
+	struct running running[ATTACKS_MAX];
+};
+
+struct signal *signal_create(const struct signal_config *c)
+{
+	struct signal *s = calloc(1, sizeof *s);
+
+	if (!s)
+		abort();
+	s->c = *c;
+	return s;
+}
+
+void signal_free(struct signal *s)
+{
+	if (s)
+		free(s->watched);
+	free(s);
+}
+
+static void window_add(struct window *to, const struct window *w)
+{
+	to->packets += w->packets;
+	to->octets += w->octets;
+	to->squares += w->squares;
+	to->seconds += w->seconds;
+}
+
+/* How many standard deviations the window's samples are over what `usual` would have brought. */
+static double sureness(const struct window *w, double rate, double usual)
+{
+	double weight = w->squares / w->packets, n = w->packets / weight;
+	double expected = usual > 0 && rate > 0 ? n * usual / rate : 0;
+
+	return 2 * (sqrt(n) - sqrt(expected));
+}
+
+/* Over a bound, and not by the luck of one standard deviation. */
+static bool is_over(const struct window *w, double rate, uint64_t bound)
+{
+	return rate >= (double)bound && (!bound || sureness(w, rate, (double)bound) >= sure_bound);
+}
+
+static bool is_above(const struct signal_config *c, const struct window *w, const struct usual *u,
+		     double sure)
+{
+	double pps = w->packets / w->seconds, bps = 8 * w->octets / w->seconds;
+
+	if (w->packets <= 0 || !is_over(w, pps, c->above_pps) || !is_over(w, bps, c->above_bps))
+		return false;
+	if (pps >= c->times * u->pps && sureness(w, pps, u->pps) >= sure)
+		return true;
+	return bps >= c->times * u->bps && sureness(w, bps, u->bps) >= sure;
+}
+
+/* Half way down from what would be above, over the last windows: less is no attack any more. */
+static bool is_like_it(const struct signal_config *c, const struct watched *d,
+		       const struct usual *u)
+{
+	struct window w = {0};
+	double pps, bps, times = (1 + c->times) / 2;
+
+	for (unsigned i = 0; i < JOINT; i++)
+		window_add(&w, &d->last[i]);
+	pps = w.packets / w.seconds;
+	bps = 8 * w.octets / w.seconds;
+	return 2 * pps >= (double)c->above_pps && 2 * bps >= (double)c->above_bps &&
+	       (pps >= times * u->pps || bps >= times * u->bps);
+}
+
+/* Most of it goes to one address: that address's affair, not its prefix's. */
+static bool is_one_address(const struct entry *e, unsigned kind)
+{
+	const struct vote *v = &e->where[kind];
+
+	return e->target.kind == TARGET_PREFIX && v->lead > v->total / 2;
+}
+
+static const char *why_found(const struct signal_config *c, struct watched *d,
+			     const struct usual *u)
+{
+	uint64_t window_ns = MAX(c->window_ns, 1ull);
+	unsigned in_minute = (unsigned)MIN(64ull, MAX(1ull, PULSES_S * NSEC_PER_SEC / window_ns));
+	uint64_t last_m = d->above & (~0ull >> (64 - c->m));
+	uint64_t minute = d->above & (~0ull >> (64 - in_minute));
+	struct window together = {0};
+
+	if ((unsigned)__builtin_popcountll(last_m) >= c->n)
+		return u->pps > 0 ? "many times what is usual came unasked"
+				  : "nothing like it came unasked before";
+	for (unsigned i = 0; i < MIN(c->n, (unsigned)JOINT); i++)
+		window_add(&together, &d->last[i]);
+	if ((d->above & 3) && c->n > 1 && is_above(c, &together, u, sure_joint))
+		return "several windows together are surely above";
+	if ((unsigned)__builtin_popcountll(minute) >= MAX(3u, 2 * c->n - 1))
+		return "pulses: it comes back again and again";
+	return NULL;
+}
+
+static void describe(const struct signal *s, struct traffic *t, const struct entry *e,
+		     struct attack *a)
+{
+	const struct vote *v = &e->what[s->c.kind];
+
+	a->kind = s->c.kind;
+	a->target = e->target;
+	a->learned = true;
+	target_match(&a->target, &a->match);
+	class_match(a->kind, v->lead > 0.6f * v->total ? v->word : v->word & 0x80ff0000, &a->match);
+	(void)t;
+}
+
+static void measure(struct traffic *t, const struct entry *e, const struct window *w,
+		    struct attack *a, const struct gauge *was)
+{
+	struct usual u = traffic_usual(t, e, a->kind);
+	double all = e->now[a->kind].all - was->all;
+
+	a->pps = w->packets / w->seconds;
+	a->bps = 8 * w->octets / w->seconds;
+	a->usual_pps = u.pps;
+	a->usual_bps = u.bps;
+	a->n_sources = (uint32_t)(0.5 + MAX(distinct_count(&e->sources[0]),
+					    distinct_count(&e->sources[1])));
+	a->answered = -1;
+	if (all > 0 && (w->packets < 0.99 * all || traffic_sees_way_back(t, NULL)))
+		a->answered = MAX(0.0, 1 - w->packets / all);
+}
+
+static struct running *running_of(struct signal *s, const struct watched *d)
+{
+	return d->attack ? &s->running[d->attack - 1] : NULL;
+}
+
+static void end(struct signal *s, struct watched *d, struct attack_sink *to)
+{
+	struct running *run = running_of(s, d);
+
+	if (!run)
+		return;
+	to->over(to, &run->attack);
+	run->used = false;
+	d->attack = 0;
+	d->above = 0;
+}
+
+static struct running *begin(struct signal *s, struct watched *d)
+{
+	for (unsigned i = 0; i < ATTACKS_MAX; i++) {
+		struct running *run = &s->running[i];
+
+		if (run->used)
+			continue;
+		memset(run, 0, sizeof *run);
+		run->used = true;
+		run->attack.id = ++s->n_attacks;
+		run->attack.first_ns = d->first_ns;
+		d->attack = (uint16_t)(i + 1);
+		return run;
+	}
+	s->n_unseen++;
+	return NULL;
+}
+
+/* The window that ends now; the gauge's place moves on. */
+static struct window take_window(struct watched *d, const struct gauge *g, double seconds)
+{
+	struct window w = {g->packets - d->at.packets, g->octets - d->at.octets,
+			   g->squares - d->at.squares, seconds};
+
+	memmove(&d->last[1], &d->last[0], sizeof d->last - sizeof d->last[0]);
+	d->last[0] = w;
+	return w;
+}
+
+struct look {
+	struct traffic *t;
+	struct attack_sink *to;
+	uint64_t now_ns;
+	double seconds;
+	bool believed;
+};
+
+static void look_at(struct signal *s, const struct look *l, struct entry *e, struct watched *d)
+{
+	unsigned kind = s->c.kind;
+	struct gauge was = d->at;
+	struct window w = take_window(d, &e->now[kind], l->seconds);
+	struct running *run = running_of(s, d);
+	struct usual u = traffic_usual(l->t, e, kind);
+	bool above =
+		l->believed && !is_one_address(e, kind) && is_above(&s->c, &w, &u, sure_window);
+	const char *why;
+
+	d->at = e->now[kind];
+	if (above && !d->above)
+		d->first_ns = l->now_ns - (uint64_t)(l->seconds * NSEC_PER_SEC);
+	d->above = d->above << 1 | above;
+	if (above || run)
+		e->hold_s[kind] = l->t->second + HOLD_S;
+	if (!run) {
+		why = d->above ? why_found(&s->c, d, &u) : NULL;
+		run = why ? begin(s, d) : NULL;
+		if (!run)
+			return;
+		run->attack.why = why;
+		run->attack.found_ns = run->seen_ns = l->now_ns;
+		describe(s, l->t, e, &run->attack);
+		measure(l->t, e, &w, &run->attack, &was);
+		l->to->found(l->to, &run->attack);
+		return;
+	}
+	if (above || is_like_it(&s->c, d, &u))
+		run->seen_ns = l->now_ns;
+	measure(l->t, e, &w, &run->attack, &was);
+	if (l->now_ns - run->seen_ns >= s->c.clear_ns)
+		end(s, d, l->to);
+	else
+		l->to->goes_on(l->to, &run->attack);
+}
+
+void signal_tick(struct signal *s, struct traffic *t, uint64_t now_ns, struct attack_sink *to)
+{
+	struct table *table = &t->table[s->c.target];
+	struct look l = {.t = t, .to = to, .now_ns = now_ns};
+
+	if (!s->watched) {
+		s->n_watched = space_saving_slots(&table->heavy);
+		s->watched = calloc(s->n_watched, sizeof *s->watched);
+		if (!s->watched)
+			abort();
+		traffic_learn(t, s->c.learn_ns);
+		s->last_ns = now_ns;
+	}
+	if (now_ns < s->last_ns + s->c.window_ns)
+		return;
+	l.seconds = (double)(now_ns - s->last_ns) / NSEC_PER_SEC;
+	l.believed = t->loaded || traffic_age(t, now_ns) * NSEC_PER_SEC >= (double)s->c.learn_ns;
+	s->last_ns = now_ns;
+	for (uint32_t i = 0; i < s->n_watched; i++) {
+		struct entry *e = &table->entry[i];
+		struct watched *d = &s->watched[i];
+
+		if (d->generation != e->generation) {
+			end(s, d, to);
+			memset(d, 0, sizeof *d);
+			d->generation = e->generation;
+		}
+		if (!e->hash ||
+		    (!d->attack && !d->above && e->now[s->c.kind].packets <= d->at.packets &&
+		     d->last[0].packets <= 0))
+			continue;
+		if (d->attack || d->above)
+			table->heavy.pinned[i] = PINNED_S;
+		look_at(s, &l, e, d);
+	}
+}
