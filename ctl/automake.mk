@@ -13,6 +13,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/messages.def \
 	ctl/method.c \
 	ctl/method.h \
+	ctl/guard.c \
+	ctl/guard.h \
 	ctl/mgmt-client.c \
 	ctl/mgmt-socket.c \
 	ctl/mgmt-socket.h \
@@ -58,10 +60,13 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-guard.c \
 	ctl/verb-journal.c \
 	ctl/verb-port.c \
+	ctl/verb-propose.c \
 	ctl/verb-see.c \
 	ctl/verb-switch.c \
 	ctl/verb.c \
 	ctl/verb.h \
 	ctl/verbs.def \
+	ctl/watcher.c \
+	ctl/watcher.h \
 	ctl/words.c \
 	ctl/words.h

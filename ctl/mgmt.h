@@ -48,6 +48,7 @@ struct daemon {
 	struct collectors *collectors; /* collectors.h */
 	uint64_t started_ns;           /* of ofproto_now() */
 	struct confirm *confirms;      /* rules that wait for `confirm`; confirm.c */
+	struct watcher *watcher;       /* what the watcher said; watcher.h */
 	bool offline;
 };
 

@@ -170,6 +170,7 @@ LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/example.at \
+	tests/guard.at \
 	tests/mgmt.at \
 	tests/offline.at \
 	tests/openflow.at

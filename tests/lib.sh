@@ -50,7 +50,7 @@ s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1] + "/watch.sock")
 s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": sys.argv[2], "params": sys.argv[3:]}).encode() + b"\n")
 answer = json.loads(s.makefile().readline())
-print(json.dumps(answer.get("result") or answer["error"]["data"]))
+print(json.dumps(answer["error"]["data"] if "error" in answer else answer["result"]))
 sys.exit("error" in answer)' "$@"
 }
 

@@ -18,6 +18,7 @@
 #include "ctl/offline.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
+#include "ctl/watcher.h"
 #include "datapath/secrets.h"
 #include "lib/log.h"
 #include "utilities/help.h"
@@ -333,6 +334,7 @@ static void close_server(struct server *server)
 	}
 	collectors_destroy(server->d.collectors);
 	confirms_free(&server->d);
+	watcher_free(&server->d);
 	if (server->d.ofproto)
 		ofproto_destroy(server->d.ofproto);
 	for (unsigned i = 0; i < 4; i++) {

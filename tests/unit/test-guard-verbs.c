@@ -2,6 +2,8 @@
 /* The guard over management: who may say what, how long it holds, what takes it back. */
 #include "tests/unit/verb-bed.h"
 
+#include "ctl/watcher.h"
+
 static struct daemon d;
 static struct port *in;
 
@@ -20,6 +22,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
+	watcher_free(&d);
 	ofproto_destroy(d.ofproto);
 	return 0;
 }
@@ -268,6 +271,140 @@ static void changes_are_taken_back(void **state)
 	assert_null(json_object_get(row, "expires_s"));
 }
 
+/* ------------------------------------------------------------------ proposals */
+
+static unsigned proposals(json_t **row)
+{
+	static json_t *rows;
+
+	json_decref(rows);
+	rows = asks(&d, CLI, "proposals");
+	if (row)
+		*row = json_array_get(rows, 0);
+	return (unsigned)json_array_size(rows);
+}
+
+static void what_is_accepted_is_the_watchers(void **state)
+{
+	json_t *row;
+
+	(void)state;
+	says(&d, WATCH, "propose|cookie=4,udp actions=drop|--reason|a flood|--expire|60s");
+	assert_int_equal(guard(NULL), 0);
+	pass_time(20 * NSEC_PER_SEC);
+	assert_int_equal(proposals(&row), 1);
+	assert_string_equal(text_of(row, "flow"),
+			    "cookie=0x4,table=guard,priority=32768,udp actions=drop");
+	assert_string_equal(text_of(row, "reason"), "a flood");
+	assert_string_equal(text_of(row, "origin"), "watch");
+	assert_int_equal(number_of(row, "expire_s"), 60);
+	assert_int_equal(number_of(row, "age_s"), 20);
+	assert_int_equal(number_of(row, "ends_s"), 40);
+	refuses(&d, WATCH, "accept|1", "not-permitted");
+	refuses(&d, WATCH, "reject|1", "not-permitted");
+	refuses(&d, CLI, "accept|2", "not-found");
+	refuses(&d, CLI, "accept|x", "not-found");
+	says(&d, CLI, "accept|1");
+	assert_int_equal(proposals(NULL), 0);
+	refuses(&d, CLI, "accept|1", "not-found");
+	assert_int_equal(guard(&row), 1);
+	assert_string_equal(text_of(row, "origin"), "watch");
+	assert_string_equal(text_of(row, "reason"), "a flood");
+	assert_int_equal(number_of(row, "expires_s"), 60);
+	assert_int_equal(number_of(row, "cookie"), 4);
+}
+
+static void what_is_rejected_is_not_proposed_again(void **state)
+{
+	(void)state;
+	says(&d, WATCH, "propose|udp actions=drop|--reason|a flood|--expire|60s");
+	says(&d, CLI, "reject|1");
+	assert_int_equal(proposals(NULL), 0);
+	refuses(&d, CLI, "accept|1", "not-found");
+	refuses(&d, WATCH, "propose|udp actions=drop|--reason|again|--expire|60s", "not-permitted");
+	says(&d, WATCH, "propose|tcp actions=drop|--reason|another|--expire|60s");
+	pass_time(60 * NSEC_PER_SEC);
+	says(&d, WATCH, "propose|udp actions=drop|--reason|again|--expire|60s");
+	assert_int_equal(proposals(NULL), 1);
+}
+
+static void proposals_end_and_are_renewed(void **state)
+{
+	json_t *row;
+
+	(void)state;
+	says(&d, WATCH, "propose|udp actions=drop|--reason|a flood|--expire|60s");
+	pass_time(40 * NSEC_PER_SEC);
+	says(&d, WATCH, "propose|udp actions=drop|--reason|more of it|--expire|60s");
+	pass_time(59 * NSEC_PER_SEC);
+	assert_int_equal(proposals(&row), 1);
+	assert_int_equal(number_of(row, "id"), 1);
+	assert_string_equal(text_of(row, "reason"), "more of it");
+	pass_time(NSEC_PER_SEC);
+	assert_int_equal(proposals(NULL), 0);
+	refuses(&d, CLI, "accept|1", "not-found");
+}
+
+/* Of 64 that wait none gives way; of those that were rejected the oldest does. */
+static void proposals_are_bounded(void **state)
+{
+	char text[120];
+
+	(void)state;
+	for (unsigned i = 1; i <= 64; i++) {
+		snprintf(text, sizeof text, "propose|priority=%u,udp actions=drop|--reason|x", i);
+		says(&d, WATCH, text);
+	}
+	refuses(&d, WATCH, "propose|tcp actions=drop|--reason|x", "limit");
+	says(&d, WATCH, "propose|priority=3,udp actions=drop|--reason|renewed");
+	says(&d, CLI, "reject|7");
+	says(&d, WATCH, "propose|tcp actions=drop|--reason|x");
+	refuses(&d, WATCH, "propose|ip actions=drop|--reason|x", "limit");
+	assert_int_equal(proposals(NULL), 64);
+	refuses(&d, CLI, "accept|7", "not-found");
+	says(&d, CLI, "accept|65");
+}
+
+static void what_could_not_be_installed_is_not_proposed(void **state)
+{
+	(void)state;
+	refuses(&d, WATCH, "propose|udp actions=drop", "syntax");
+	refuses(&d, WATCH, "propose|udp actions=write_actions(drop)|--reason|x",
+		"unsupported-instruction");
+	refuses(&d, WATCH, "propose|udp actions=drop|--reason|x|--expire|169h", "limit");
+	refuses(&d, WATCH, "propose|udp actions=drop|--reason|x\x1b[0m", "bad-value");
+	assert_int_equal(proposals(NULL), 0);
+}
+
+/* ------------------------------------------------------------------ reports */
+
+static void a_report_is_an_object_of_the_watchers(void **state)
+{
+	static char text[WATCH_REPORT_MAX + 64];
+	struct refusal r = {0};
+
+	(void)state;
+	refuses(&d, CLI, "watch-report|{}", "not-permitted");
+	refuses(&d, WATCH, "watch-report|[]", "bad-value");
+	refuses(&d, WATCH, "watch-report|{", "bad-value");
+	refuses(&d, WATCH, "watch-report|{\"a\":1,\"a\":2}", "bad-value");
+	assert_null(watcher_of(&d)->report);
+	pass_time(NSEC_PER_SEC);
+	says(&d, WATCH, "watch-report|{\"cases\":3}");
+	assert_int_equal(number_of(d.watcher->report, "cases"), 3);
+	assert_int_equal(d.watcher->report_ns, ofproto_now(d.ofproto));
+	refuses(&d, WATCH, "watch-report|nothing", "bad-value");
+	assert_int_equal(number_of(d.watcher->report, "cases"), 3);
+
+	strcpy(text, "{\"a\":\"");
+	memset(text + 6, 'x', WATCH_REPORT_MAX - 8);
+	strcpy(text + WATCH_REPORT_MAX - 2, "\"}");
+	assert_int_equal(watcher_report(&d, text, &r), 0);
+	strcpy(text + WATCH_REPORT_MAX - 2, "x\"}");
+	assert_int_not_equal(watcher_report(&d, text, &r), 0);
+	assert_int_equal(r.code, REFUSED_LIMIT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +419,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_watcher_may_only_watch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_share_is_renewed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_are_taken_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_accepted_is_the_watchers, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_is_rejected_is_not_proposed_again, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(proposals_end_and_are_renewed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(proposals_are_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_could_not_be_installed_is_not_proposed, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_report_is_an_object_of_the_watchers, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

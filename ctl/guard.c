@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/guard.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/openflow.h"
+
+/* ---- Words ---- */
+
+/* What FLOW may say here: the guard ends rules by their expiry alone, and tells no controller. */
+static int check_words(const struct flow_mod *mod, struct refusal *r)
+{
+	bool adds = mod->command == OFPFC_ADD;
+
+	if (mod->table != TABLE_GUARD && mod->table != (adds ? 0 : OFPTT_ALL))
+		return refuse(r, BAD_TABLE, "table",
+			      "this verb is the guard's; rules of table %u are add-flow's and "
+			      "del-flows'",
+			      mod->table);
+	if (mod->hard_timeout)
+		return refuse(r, BAD_TIMEOUT, "hard_timeout",
+			      "a guard rule ends by --expire, not by hard_timeout");
+	if (mod->flags & ~OFPFF_RESET_COUNTS)
+		return refuse(r, BAD_FLAGS, "flags",
+			      "a guard rule has no flags of OpenFlow's; reset_counts is taken");
+	return 0;
+}
+
+int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, struct refusal *r)
+{
+	char *text = verb_join(call, 0);
+	int error = flow_parse(text, command, mod, r);
+
+	free(text);
+	if (error)
+		return error;
+	error = check_words(mod, r);
+	if (error)
+		flow_mod_free(mod);
+	mod->table = TABLE_GUARD;
+	mod->origin = call->origin;
+	return error;
+}
+
+int guard_check_reason(const char *reason, struct refusal *r)
+{
+	if (!*reason || strlen(reason) > GUARD_REASON_MAX)
+		return refuse(r, BAD_VALUE, "--reason",
+			      "a reason has 1 to %d octets; this one has %zu", GUARD_REASON_MAX,
+			      strlen(reason));
+	for (const unsigned char *c = (const unsigned char *)reason; *c; c++)
+		if (iscntrl(*c) || (c[0] == 0xc2 && c[1] < 0xa0)) /* of ASCII, of UTF-8 */
+			return refuse(r, BAD_VALUE, "--reason",
+				      "a reason is one line; this one has a control character");
+	return 0;
+}
+
+int guard_expiry(const struct verb_call *call, const char *option, struct flow_mod *mod,
+		 struct refusal *r)
+{
+	const char *text = args_option(&call->args, option);
+	bool forever = args_option(&call->args, "--forever");
+
+	if (forever && text)
+		return refuse(r, SYNTAX, option, "%s and --forever exclude each other", option);
+	if (forever && call->origin != ORIGIN_CLI)
+		return refuse(r, NOT_PERMITTED, "--forever",
+			      "rules that last forever are the operator's; --expire is at most 7 "
+			      "days (168h)");
+	mod->expire_ns = forever ? 0 : GUARD_EXPIRE_DEFAULT_NS;
+	if (text && (parse_time(text, &mod->expire_ns) || !mod->expire_ns))
+		return refuse(r, BAD_VALUE, option, "%.40s is no time; 60s, 10m, 168h are", text);
+	if (mod->expire_ns > GUARD_EXPIRE_MAX_NS)
+		return refuse(r, LIMIT, option,
+			      "%.40s is longer than a guard rule lasts: at most 7 days (168h), and "
+			      "then it is renewed",
+			      text);
+	return 0;
+}
+
+int guard_rule_asked(struct verb_call *call, struct flow_mod *mod, struct refusal *r)
+{
+	const char *reason = args_option(&call->args, "--reason");
+	int error;
+
+	if (!reason) {
+		call->misused = true;
+		return refuse(r, SYNTAX, "--reason",
+			      "%s wants --reason TEXT: why the rule is there", call->verb->name);
+	}
+	error = guard_permits(call, r);
+	if (!error)
+		error = guard_flow(call, OFPFC_ADD, mod, r);
+	if (error)
+		return error;
+	mod->reason = reason;
+	error = guard_check_reason(reason, r);
+	if (!error)
+		error = guard_expiry(call, "--expire", mod, r);
+	if (error)
+		flow_mod_free(mod);
+	return error;
+}
+
+unsigned guard_panic(const struct daemon *d)
+{
+	(void)d;
+	return 0;
+}
+
+int guard_permits(const struct verb_call *call, struct refusal *r)
+{
+	if (call->origin != ORIGIN_WATCH || !guard_panic(call->daemon))
+		return 0;
+	return refuse(r, NOT_PERMITTED, "panic",
+		      "panic is on, so automation is off; `sluice-ctl panic off` ends it");
+}
+
+/* ---- Rules ---- */
+
+void guard_key(uint16_t priority, const struct match *m, struct buf *text)
+{
+	struct buf match = {0};
+
+	match_format(m, &match);
+	buf_printf(text, "table=guard,priority=%u%s%s", priority, match.size ? "," : "",
+		   buf_text(&match));
+	buf_free(&match);
+}
+
+static json_t *words_of(const char *verb, const char *flow)
+{
+	json_t *words = json_array();
+
+	if (json_array_append_new(words, json_string(verb)) ||
+	    json_array_append_new(words, json_text(flow)))
+		abort();
+	return words;
+}
+
+static void append(json_t *words, const char *word)
+{
+	if (json_array_append_new(words, json_text(word)))
+		abort();
+}
+
+void guard_undo_adds(struct verb_call *call, const struct flow *f)
+{
+	uint64_t now = ofproto_now(call->daemon->ofproto);
+	struct buf flow = {0}, time = {0};
+	json_t *words;
+
+	flow_format(f, &flow);
+	words = words_of("add-guard", buf_text(&flow));
+	buf_free(&flow);
+	append(words, "--reason");
+	append(words, f->reason);
+	if (f->expires_ns == TIMER_NEVER) {
+		append(words, "--forever");
+	} else {
+		uint64_t left = f->expires_ns > now ? f->expires_ns - now : 0;
+
+		buf_printf(&time, "%llums", (unsigned long long)(left / NSEC_PER_MSEC + 1));
+		append(words, "--expire");
+		append(words, buf_text(&time));
+	}
+	buf_free(&time);
+	verb_undo_words(call, words);
+}
+
+void guard_undo_deletes(struct verb_call *call, uint8_t origin, const char *key)
+{
+	json_t *words = words_of("del-guard", key);
+
+	if (origin != ORIGIN_CLI) {
+		append(words, "--origin");
+		append(words, origin_names[origin]);
+	}
+	verb_undo_words(call, words);
+}
+
+int guard_install(struct verb_call *call, const struct flow_mod *mod, struct buf *text,
+		  json_t *value)
+{
+	struct ofproto *o = call->daemon->ofproto;
+	const struct flow *old = ofproto_guard_flow(o, mod->origin, mod->priority, &mod->match);
+	struct buf key = {0};
+	struct refusal r = {0};
+	struct waiter *w;
+	int error;
+
+	guard_key(mod->priority, &mod->match, &key);
+	json_put(value, "rule", json_text(buf_text(&key)));
+	json_put(value, "renewed", json_boolean(old));
+	if (old)
+		guard_undo_adds(call, old);
+	else
+		guard_undo_deletes(call, mod->origin, buf_text(&key));
+	buf_free(&key);
+	w = verb_waiter_says(call, text, value);
+	error = ofproto_flow_mod(o, mod, w, &r);
+	verb_waits(call, w, error, &r);
+	return error;
+}

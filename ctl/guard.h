@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the guard's verbs share: their words, and how a rule is put there.
+ *
+ * A rule that is asked for has a reason (one line, at most GUARD_REASON_MAX octets) and an expiry,
+ * unless the operator says --forever; it belongs to the origin of the call.  All of it is checked
+ * before anything is done.  Control thread. */
+#ifndef SLUICE_CTL_GUARD_H
+#define SLUICE_CTL_GUARD_H
+
+#include "ctl/verb.h"
+
+enum { GUARD_REASON_MAX = 255 };
+
+#define GUARD_EXPIRE_DEFAULT_NS (3600 * NSEC_PER_SEC)
+
+/* FLOW in the call's words, for `command`: a flow_mod of the guard, of the call's origin. */
+int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, struct refusal *r);
+
+/* A whole rule: FLOW, --reason, --expire, --forever.  Borrows the reason from the call. */
+int guard_rule_asked(struct verb_call *call, struct flow_mod *mod, struct refusal *r);
+
+int guard_check_reason(const char *reason, struct refusal *r);
+/* How long it lasts, by --forever or the option of that name; an hour without either. */
+int guard_expiry(const struct verb_call *call, const char *option, struct flow_mod *mod,
+		 struct refusal *r);
+
+/* What of panic is on (lib/panic.h); 0: nothing. */
+unsigned guard_panic(const struct daemon *d);
+/* Origin watch is refused while panic is on. */
+int guard_permits(const struct verb_call *call, struct refusal *r);
+
+/* `table=guard,priority=5,MATCH`: what del-guard wants. */
+void guard_key(uint16_t priority, const struct match *m, struct buf *text);
+
+/* What takes the call back: puts a rule back as it is now; deletes the one of this key. */
+void guard_undo_adds(struct verb_call *call, const struct flow *f);
+void guard_undo_deletes(struct verb_call *call, uint8_t origin, const char *key);
+
+/* Puts a rule there, as `mod` says, and answers the call: the text (its content is taken; NULL:
+ * none) and the value (an object, taken), to which `rule` and `renewed` are added.  The call may be
+ * gone behind this.  An error: it was refused. */
+int guard_install(struct verb_call *call, const struct flow_mod *mod, struct buf *text,
+		  json_t *value);
+
+#endif
