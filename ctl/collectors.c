@@ -231,12 +231,8 @@ static void put_port(struct collectors *cs, const struct port *p)
 	gather(cs);
 }
 
-static void on_counters(evutil_socket_t fd, short what, void *arg)
+void collectors_put_counters(struct collectors *cs)
 {
-	struct collectors *cs = arg;
-
-	(void)fd;
-	(void)what;
 	cs->counter_sequence++;
 	for (int conns = 0; conns < 2; conns++) {
 		struct port **ports = ports_sorted(cs->ofproto, conns);
@@ -247,6 +243,13 @@ static void on_counters(evutil_socket_t fd, short what, void *arg)
 		}
 		free(ports);
 	}
+}
+
+static void on_counters(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	collectors_put_counters(arg);
 }
 
 /* ---- Collectors ---- */

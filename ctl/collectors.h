@@ -28,6 +28,8 @@ struct collectors;
 struct collectors *collectors_create(struct event_base *base, struct ofproto *o,
 				     const char *socket_path);
 void collectors_destroy(struct collectors *c); /* NULL: nothing; before ofproto's end */
+/* Counters of every port join what waits: what the timer does every COUNTERS_S. */
+void collectors_put_counters(struct collectors *c);
 
 /* One address is one collector: the same twice is refused; who ends it need not say agent=.  `kept`
  * gets its one canonical text, which the store keeps. */

@@ -8,6 +8,7 @@ UNITS = \
 	tests/unit/test-alert \
 	tests/unit/test-audit \
 	tests/unit/test-change \
+	tests/unit/test-collectors \
 	tests/unit/test-drops \
 	tests/unit/test-early \
 	tests/unit/test-esp \
@@ -42,6 +43,7 @@ UNITS = \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
 	tests/unit/test-secrets \
+	tests/unit/test-sflow \
 	tests/unit/test-sflow-read \
 	tests/unit/test-signal \
 	tests/unit/test-sketch \
