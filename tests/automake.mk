@@ -13,6 +13,7 @@ UNITS = \
 	tests/unit/test-early \
 	tests/unit/test-esp \
 	tests/unit/test-fib \
+	tests/unit/test-flow-json \
 	tests/unit/test-flow-text \
 	tests/unit/test-flows \
 	tests/unit/test-guard-verbs \
@@ -81,6 +82,7 @@ tests_unit_test_reorder_LDADD = $(UNIT_LIBS)
 
 # Units of the watcher.
 WATCH_LIBS = utilities/watch/libwatch.a $(LDADD)
+tests_unit_test_flow_json_LDADD = $(WATCH_LIBS)
 tests_unit_test_sflow_read_LDADD = $(WATCH_LIBS)
 tests_unit_test_alert_LDADD = $(WATCH_LIBS)
 tests_unit_test_audit_LDADD = $(WATCH_LIBS)
@@ -100,6 +102,7 @@ tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--w
 FUZZERS = \
 	tests/fuzz/fuzz-aggfrag \
 	tests/fuzz/fuzz-config \
+	tests/fuzz/fuzz-flow-json \
 	tests/fuzz/fuzz-flow-text \
 	tests/fuzz/fuzz-openflow \
 	tests/fuzz/fuzz-options \
@@ -143,6 +146,9 @@ tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz-options.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_options_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_options_LDFLAGS = $(LINK_FUZZER)
 
+tests_fuzz_fuzz_flow_json_SOURCES = tests/fuzz/fuzz-flow-json.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_flow_json_LDADD = utilities/watch/libwatch.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_flow_json_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_fuzz_sflow_SOURCES = tests/fuzz/fuzz-sflow.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sflow_LDADD = utilities/watch/libwatch.a $(FUZZ_LIBS)
 tests_fuzz_fuzz_sflow_LDFLAGS = $(LINK_FUZZER)

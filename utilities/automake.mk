@@ -26,6 +26,7 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/detect.h \
 	utilities/watch/guard-text.c \
 	utilities/watch/guard-text.h \
+	utilities/watch/flow-json.c \
 	utilities/watch/input.h \
 	utilities/watch/pairs.c \
 	utilities/watch/pairs.h \

@@ -10,6 +10,11 @@
 #include "datapath/key.h"
 #include "lib/addr.h"
 
+enum {
+	WATCH_EXPORTERS = 1024,          /* of sFlow, remembered at a time */
+	EXPORTER_JSON = WATCH_EXPORTERS, /* of all flow records */
+};
+
 enum watch_end { END_UNKNOWN, END_SENT, END_DROPPED };
 
 struct watch_sample {
@@ -48,8 +53,8 @@ int sflow_read(struct sflow_reader *r, const void *datagram, size_t size, uint64
 	       struct sample_sink *to);
 const struct read_counters *sflow_counters(const struct sflow_reader *r);
 
-/* One line of pmacct's JSON (print and pipe plugins; sfacctd, nfacctd, pmacctd): `size` octets, no
- * newline.  A flow record becomes one sample of mean length. */
+/* One line of pmacct's JSON (print plugin of nfacctd, sfacctd, pmacctd): `size` octets, no
+ * newline.  A flow record becomes one sample of mean length.  0, or -EINVAL (counted). */
 int flow_json_read(const char *line, size_t size, uint64_t ns, struct read_counters *n,
 		   struct sample_sink *to);
 

@@ -21,7 +21,7 @@
 #include "utilities/watch/sample.h"
 
 enum {
-	EXPORTERS = 1024,
+	EXPORTERS = WATCH_EXPORTERS,
 	BUCKETS = 2048,
 	NO_EXPORTER = UINT16_MAX,
 	GAP_MAX = 1 << 16, /* a larger step in sequence is a restart, not a loss */
