@@ -52,6 +52,7 @@ UNITS = \
 	tests/unit/test-switch \
 	tests/unit/test-table \
 	tests/unit/test-timer \
+	tests/unit/test-watch-input \
 	tests/unit/test-words
 
 check_PROGRAMS += $(UNITS)
@@ -84,6 +85,7 @@ tests_unit_test_reorder_LDADD = $(UNIT_LIBS)
 WATCH_LIBS = utilities/watch/libwatch.a $(LDADD)
 tests_unit_test_flow_json_LDADD = $(WATCH_LIBS)
 tests_unit_test_sflow_read_LDADD = $(WATCH_LIBS)
+tests_unit_test_watch_input_LDADD = $(WATCH_LIBS)
 tests_unit_test_alert_LDADD = $(WATCH_LIBS)
 tests_unit_test_audit_LDADD = $(WATCH_LIBS)
 tests_unit_test_switch_LDADD = $(WATCH_LIBS)

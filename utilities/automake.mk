@@ -27,6 +27,9 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/guard-text.c \
 	utilities/watch/guard-text.h \
 	utilities/watch/flow-json.c \
+	utilities/watch/input-lines.c \
+	utilities/watch/input-lines.h \
+	utilities/watch/input.c \
 	utilities/watch/input.h \
 	utilities/watch/pairs.c \
 	utilities/watch/pairs.h \
@@ -37,6 +40,7 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/pretend.h \
 	utilities/watch/recent.h \
 	utilities/watch/rule.c \
+	utilities/watch/replay.c \
 	utilities/watch/sample.h \
 	utilities/watch/sflow-read.c \
 	utilities/watch/signal-config.c \
