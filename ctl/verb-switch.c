@@ -53,13 +53,16 @@ void do_add_neigh(struct verb_call *call)
 static void undo_settings(struct verb_call *call)
 {
 	const struct switch_settings *s = ofproto_settings(call->daemon->ofproto);
-	char words[3][32];
+	char words[5][32];
 
 	snprintf(words[0], sizeof words[0], "dpid=%016" PRIx64, s->dpid);
 	snprintf(words[1], sizeof words[1], "fail-mode=%s",
 		 s->fail_secure ? "secure" : "standalone");
 	snprintf(words[2], sizeof words[2], "packet-in=%s",
 		 s->packet_in_headers ? "headers" : "full");
+	snprintf(words[3], sizeof words[3], s->sample_every ? "sample=%u" : "sample=off",
+		 s->sample_every);
+	snprintf(words[4], sizeof words[4], "sample-max=%u", s->sample_max);
 	for (unsigned i = 0; i < call->args.n; i++)
 		for (unsigned k = 0; k < ARRAY_SIZE(words); k++)
 			if (!strncmp(call->args.word[i], words[k], strcspn(words[k], "=") + 1))
@@ -79,16 +82,20 @@ static json_t *show_settings(struct daemon *d, struct buf *text)
 {
 	const struct switch_settings *s = ofproto_settings(d->ofproto);
 	json_t *row = json_object();
-	char dpid[17];
+	char dpid[17], sample[16];
 
 	snprintf(dpid, sizeof dpid, "%016" PRIx64, s->dpid);
 	json_put(row, "dpid", json_string(dpid));
 	json_put(row, "fail_mode", json_string(s->fail_secure ? "secure" : "standalone"));
 	json_put(row, "packet_in", json_string(s->packet_in_headers ? "headers" : "full"));
+	json_put_u64(row, "sample", s->sample_every);
+	json_put_u64(row, "sample_max", s->sample_max);
 	json_put_u64(row, "n_tables", ofproto_n_tables(d->ofproto));
-	buf_printf(text, "dpid=%s fail-mode=%s packet-in=%s n_tables=%u\n", dpid,
-		   s->fail_secure ? "secure" : "standalone",
-		   s->packet_in_headers ? "headers" : "full", ofproto_n_tables(d->ofproto));
+	snprintf(sample, sizeof sample, s->sample_every ? "%u" : "off", s->sample_every);
+	buf_printf(text, "dpid=%s fail-mode=%s packet-in=%s sample=%s sample-max=%u n_tables=%u\n",
+		   dpid, s->fail_secure ? "secure" : "standalone",
+		   s->packet_in_headers ? "headers" : "full", sample, s->sample_max,
+		   ofproto_n_tables(d->ofproto));
 	return row;
 }
 

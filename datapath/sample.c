@@ -13,15 +13,14 @@
 enum {
 	CHECKS = 16,          /* of rates and settings, a second */
 	BURST = 16,           /* the part of a second's bound that may come at once */
-	EVERY_MAX = 1u << 30, /* the bound raises N no further */
+	EVERY_LAST = 1 << 30, /* the bound raises N no further */
 	DOUBLINGS = 3,        /* at once, at most: a worker's clock stands still in a batch */
-	RECORD_MAX = sizeof(struct sample_record) + PKT_HEADERS,
 };
 
 /* A record whose packet has not ended yet. */
 struct pending {
 	uint16_t next; /* another one of the same packet: its number; 0: none */
-	uint64_t room[(RECORD_MAX + 7) / 8];
+	uint64_t room[(SAMPLE_RECORD_MAX + 7) / 8];
 };
 
 static struct sample_record *record_of(struct pending *slot)
@@ -35,9 +34,17 @@ static struct pending *slot_get(struct worker *w, unsigned number)
 	return &w->sampler.slot[number - 1];
 }
 
+static void tell_due(struct worker *w, struct timer *t)
+{
+	(void)t;
+	w->sampler.tell_ns = w->now + SAMPLE_TELL_MS * NSEC_PER_MSEC;
+	w->news = true;
+}
+
 int sampler_init(struct sampler *s, unsigned id)
 {
-	*s = (struct sampler){.random = hash_mix(hash_seed + id) | 1, .skip = 1};
+	*s = (struct sampler){
+		.random = hash_mix(hash_seed + id) | 1, .skip = 1, .tell.fire = tell_due};
 	s->slot = calloc(SAMPLE_SLOTS, sizeof *s->slot);
 	if (!s->slot)
 		return -ENOMEM;
@@ -121,7 +128,7 @@ static bool rate_down(struct worker *w, struct sample_rate *r)
 
 static uint32_t doubled(uint32_t every, struct sample_rate *r)
 {
-	while (r->shift && (uint64_t)every << r->shift > EVERY_MAX)
+	while (r->shift && (uint64_t)every << r->shift > EVERY_LAST)
 		r->shift--;
 	return every << r->shift;
 }
@@ -141,7 +148,8 @@ static void check(struct worker *w, struct sampler *s)
 	if (unlikely(w->private_trace)) /* a what-if packet is nobody's traffic */
 		asked = 0;
 	if (asked != s->rate.asked) {
-		s->rate = (struct sample_rate){.asked = MIN(asked, EVERY_MAX), .from_ns = w->now};
+		s->rate = (struct sample_rate){.asked = MIN(asked, SAMPLE_EVERY_MAX),
+					       .from_ns = w->now};
 		rate_apply(s);
 	} else if (rate_down(w, &s->rate)) {
 		rate_apply(s);
@@ -229,7 +237,7 @@ void sample_by_rule(struct worker *w, struct pkt *p, uint32_t every)
 	if (unlikely(w->private_trace))
 		return;
 	rate_down(w, &s->rule_rate);
-	every = doubled(MIN(MAX(every, 1u), EVERY_MAX), &s->rule_rate);
+	every = doubled(MIN(MAX(every, 1u), SAMPLE_EVERY_MAX), &s->rule_rate);
 	if ((next_random(s) >> 32) * every >> 32)
 		return;
 	r = take(w, p);
@@ -271,6 +279,14 @@ void sample_output(struct worker *w, struct pkt *p, uint32_t ofport)
 	r->out_port = ofport;
 }
 
+static void tell(struct worker *w, struct sampler *s)
+{
+	if (w->now >= s->tell_ns)
+		tell_due(w, &s->tell);
+	else if (!timer_is_set(&s->tell))
+		timer_set(&w->wheel, &s->tell, s->tell_ns);
+}
+
 static void submit(struct worker *w, struct sample_record *r)
 {
 	struct sampler *s = &w->sampler;
@@ -285,7 +301,7 @@ static void submit(struct worker *w, struct sample_record *r)
 	r->missed = s->missed;
 	memcpy(to, r, size);
 	ring_submit(&w->samples);
-	w->news = true;
+	tell(w, s);
 }
 
 void sample_end(struct worker *w, struct pkt *p, enum sample_end end, uint8_t reason)

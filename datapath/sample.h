@@ -16,7 +16,9 @@
  * A record holds headers, never payload: it is cut after the last protocol header that the parser
  * understood.  It goes into the worker's ring `samples`; the control thread reads it
  * (ofproto/samples.h), exports it and keeps it for a while.  A full ring or no free slot is
- * counted (`missed`), never waited for.
+ * counted (`missed`), never waited for.  The control thread is woken for the first record and then
+ * at most each SAMPLE_TELL_MS, so that a thousand a second do not wake it a thousand times; without
+ * packets nobody is woken.
  *
  * **Rate.**  Each packet is taken with a probability of 1 in `every` (so that no sender can march
  * in step).  When they come faster than dp->sample_max a second, N is doubled, and comes back by
@@ -28,12 +30,16 @@
 
 #include "datapath/key.h"
 #include "datapath/pkt.h"
+#include "datapath/timer.h"
 
 enum {
 	SAMPLE_SLOTS = 256,      /* sampled packets of a worker that have not ended yet */
 	SAMPLE_RING = 1 << 20,   /* octets */
 	SAMPLE_EVERY = 64,       /* a new daemon's rate */
 	SAMPLE_MAX_PER_S = 1000, /* … and bound, per worker */
+	SAMPLE_EVERY_MAX = 1 << 24,
+	SAMPLE_MAX_MAX = 1000000,
+	SAMPLE_TELL_MS = 10,
 };
 
 enum sample_end { SAMPLE_SENT, SAMPLE_DROPPED, SAMPLE_CONSUMED };
@@ -64,6 +70,8 @@ struct sample_record {
 	uint8_t octet[];   /* an Ethernet header first, as in struct pkt */
 };
 
+enum { SAMPLE_RECORD_MAX = sizeof(struct sample_record) + PKT_HEADERS };
+
 struct worker;
 struct pending; /* sample.c's: a record on its way to its end */
 
@@ -81,6 +89,8 @@ struct sampler {
 		uint64_t from_ns; /* when the window began */
 	} rate, rule_rate;        /* the pool's; of what rules asked for */
 	uint32_t seq, missed, n_free;
+	uint64_t tell_ns;  /* when the control thread may be woken again */
+	struct timer tell; /* … and is, for records that came before */
 	uint16_t free[SAMPLE_SLOTS];
 	struct pending *slot; /* SAMPLE_SLOTS of them */
 };

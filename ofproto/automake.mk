@@ -28,6 +28,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/ports.c \
 	ofproto/restore.c \
 	ofproto/routes.c \
+	ofproto/samples.c \
 	ofproto/samples.h \
 	ofproto/settings.c \
 	ofproto/shadow.c \

@@ -59,6 +59,7 @@ void ofproto_run(struct ofproto *o)
 {
 	changes_run(o);
 	events_run(o);
+	samples_run(o);
 	kernel_run(o);
 	timeouts_run(o);
 	objects_run(o);
@@ -260,6 +261,7 @@ struct ofproto *ofproto_create(const struct ofproto_config *config, struct refus
 	changes_init(o);
 	objects_init(o);
 	ports_name(o);
+	settings_defaults(o);
 	o->timeouts.since_ns = ofproto_now(o);
 	if (open_all(o, config, r) || restore(o, r) || start_workers(o, config, r)) {
 		ofproto_destroy(o);
@@ -295,6 +297,7 @@ void ofproto_destroy(struct ofproto *o)
 		store_counters(o);
 	}
 	tracer_destroy(o);
+	samples_destroy(o);
 	objects_destroy(o);
 	marks_close();
 	kernel_close(o);

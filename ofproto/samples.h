@@ -5,7 +5,8 @@
  * `sample`): sFlow export stands on that.  *Snapshots* are the last SNAPSHOTS records of each
  * worker, whole: dry runs and `top` read them.  *The past* is what `why` reads: 15 minutes of
  * records cut to addresses, ports, length and end, at most PAST_PER_S a second, chosen at random
- * within their second and weighted so that sums stay true.
+ * within their second and weighted so that sums stay true.  What a rule asked for
+ * (SAMPLE_BY_RULE) is of no pool: listeners and snapshots have it, estimates and the past do not.
  *
  * Estimates are sums of `every` over records.  Control thread. */
 #ifndef SLUICE_OFPROTO_SAMPLES_H
@@ -16,8 +17,8 @@
 
 enum { SNAPSHOTS = 4096, PAST_S = 15 * 60, PAST_PER_S = 128 };
 
-/* Every snapshot not older than `since_ns` (of ofproto_now), the newest first within a worker; a
- * non-zero return ends the walk. */
+/* Every snapshot not older than `since_ns` (of ofproto_now), the last that ended first within a
+ * worker; a non-zero return ends the walk. */
 struct snapshot_visit {
 	int (*snapshot)(struct snapshot_visit *v, unsigned worker, const struct sample_record *s);
 };
@@ -44,12 +45,13 @@ struct past_record {
 	uint16_t sport, dport;
 	uint8_t proto, end, reason, flags; /* as in struct sample_record */
 	uint32_t in_port, out_port, rule_id;
-	int64_t rule_key;         /* the rule itself: ids are given again (flows.h, entry's key) */
+	int64_t rule_key; /* the rule itself: ids are given again (flows.h, entry's key); 0 */
 	uint64_t packets, octets; /* what it stands for */
 };
 struct past_visit {
 	int (*record)(struct past_visit *v, const struct past_record *r);
 };
+/* Those since `since_ns`, second by second, within one in no order. */
 void ofproto_past(struct ofproto *o, uint64_t since_ns, struct past_visit *v);
 
 #endif

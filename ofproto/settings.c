@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* set-switch: the datapath id, fail-mode, and how much of a packet controllers see. */
+/* set-switch: the datapath id, fail-mode, how much of a packet controllers see, and how many
+ * packets are sampled. */
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -17,6 +18,8 @@ struct setting_step {
 static void take_effect(struct ofproto *o)
 {
 	__atomic_store_n(&o->dp.packet_in_headers, o->settings.packet_in_headers, __ATOMIC_RELAXED);
+	__atomic_store_n(&o->dp.sample_every, o->settings.sample_every, __ATOMIC_RELAXED);
+	__atomic_store_n(&o->dp.sample_max, o->settings.sample_max, __ATOMIC_RELAXED);
 }
 
 static void settings_done(struct ofproto *o, struct step *s)
@@ -49,6 +52,24 @@ static int read_dpid(struct options *opt, uint64_t *dpid, struct refusal *r)
 	return 0;
 }
 
+static int read_sampling(struct options *opt, struct switch_settings *s, struct refusal *r)
+{
+	const char *text = option(opt, "sample");
+	uint64_t every = s->sample_every, max = s->sample_max;
+
+	if (text && !strcmp(text, "off"))
+		every = 0;
+	else if (text && (parse_u64(text, &every) || !every || every > SAMPLE_EVERY_MAX))
+		return refuse(r, BAD_VALUE, "sample",
+			      "sample=%.32s; one packet in N, of 1 to %d, or off", text,
+			      SAMPLE_EVERY_MAX);
+	if (option_u64(opt, "sample-max", (struct range){1, SAMPLE_MAX_MAX}, &max, r))
+		return -EINVAL;
+	s->sample_every = (uint32_t)every;
+	s->sample_max = (uint32_t)max;
+	return 0;
+}
+
 static int read_settings(struct switch_settings *s, struct words words, struct refusal *r)
 {
 	static const char *const modes[] = {"standalone", "secure", NULL};
@@ -64,6 +85,8 @@ static int read_settings(struct switch_settings *s, struct words words, struct r
 		error = option_word(&opt, "fail-mode", modes, &mode, r);
 	if (!error)
 		error = option_word(&opt, "packet-in", packet_ins, &headers, r);
+	if (!error)
+		error = read_sampling(&opt, s, r);
 	if (!error)
 		error = options_finish(&opt, r);
 	options_free(&opt);
@@ -82,6 +105,11 @@ static void remember(struct ofproto *o)
 					o->settings.fail_secure ? "secure" : "standalone"));
 	change_store(o, store_op_object("setting", "packet-in",
 					o->settings.packet_in_headers ? "headers" : "full"));
+	snprintf(text, sizeof text, o->settings.sample_every ? "%u" : "off",
+		 o->settings.sample_every);
+	change_store(o, store_op_object("setting", "sample", text));
+	snprintf(text, sizeof text, "%u", o->settings.sample_max);
+	change_store(o, store_op_object("setting", "sample-max", text));
 }
 
 static int change_settings(struct ofproto *o, const struct switch_settings *fresh, struct waiter *w)
@@ -136,10 +164,18 @@ int settings_restore(struct ofproto *o, struct refusal *r)
 	return error;
 }
 
+/* Offline nobody is there to look at samples, unless one asks for them. */
+void settings_defaults(struct ofproto *o)
+{
+	o->settings.sample_every = o->offline ? 0 : SAMPLE_EVERY;
+	o->settings.sample_max = SAMPLE_MAX_PER_S;
+}
+
 void settings_init(struct ofproto *o)
 {
 	struct switch_settings fresh = o->settings;
 
+	take_effect(o);
 	if (o->offline)
 		fresh.dpid = DPID_OFFLINE;
 	while (!fresh.dpid) {

@@ -35,7 +35,8 @@ struct ofproto {
 	struct kernel *kernel; /* NULL: none (offline) */
 	struct switch_settings settings;
 	struct listener *listeners;
-	struct tracer *tracer; /* NULL: none yet */
+	struct tracer *tracer;   /* NULL: none yet */
+	struct samples *samples; /* NULL: none yet */
 };
 
 /* The wall clock, ns since 1970; packets' time offline. */
@@ -50,7 +51,12 @@ void ports_name(struct ofproto *o);
 /* packets.c: what workers have told since the last time. */
 void events_run(struct ofproto *o);
 
+/* samples.c: the same for what they sampled. */
+void samples_run(struct ofproto *o);
+void samples_destroy(struct ofproto *o);
+
 /* settings.c */
+void settings_defaults(struct ofproto *o);
 void settings_init(struct ofproto *o);
 int settings_restore(struct ofproto *o,
 		     struct refusal *r); /* and makes a dpid when there is none */

@@ -43,6 +43,9 @@ UNITS = \
 	tests/unit/test-reorder \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
+	tests/unit/test-sample \
+	tests/unit/test-sample-headers \
+	tests/unit/test-samples \
 	tests/unit/test-secrets \
 	tests/unit/test-sflow \
 	tests/unit/test-sflow-read \
@@ -121,6 +124,7 @@ endif
 check_PROGRAMS += $(FUZZERS)
 noinst_HEADERS += tests/unit/bed.h tests/unit/ports-fixture.h tests/unit/random-match.h tests/unit/random.h
 noinst_HEADERS += tests/unit/switch.h tests/unit/verb-bed.h tests/unit/bed.h tests/unit/random-match.h
+noinst_HEADERS += tests/unit/sample-bed.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
 	tests/openflow/osken-multiparts.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)

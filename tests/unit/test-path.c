@@ -5,7 +5,7 @@
  *
  *	rx + made = tx + dropped + consumed + held, and every frame is somewhere;
  *	no stage allocates;
- *	no octet of a payload is in a record, a trace or a packet-in cut to headers. */
+ *	no octet of a payload is in a record, a trace, a sample or a packet-in cut to headers. */
 #include "tests/unit/switch.h"
 
 #include "lib/hash.h"
@@ -70,8 +70,9 @@ static void turns(void)
 static size_t make_frame(uint8_t *f, size_t payload)
 {
 	bool v6 = rnd(5) == 0;
-	size_t ip = v6 ? 40 : 20, n = 14 + ip + 8 + payload;
-	static const uint8_t protos[] = {17, 6, 1, 50, 132, 99};
+	static const uint8_t protos[] = {17, 6, 1, 50, 132, 99}, headers[] = {8, 20, 8, 8, 12, 8};
+	unsigned proto = v6 ? 0 : rnd(sizeof protos);
+	size_t ip = v6 ? 40 : 20, head = 14 + ip + headers[proto], n = head + payload;
 	uint32_t sum = 0;
 
 	memset(f, 0, n);
@@ -88,9 +89,9 @@ static size_t make_frame(uint8_t *f, size_t payload)
 	} else {
 		f[14] = 0x45;
 		f[15] = (uint8_t)(rnd(4) << 2);
-		put_be16(f + 16, (uint16_t)(28 + payload));
+		put_be16(f + 16, (uint16_t)(n - 14));
 		f[22] = (uint8_t)(1 + rnd(64));
-		f[23] = protos[rnd(sizeof protos)];
+		f[23] = protos[proto];
 		put_be32(f + 26, 0x0a010000 | rnd(8));
 		put_be32(f + 30, rnd(2) ? 0x0a020000 | rnd(8) : 0x0a630000 | rnd(8));
 		for (unsigned i = 14; i < 34; i += 2)
@@ -100,7 +101,7 @@ static size_t make_frame(uint8_t *f, size_t payload)
 	put_be16(f + 14 + ip, (uint16_t)rnd(4));
 	put_be16(f + 14 + ip + 2, (uint16_t)rnd(4));
 	put_be16(f + 14 + ip + 4, (uint16_t)(8 + payload));
-	for (size_t at = 14 + ip + 8; at + 8 <= n; at += 8)
+	for (size_t at = head; at + 8 <= n; at += 8)
 		memcpy(f + at, CANARY, 8);
 	return n;
 }
@@ -110,13 +111,21 @@ static void inject(struct port *port, const void *frame, size_t size)
 	dummy_inject_queue(port, rnd(port->n_queues), frame, size);
 }
 
+/* But not where a header says how long it is or what comes next: then payload is a header, and a
+ * sample holds it. */
+static void spoil(uint8_t *f, size_t at, uint8_t bits)
+{
+	if (at != 12 && at != 13 && at != 14 && at != 23 && at != 46)
+		f[at] ^= bits;
+}
+
 static void inject_random(void)
 {
 	static uint8_t f[9200];
 	size_t n = make_frame(f, rnd(8) ? rnd(1400) : rnd(8000));
 
 	if (rnd(6) == 0)
-		f[rnd((uint32_t)MIN(n, 60u))] ^= (uint8_t)(1 << rnd(8));
+		spoil(f, rnd((uint32_t)MIN(n, 60u)), (uint8_t)(1 << rnd(8)));
 	if (rnd(10) == 0)
 		n = rnd((uint32_t)n);
 	if (n)
@@ -140,7 +149,7 @@ static void loop_back(void)
 		case 0: /* lost */
 			continue;
 		case 1: /* spoiled */
-			f[14 + rnd((uint32_t)n - 14)] ^= (uint8_t)(1 + rnd(255));
+			spoil(f, 14 + rnd((uint32_t)n - 14), (uint8_t)(1 + rnd(255)));
 			break;
 		case 2: /* swapped with the next */
 			if (last_size)
@@ -195,6 +204,23 @@ static bool has_canary(const void *data, size_t size)
 	return memmem(data, size, CANARY, 8) != NULL;
 }
 
+static uint64_t n_samples, n_estimate;
+
+static void check_samples(void)
+{
+	for (unsigned i = 0; i < dp->n_workers; i++) {
+		struct worker *w = dp->worker[i];
+		const struct sample_record *r;
+		uint32_t size;
+
+		for (; (r = ring_peek(&w->samples, &size)); ring_release(&w->samples)) {
+			assert_false(has_canary(r, size));
+			n_samples++;
+			n_estimate += r->every;
+		}
+	}
+}
+
 /* Nothing that a rule, an export or a person could see of a packet holds its payload. */
 static void check_canaries(void)
 {
@@ -208,6 +234,7 @@ static void check_canaries(void)
 		for (; (record = ring_peek(&w->traces, &size)); ring_release(&w->traces))
 			assert_false(has_canary(record, size));
 	}
+	check_samples();
 	for (uint32_t f = 0; f < dp->umem.n; f++)
 		assert_false(has_canary(&dp->umem.frame[f], sizeof dp->umem.frame[f]));
 }
@@ -290,8 +317,10 @@ static void random_life(void **state)
 		loop_back();
 		turns();
 		now += rnd(2000) * NSEC_PER_USEC;
+		check_samples(); /* before the control side has them */
 		ofproto_set_now(o, now);
 		turns();
+		check_samples();
 		if (rnd(4) == 0)
 			change_rules();
 		/* Down, and soon up again: one end, then the other. */
@@ -318,6 +347,8 @@ static uint64_t total(size_t offset)
 
 static void it_was_a_life(void **state)
 {
+	uint64_t pool = 0;
+
 	(void)state;
 	assert_true(TOTAL(consumed[CONSUME_DECAP]) > 10000);
 	assert_true(TOTAL(consumed[CONSUME_AGGREGATED]) > 10000);
@@ -327,6 +358,10 @@ static void it_was_a_life(void **state)
 	assert_true(TOTAL(dropped[DROP_RULE]) > 100);
 	assert_true(TOTAL(dropped[DROP_TABLE_MISS]) + TOTAL(dropped[DROP_NOT_OURS]) > 100);
 	assert_true(TOTAL(made[MADE_CLONE]) > 1000);
+	assert_true(n_samples > 10000);
+	for (unsigned i = 0; i < dp->n_workers; i++)
+		pool += dp->worker[i]->sampler.pool;
+	assert_true(n_estimate > pool / 10 * 9 && n_estimate < pool / 10 * 11);
 }
 
 /* Everything deleted: every frame is at home, every packet free. */
@@ -348,6 +383,7 @@ static void all_home(void **state)
 		assert_int_equal(held.frames_free + held.frames_handoff, held.frames_total);
 		assert_int_equal(held.packets_held, 0);
 		assert_int_equal(w->n_free_pkts, w->n_pkts);
+		assert_int_equal(w->sampler.n_free, SAMPLE_SLOTS);
 	}
 }
 
@@ -375,6 +411,8 @@ static int up(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(neighs); i++)
 		assert_int_equal(ofproto_add_neigh(o, (struct words){3, neighs[i]}, &r), 0);
 	dp->packet_in_headers = true;
+	dp->sample_every = 3;
+	dp->sample_max = SAMPLE_MAX_MAX;
 	return 0;
 }
 
