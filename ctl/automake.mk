@@ -59,6 +59,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-flows.c \
 	ctl/verb-guard.c \
 	ctl/verb-journal.c \
+	ctl/verb-panic.c \
 	ctl/verb-port.c \
 	ctl/verb-propose.c \
 	ctl/verb-see.c \

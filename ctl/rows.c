@@ -247,3 +247,10 @@ void port_row_text(const json_t *row, struct buf *text)
 	members_text(json_object_get(row, "readings"), text);
 	members_text(json_object_get(row, "counters"), text);
 }
+
+json_t *panic_json(unsigned state)
+{
+	if (!state)
+		return json_false();
+	return json_string(state & PANIC_DETACH ? "detach" : "pass");
+}

@@ -52,4 +52,7 @@ void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns);
 void confirm_forget(struct daemon *d); /* the last one added: it was refused */
 void confirms_free(struct daemon *d);
 
+/* An enum panic_state: false, "pass", or "detach", whatever the rules do. */
+json_t *panic_json(unsigned state);
+
 #endif

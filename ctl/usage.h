@@ -26,6 +26,7 @@ enum verb_flags {
 				* no options */
 	VERB_FLOWS = 1 << 4,   /* changes rules */
 	VERB_WATCH = 1 << 5,   /* the watcher may, too */
+	VERB_LOCAL = 1 << 6,   /* sluice-ctl does it, with no daemon to answer; then it may ask */
 };
 
 struct verb {

@@ -141,8 +141,13 @@ static json_t *show_ports(struct daemon *d, bool conns, struct buf *text)
 void do_show(struct verb_call *call)
 {
 	struct buf text = {0};
-	json_t *row = show_settings(call->daemon, &text);
+	unsigned panic = ofproto_panic(call->daemon->ofproto);
+	json_t *row;
 
+	if (panic)
+		buf_printf(&text, "%s\n", panic_text(panic));
+	row = show_settings(call->daemon, &text);
+	json_put(row, "panic", panic_json(panic));
 	json_put(row, "tables", show_tables(call->daemon, &text));
 	json_put(row, "ports", show_ports(call->daemon, false, &text));
 	json_put(row, "conns", show_ports(call->daemon, true, &text));

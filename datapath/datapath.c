@@ -21,6 +21,7 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	dp->offline = config->offline;
 	dp->n_workers = config->n_workers;
 	dp->event_fd = -1;
+	dp->panic_pass = &dp->calm;
 	dp->sample_max = SAMPLE_MAX_PER_S;
 	if (!dp->offline)
 		hash_seed_random();

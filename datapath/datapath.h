@@ -11,6 +11,7 @@
 #include "datapath/conn.h"
 #include "datapath/fib.h"
 #include "datapath/table.h"
+#include "lib/panic.h"
 
 struct worker;
 struct handoff_pairs;
@@ -34,11 +35,13 @@ struct datapath {
 	uint32_t gen;        /* the last generation given to a port */
 	struct handoff_pairs *handoff;
 	bool offline;
-	bool panic_pass;        /* rules bypassed; read at the batch edge */
-	bool packet_in_headers; /* packet-ins are cut after the last protocol header */
-	uint32_t sample_every;  /* sample.h: as set, 0: off; the control thread's, relaxed */
-	uint32_t sample_max;    /* … at most so many a second and worker */
-	int event_fd;           /* written when a worker has put an event into its ring */
+	struct panic_page *panic;   /* what operators share with us (lib/panic.h); NULL: nothing */
+	const uint32_t *panic_pass; /* rules bypassed: its word, or calm; read once a turn */
+	uint32_t calm;              /* … where there is no page */
+	bool packet_in_headers;     /* packet-ins are cut after the last protocol header */
+	uint32_t sample_every;      /* sample.h: as set, 0: off; the control thread's, relaxed */
+	uint32_t sample_max;        /* … at most so many a second and worker */
+	int event_fd;               /* written when a worker has put an event into its ring */
 };
 
 /* Which port packets leave by for a kernel interface: an afxdp port, or the connection behind a

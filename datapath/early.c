@@ -492,7 +492,7 @@ void stage_early(struct worker *w, struct batch *b)
 	struct pkt *p;
 	unsigned n = 0;
 
-	if (!__atomic_load_n(&w->dp->early->n_droppable, __ATOMIC_RELAXED) || w->dp->panic_pass)
+	if (!__atomic_load_n(&w->dp->early->n_droppable, __ATOMIC_RELAXED) || w->bypass)
 		return;
 	BATCH_FOR_EACH (p, b)
 		if (p->outer->conn == CONN_NONE || p->outer->early_done ||

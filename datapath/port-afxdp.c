@@ -26,6 +26,8 @@
 
 #include "datapath/afxdp.h"
 #include "datapath/netdev.h"
+#include "lib/log.h"
+#include "lib/panic.h"
 
 enum mode { MODE_AUTO, MODE_ZEROCOPY, MODE_COPY, MODE_SKB };
 
@@ -143,26 +145,75 @@ static void say(struct afxdp *x, const char *what, const char *result)
 	snprintf(x->why + n, sizeof x->why - n, "%s%s: %s", n ? "; " : "", what, result);
 }
 
+static bool detached(const struct port *port)
+{
+	return port->dp->panic && panic_on(&port->dp->panic->detach);
+}
+
+/* Names the link in the panic page, where it can be taken off when we do not answer. */
+static void tell_page(struct port *port)
+{
+	struct panic_page *page = port->dp->panic;
+	struct afxdp *x = port->priv;
+	uint32_t id = steer_link_id(x->steer);
+
+	if (!page)
+		return;
+	if (id && panic_link_add(page, (uint32_t)port->ifindex, id))
+		LOG(ERR, "%s: more ports than `panic detach` can take off without us", port->name);
+	if (id && detached(port))
+		steer_off(x->steer); /* it was asked for before the link had a name */
+	if (!steer_link_id(x->steer))
+		panic_link_del(page, (uint32_t)port->ifindex);
+}
+
 static int attach(struct port *port, bool generic)
 {
 	struct afxdp *x = port->priv;
-	struct steer_config config = {
-		.ifindex = port->ifindex, .host = x->host, .generic = generic};
+	struct steer_config config = {.ifindex = port->ifindex,
+				      .host = x->host,
+				      .generic = generic,
+				      .off = detached(port)};
 	char why[128];
 
 	memcpy(config.mac, port->mac, sizeof config.mac);
 	x->steer = steer_attach(&config, why, sizeof why);
-	if (x->steer)
+	if (x->steer) {
+		tell_page(port);
 		return 0;
+	}
 	say(x, generic ? "generic hook" : "driver's hook", why);
 	return -errno;
 }
 
-static void detach(struct afxdp *x)
+static void detach(struct port *port)
 {
+	struct afxdp *x = port->priv;
+
+	if (x->steer && port->dp->panic)
+		panic_link_del(port->dp->panic, (uint32_t)port->ifindex);
 	if (x->steer)
 		steer_detach(x->steer);
 	x->steer = NULL;
+}
+
+static int afxdp_hook(struct port *port, bool on)
+{
+	struct afxdp *x = port->priv;
+	int e = 0;
+
+	if (!on) {
+		steer_off(x->steer); /* also what somebody else took off */
+	} else if (!steer_link_id(x->steer)) {
+		e = steer_on(x->steer, x->generic);
+		/* Opened in a panic, it was never tried. */
+		if (e && !x->generic && !x->queue[0].xsk.zerocopy) {
+			e = steer_on(x->steer, true);
+			x->generic = !e;
+		}
+	}
+	tell_page(port);
+	return e;
 }
 
 static int try_sockets(struct port *port, bool zerocopy)
@@ -194,14 +245,14 @@ static int open_mode(struct port *port, enum mode mode)
 			e = try_sockets(port, false);
 		if (!e)
 			return 0;
-		detach(x);
+		detach(port);
 	}
 	if (mode == MODE_AUTO || mode == MODE_SKB) {
 		x->generic = true;
 		e = attach(port, true);
 		e = e ? e : try_sockets(port, false);
 		if (e)
-			detach(x);
+			detach(port);
 	}
 	return e;
 }
@@ -300,7 +351,7 @@ static void afxdp_close(struct port *port)
 	 * into our frames, and must not lose its program. */
 	if (zerocopy)
 		nanosleep(&(struct timespec){0, LET_GO_MSEC * NSEC_PER_MSEC}, NULL);
-	detach(x);
+	detach(port);
 	for (unsigned i = 0; i < port->n_queues; i++)
 		worker_call(port->dp->worker[port->queue[i].owner], give_back, &x->queue[i]);
 	free_port(port);
@@ -345,6 +396,7 @@ static void afxdp_status(const struct port *port, struct report *r)
 	r->string(r, "mode", first->zerocopy ? "zerocopy" : x->generic ? "skb" : "copy");
 	r->string(r, "why", x->why);
 	r->string(r, "host", hosts[x->host]);
+	r->string(r, "attached", steer_link_id(x->steer) ? "yes" : "no");
 	r->string(r, "segments", first->segments ? "yes" : "no");
 	r->string(r, "busy_poll", first->busy_poll ? "yes" : "no");
 	r->number(r, "queues", port->n_queues);
@@ -359,6 +411,7 @@ const struct port_class port_afxdp = {
 	.rx = afxdp_rx,
 	.tx = afxdp_tx,
 	.kick = afxdp_kick,
+	.hook = afxdp_hook,
 	.status = afxdp_status,
 	.frames_held = afxdp_frames_held,
 };

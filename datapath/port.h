@@ -63,6 +63,9 @@ struct port_class {
 	void (*tx)(struct worker *w, struct queue *q);
 	/* Asks the kernel to go on (need-wakeup), once per loop turn.  Owner; NULL: never. */
 	void (*kick)(struct worker *w, struct queue *q);
+	/* Puts what takes packets from the kernel on the interface (again), or takes it off: then
+	 * the kernel has them.  All else stays.  0, or -errno.  Control thread.  NULL: none. */
+	int (*hook)(struct port *port, bool on);
 	/* Readings of its own for show-port (mode, why).  Control thread; NULL: none. */
 	void (*status)(const struct port *port, struct report *r);
 	/* Frames of worker `w` that the device holds (fill and rx rings, tx not completed).  For

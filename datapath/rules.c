@@ -238,7 +238,7 @@ static int compose(struct worker *w, struct batch *b, struct pkt *p, const struc
 	return reason < 0 ? take_path(w, b, p, &k) : reason;
 }
 
-/* What panic_pass puts in the place of all rules: output to NORMAL. */
+/* What panic puts in the place of all rules: output to NORMAL. */
 static int bypass(struct worker *w, struct batch *b, struct pkt *p)
 {
 	static const struct op normal = {
@@ -258,7 +258,7 @@ static int find_program(struct worker *w, struct batch *b, struct pkt *p)
 	const struct rule *r;
 	unsigned table;
 
-	if (unlikely(w->dp->panic_pass))
+	if (unlikely(w->bypass))
 		return bypass(w, b, p);
 	r = first_rule(w, p, &table);
 	if (!r)

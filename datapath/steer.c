@@ -16,7 +16,8 @@
 
 struct steer {
 	struct sluice_bpf *program;
-	int link; /* the attachment: closing it takes the program off */
+	int ifindex;
+	int link; /* the attachment: closing it takes the program off; -1: none */
 };
 
 /* The maps of all instances; the control thread's. */
@@ -179,10 +180,60 @@ static int load(struct steer *s, const struct steer_config *c)
 	return 0;
 }
 
-struct steer *steer_attach(const struct steer_config *c, char *why, size_t size)
+/* What a link's descriptor says of it: 0, or -errno. */
+static int link_info(int fd, struct bpf_link_info *info)
+{
+	uint32_t room = sizeof *info;
+
+	memset(info, 0, sizeof *info);
+	return bpf_obj_get_info_by_fd(fd, info, &room);
+}
+
+uint32_t steer_link_id(const struct steer *s)
+{
+	struct bpf_link_info info;
+
+	/* Detached by its id, a link lives on without an interface. */
+	if (s->link < 0 || link_info(s->link, &info) || !info.xdp.ifindex)
+		return 0;
+	return info.id;
+}
+
+int steer_on(struct steer *s, bool generic)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
-		    .flags = c->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+
+	steer_off(s);
+	s->link = bpf_link_create(bpf_program__fd(s->program->progs.sluice_steer), s->ifindex,
+				  BPF_XDP, &opts);
+	return MIN(s->link, 0);
+}
+
+void steer_off(struct steer *s)
+{
+	if (s->link >= 0)
+		close(s->link);
+	s->link = -1;
+}
+
+int steer_take_off(uint32_t link_id, int ifindex)
+{
+	int fd = bpf_link_get_fd_by_id(link_id), e;
+	struct bpf_link_info info;
+
+	if (fd < 0)
+		return fd;
+	e = link_info(fd, &info);
+	if (!e && (info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != (uint32_t)ifindex))
+		e = -ENOENT; /* the id was given to another's */
+	e = e ? e : bpf_link_detach(fd);
+	close(fd);
+	return e;
+}
+
+struct steer *steer_attach(const struct steer_config *c, char *why, size_t size)
+{
 	struct steer *s = calloc(1, sizeof *s);
 	int e;
 
@@ -191,13 +242,12 @@ struct steer *steer_attach(const struct steer_config *c, char *why, size_t size)
 		return NULL;
 	}
 	s->link = -1;
+	s->ifindex = c->ifindex;
 	e = load(s, c);
 	if (e) {
 		snprintf(why, size, "the XDP program does not load: %s", strerror(-e));
-	} else {
-		s->link = bpf_link_create(bpf_program__fd(s->program->progs.sluice_steer),
-					  c->ifindex, BPF_XDP, &opts);
-		e = MIN(s->link, 0);
+	} else if (!c->off) {
+		e = steer_on(s, c->generic);
 		snprintf(why, size, "%s", e ? strerror(-e) : "");
 	}
 	if (!e)
@@ -209,8 +259,7 @@ struct steer *steer_attach(const struct steer_config *c, char *why, size_t size)
 
 void steer_detach(struct steer *s)
 {
-	if (s->link >= 0)
-		close(s->link);
+	steer_off(s);
 	sluice_bpf__destroy(s->program);
 	free(s);
 }

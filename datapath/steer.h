@@ -34,6 +34,7 @@ struct steer_config {
 	uint8_t mac[6];
 	enum steer_host host;
 	bool generic; /* attach in generic (skb) mode, else in the driver */
+	bool off;     /* load it, but do not attach it yet */
 };
 
 /* Loads and attaches, before any socket is bound; the kernel takes the program off when we die.
@@ -41,6 +42,16 @@ struct steer_config {
 struct steer *steer_attach(const struct steer_config *config, char *why, size_t size);
 /* After the sockets are closed. */
 void steer_detach(struct steer *s);
+
+/* On its interface or off, while sockets and maps stay.  0, or -errno. */
+int steer_on(struct steer *s, bool generic);
+void steer_off(struct steer *s);
+/* The link that holds it on its interface, by the kernel's word, since whoever knows the id may
+ * take it off; 0: none. */
+uint32_t steer_link_id(const struct steer *s);
+/* Takes off a link that another process may own, if it is an XDP program's on this interface.  0,
+ * -ENOENT when there is none (any more), or -errno. */
+int steer_take_off(uint32_t link_id, int ifindex);
 
 /* The packets that the program sends to sluice, of an rx queue, go to socket `fd`. */
 int steer_socket_set(struct steer *s, unsigned queue, int fd);

@@ -227,9 +227,11 @@ static void kick_queues(struct worker *w)
 
 unsigned worker_turn(struct worker *w)
 {
-	unsigned work = mail_run(w);
 	struct batch b;
+	unsigned work;
 
+	w->bypass = panic_on(w->dp->panic_pass);
+	work = mail_run(w);
 	w->version = rcu_get(w->dp->version);
 	if (w->dp->n_workers > 1) {
 		b.n = b.at = 0;

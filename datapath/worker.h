@@ -50,6 +50,7 @@ struct worker {
 	unsigned id;
 	uint64_t now;     /* ns; monotonic, or the packets' time offline */
 	uint64_t version; /* of the tables, for this batch */
+	bool bypass;      /* panic, for this turn: no rules, no early verdicts */
 	struct frame_pool frames;
 	struct pkt *pkts; /* the pool's memory */
 	struct pkt **free_pkt;

@@ -15,6 +15,7 @@ lib_libsl_a_SOURCES = \
 	lib/openflow.h \
 	lib/options.c \
 	lib/options.h \
+	lib/panic.c \
 	lib/panic.h \
 	lib/rcu.c \
 	lib/rcu.h \

@@ -25,6 +25,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/ofproto.c \
 	ofproto/ofproto.h \
 	ofproto/packets.c \
+	ofproto/panic.c \
 	ofproto/ports.c \
 	ofproto/restore.c \
 	ofproto/routes.c \

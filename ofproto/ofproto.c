@@ -222,6 +222,9 @@ static int open_all(struct ofproto *o, const struct ofproto_config *config, stru
 		return refuse(r, SYSTEM, "workers", "no memory for the datapath of %u workers",
 			      config->n_workers);
 	o->has_datapath = true;
+	o->dp.panic = config->panic;
+	if (config->panic)
+		o->dp.panic_pass = &config->panic->pass;
 	watch(o, o->dp.event_fd);
 	if (!o->offline) {
 		o->store = store_open(config->db ? config->db : ":memory:", r);

@@ -33,7 +33,8 @@ struct ofproto_config {
 	bool offline;   /* no kernel, no store, packets' time */
 	bool lab_null;  /* NULL without integrity may be asked for */
 	unsigned n_workers;
-	const int *cpus; /* of n_workers; -1: anywhere */
+	const int *cpus;          /* of n_workers; -1: anywhere */
+	struct panic_page *panic; /* outlives the switch; NULL: none */
 };
 
 /* Opens the store, brings back what it holds (ports, connections, rules; in effect before the first
@@ -58,6 +59,14 @@ struct waiter {
 void ofproto_barrier(struct ofproto *o, struct waiter *w);
 /* The same, waiting here (start, configuration files, tests). */
 int ofproto_sync(struct ofproto *o, struct refusal *r);
+
+/* What the panic page says (enum panic_state); 0: nothing.  For status: panic_text(). */
+unsigned ofproto_panic(const struct ofproto *o);
+/* Does what it says, after a change and at the start: ports let go of their interfaces, or take
+ * them again.  Refuses with the first port that could not. */
+int ofproto_panic_run(struct ofproto *o, struct refusal *r);
+/* Writes it: the same as `sluice-ctl panic` does without us.  Refused where there is no page. */
+int ofproto_panic_set(struct ofproto *o, unsigned state, struct refusal *r);
 
 /* ---- Rules ---------------------------------------------------------------------------- */
 

@@ -23,6 +23,7 @@ struct ofproto {
 	struct datapath dp;
 	bool offline, lab_null;
 	bool has_datapath; /* it is initialised */
+	unsigned panic;    /* as it was last said in the log */
 	bool restoring;    /* what is made comes from the store: not written again */
 	uint64_t now_ns;   /* offline; otherwise the clock is read */
 	int epoll_fd;

@@ -203,6 +203,7 @@ static int run_private(struct ofproto *o, struct what_if *wi, struct refusal *r)
 	t->dp.event_fd = -1;
 	w->now = ofproto_now(o);
 	w->version = o->dp.version;
+	w->bypass = panic_on(o->dp.panic_pass);
 	p = pkt_new(w, FRAME_HEADROOM);
 	if (!p)
 		return refuse(r, SYSTEM, "", "no frame to trace with");

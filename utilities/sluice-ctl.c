@@ -13,6 +13,7 @@
 #include "ctl/file.h"
 #include "ctl/mgmt.h"
 #include "utilities/help.h"
+#include "utilities/panic.h"
 
 enum { DONE, REFUSED, MISUSED, NO_DAEMON };
 
@@ -167,6 +168,23 @@ static int unknown_verb(const struct client *c, const char *word)
 	return told(c, MISUSED, "unknown-word", "VERB", why);
 }
 
+/* Done here.  -1: the daemon is to be asked, too. */
+static int run_local(const struct client *c, const struct args *args)
+{
+	struct refusal r = {0};
+	struct panic_answer a;
+	json_t *result;
+	int status;
+
+	if (panic_do(c->run_dir, args->word[0], &a, &r))
+		return told(c, REFUSED, refusal_name(r.code), r.field, r.text);
+	result = json_pack("{s:s, s:o}", "text", buf_text(&a.text), "json", a.value);
+	status = strcmp(args->word[0], "off") ? print_result(c, result) : -1;
+	json_decref(result);
+	buf_free(&a.text);
+	return status;
+}
+
 static int run_verb(const struct client *c, int n, char **words)
 {
 	const struct verb *v = verb_find(words[0]);
@@ -190,6 +208,12 @@ static int run_verb(const struct client *c, int n, char **words)
 		if (!c->json)
 			fprintf(stderr, "usage: sluice-ctl %s %s\n", v->name, v->usage);
 		return MISUSED;
+	}
+	if (v->flags & VERB_LOCAL) {
+		int status = run_local(c, &args);
+
+		if (status >= 0)
+			return status;
 	}
 	params = make_params(c, v, (unsigned)n - 1, (const char *const *)words + 1, &args);
 	return params ? call(c, v, params) : REFUSED;

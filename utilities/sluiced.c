@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "ctl/collectors.h"
@@ -21,6 +22,7 @@
 #include "ctl/watcher.h"
 #include "datapath/secrets.h"
 #include "lib/log.h"
+#include "lib/panic.h"
 #include "utilities/help.h"
 #include "utilities/process.h"
 
@@ -38,8 +40,9 @@ struct settings {
 struct server {
 	struct daemon d;
 	struct mgmt *mgmt, *watch;
-	struct event *ofproto_event, *timer, *sigterm, *sigint;
-	int run_dir_fd;
+	struct event *ofproto_event, *timer, *sigterm, *sigint, *panic_event;
+	struct panic_page *panic;
+	int run_dir_fd, panic_fd; /* inotify: sluice-ctl has written the panic page */
 	bool has_pidfile;
 	char mgmt_path[PATH_SIZE], watch_path[PATH_SIZE], openflow_path[PATH_SIZE];
 };
@@ -241,6 +244,50 @@ static void on_signal(evutil_socket_t number, short events, void *arg)
 	event_base_loopbreak(server->d.base);
 }
 
+/* The page was let go of by somebody who may have written it. */
+static void on_panic(evutil_socket_t fd, short events, void *arg)
+{
+	struct server *server = arg;
+	struct refusal r;
+	char told[4096];
+
+	(void)events;
+	while (read(fd, told, sizeof told) > 0)
+		;
+	ofproto_panic_run(server->d.ofproto, &r);
+}
+
+static int watch_panic(struct server *server, const char *run_dir)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/panic", run_dir);
+	server->panic_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (server->panic_fd < 0 || inotify_add_watch(server->panic_fd, path, IN_CLOSE_WRITE) < 0)
+		return -errno;
+	server->panic_event =
+		event_new(server->d.base, server->panic_fd, EV_READ | EV_PERSIST, on_panic, server);
+	if (!server->panic_event)
+		return -ENOMEM;
+	event_add(server->panic_event, NULL);
+	return 0;
+}
+
+/* Before the switch, so that the first packet goes as the page says. */
+static int open_panic(struct server *server, const struct settings *s, struct refusal *r)
+{
+	int error;
+
+	server->panic = panic_open(s->run_dir, true);
+	if (!server->panic)
+		return refuse(r, SYSTEM, "--run-dir", "%s/panic: %s", s->run_dir, strerror(errno));
+	panic_links_forget(server->panic);
+	error = watch_panic(server, s->run_dir);
+	return error ? refuse(r, SYSTEM, "--run-dir", "%s/panic cannot be watched: %s", s->run_dir,
+			      strerror(-error))
+		     : 0;
+}
+
 static int open_events(struct server *server)
 {
 	struct event_base *base = server->d.base;
@@ -305,15 +352,16 @@ static int open_collectors(struct server *server, const struct settings *s, stru
 /* Everything up to the management socket, which comes last: who can reach it finds all ready. */
 static int open_server(struct server *server, const struct settings *s, struct refusal *r)
 {
-	const struct ofproto_config config = {
-		.db = s->db, .lab_null = s->lab_null, .n_workers = s->n_workers, .cpus = s->cpu};
+	const struct ofproto_config config = {.db = s->db,
+					      .lab_null = s->lab_null,
+					      .n_workers = s->n_workers,
+					      .cpus = s->cpu,
+					      .panic = server->panic};
 
-	server->d.base = event_base_new();
-	if (!server->d.base)
-		return refuse(r, SYSTEM, "", "no memory for events");
 	server->d.ofproto = ofproto_create(&config, r);
 	if (!server->d.ofproto)
 		return -EINVAL;
+	ofproto_panic_run(server->d.ofproto, &(struct refusal){0});
 	server->d.started_ns = ofproto_now(server->d.ofproto);
 	if (open_openflow(server, s, r) || open_collectors(server, s, r))
 		return -EINVAL;
@@ -337,14 +385,18 @@ static void close_server(struct server *server)
 	watcher_free(&server->d);
 	if (server->d.ofproto)
 		ofproto_destroy(server->d.ofproto);
-	for (unsigned i = 0; i < 4; i++) {
-		struct event *e = (struct event *[]){server->ofproto_event, server->timer,
-						     server->sigterm, server->sigint}[i];
+	panic_close(server->panic);
+	for (unsigned i = 0; i < 5; i++) {
+		struct event *e =
+			(struct event *[]){server->ofproto_event, server->timer, server->sigterm,
+					   server->sigint, server->panic_event}[i];
 		if (e)
 			event_free(e);
 	}
 	if (server->d.base)
 		event_base_free(server->d.base);
+	if (server->panic_fd >= 0)
+		close(server->panic_fd);
 	if (server->run_dir_fd >= 0)
 		close(server->run_dir_fd);
 }
@@ -354,7 +406,11 @@ static int serve(struct server *server, const struct settings *s)
 	struct refusal r = {0};
 	struct config_error e;
 
-	if (privileges_drop(&r) || open_server(server, s, &r))
+	server->d.base = event_base_new();
+	if (!server->d.base)
+		refuse(&r, SYSTEM, "", "no memory for events");
+	if (!server->d.base || privileges_drop(&r) || open_panic(server, s, &r) ||
+	    open_server(server, s, &r))
 		return refused(&r);
 	if (s->config && config_apply(&server->d, s->config, &e))
 		return config_refused(s, s->config, &e);
@@ -381,7 +437,7 @@ static bool path_of(char path[PATH_SIZE], const char *dir, const char *name)
 
 static int run_daemon(const struct settings *s)
 {
-	struct server server = {.run_dir_fd = -1};
+	struct server server = {.run_dir_fd = -1, .panic_fd = -1};
 	struct refusal r = {0};
 	int status, error;
 

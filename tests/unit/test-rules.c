@@ -269,10 +269,10 @@ static void panic_goes_by_the_fib(void **state)
 {
 	(void)state;
 	rule(0, 5, "", "output:2");
-	dp.panic_pass = true;
+	w->bypass = true;
 	run(packet());
 	assert_int_equal(DROPPED(NO_ROUTE), 1);
-	dp.panic_pass = false;
+	w->bypass = false;
 	run(packet());
 	assert_int_equal(n_sent, 1);
 }
@@ -425,7 +425,7 @@ static void early_drops_are_counted_once(void **state)
 	p = aggregate(0x77);
 	p->outer->conn = CONN_NONE;
 	assert_int_equal(early(p), 1);
-	dp.panic_pass = true;
+	w->bypass = true;
 	assert_int_equal(early(aggregate(0x77)), 1);
 	early_remove(dp.early, &m, rules[id], 1);
 }
