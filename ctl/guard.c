@@ -28,12 +28,11 @@ static int check_words(const struct flow_mod *mod, struct refusal *r)
 	return 0;
 }
 
-int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, struct refusal *r)
+static int parse(const struct verb_call *call, const char *text, uint8_t command,
+		 struct flow_mod *mod, struct refusal *r)
 {
-	char *text = verb_join(call, 0);
 	int error = flow_parse(text, command, mod, r);
 
-	free(text);
 	if (error)
 		return error;
 	error = check_words(mod, r);
@@ -41,6 +40,21 @@ int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, st
 		flow_mod_free(mod);
 	mod->table = TABLE_GUARD;
 	mod->origin = call->origin;
+	return error;
+}
+
+int guard_flow_text(const struct verb_call *call, const char *text, struct flow_mod *mod,
+		    struct refusal *r)
+{
+	return parse(call, text, OFPFC_ADD, mod, r);
+}
+
+int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, struct refusal *r)
+{
+	char *text = verb_join(call, 0);
+	int error = parse(call, text, command, mod, r);
+
+	free(text);
 	return error;
 }
 
@@ -104,15 +118,9 @@ int guard_rule_asked(struct verb_call *call, struct flow_mod *mod, struct refusa
 	return error;
 }
 
-unsigned guard_panic(const struct daemon *d)
-{
-	(void)d;
-	return 0;
-}
-
 int guard_permits(const struct verb_call *call, struct refusal *r)
 {
-	if (call->origin != ORIGIN_WATCH || !guard_panic(call->daemon))
+	if (call->origin != ORIGIN_WATCH || !ofproto_panic(call->daemon->ofproto))
 		return 0;
 	return refuse(r, NOT_PERMITTED, "panic",
 		      "panic is on, so automation is off; `sluice-ctl panic off` ends it");
@@ -181,11 +189,31 @@ void guard_undo_deletes(struct verb_call *call, uint8_t origin, const char *key)
 	verb_undo_words(call, words);
 }
 
+/* The journal's number undoes it; where there is no journal, the opposite verb. */
+static void say_undo(int64_t entry, const struct flow_mod *mod, struct buf *text, json_t *value)
+{
+	struct buf undo = {0}, key = {0};
+
+	if (entry) {
+		buf_printf(&undo, "sluice-ctl undo %lld", (long long)entry);
+		json_put(value, "change", json_integer(entry));
+	} else {
+		guard_key(mod->priority, &mod->match, &key);
+		buf_printf(&undo, "sluice-ctl del-guard %s", buf_text(&key));
+	}
+	json_put(value, "undo", json_text(buf_text(&undo)));
+	if (text->size)
+		buf_printf(text, "undo: %s\n", buf_text(&undo));
+	buf_free(&undo);
+	buf_free(&key);
+}
+
 int guard_install(struct verb_call *call, const struct flow_mod *mod, struct buf *text,
 		  json_t *value)
 {
 	struct ofproto *o = call->daemon->ofproto;
 	const struct flow *old = ofproto_guard_flow(o, mod->origin, mod->priority, &mod->match);
+	bool at_once = call->daemon->offline; /* answered when flow_mod returns */
 	struct buf key = {0};
 	struct refusal r = {0};
 	struct waiter *w;
@@ -200,7 +228,11 @@ int guard_install(struct verb_call *call, const struct flow_mod *mod, struct buf
 		guard_undo_deletes(call, mod->origin, buf_text(&key));
 	buf_free(&key);
 	w = verb_waiter_says(call, text, value);
+	if (at_once)
+		say_undo(0, mod, verb_waiter_text(w), value);
 	error = ofproto_flow_mod(o, mod, w, &r);
+	if (!error && !at_once)
+		say_undo(ofproto_actor_entry(o), mod, verb_waiter_text(w), value);
 	verb_waits(call, w, error, &r);
 	return error;
 }

@@ -16,6 +16,10 @@ enum { GUARD_REASON_MAX = 255 };
 /* FLOW in the call's words, for `command`: a flow_mod of the guard, of the call's origin. */
 int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, struct refusal *r);
 
+/* The same of a text that adds a rule. */
+int guard_flow_text(const struct verb_call *call, const char *text, struct flow_mod *mod,
+		    struct refusal *r);
+
 /* A whole rule: FLOW, --reason, --expire, --forever.  Borrows the reason from the call. */
 int guard_rule_asked(struct verb_call *call, struct flow_mod *mod, struct refusal *r);
 
@@ -24,8 +28,6 @@ int guard_check_reason(const char *reason, struct refusal *r);
 int guard_expiry(const struct verb_call *call, const char *option, struct flow_mod *mod,
 		 struct refusal *r);
 
-/* What of panic is on (lib/panic.h); 0: nothing. */
-unsigned guard_panic(const struct daemon *d);
 /* Origin watch is refused while panic is on. */
 int guard_permits(const struct verb_call *call, struct refusal *r);
 
@@ -37,8 +39,9 @@ void guard_undo_adds(struct verb_call *call, const struct flow *f);
 void guard_undo_deletes(struct verb_call *call, uint8_t origin, const char *key);
 
 /* Puts a rule there, as `mod` says, and answers the call: the text (its content is taken; NULL:
- * none) and the value (an object, taken), to which `rule` and `renewed` are added.  The call may be
- * gone behind this.  An error: it was refused. */
+ * none) and the value (an object, taken), to which `rule`, `renewed`, `undo` and `change` (the
+ * journal's number; absent without one) are added, to a text the undo.  The call may be gone behind
+ * this.  An error: it was refused. */
 int guard_install(struct verb_call *call, const struct flow_mod *mod, struct buf *text,
 		  json_t *value);
 

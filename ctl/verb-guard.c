@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verbs that change the guard. */
+#include <stdlib.h>
+
+#include "ctl/dry-run.h"
 #include "ctl/guard.h"
 #include "lib/openflow.h"
 
@@ -83,5 +86,109 @@ void do_del_guard(struct verb_call *call)
 			refuse_missing(call, &mod, &r);
 		verb_refuse(call, &r);
 	}
+	flow_mod_free(&mod);
+}
+
+/* ---- block ---- */
+
+/* As many bits as narrow the match, beyond what kind of packet it is. */
+static unsigned width(const struct match *m)
+{
+	struct key mask = m->mask;
+	unsigned bits = 0;
+
+	mask.du.eth_type = 0;
+	mask.du.ip_proto = 0;
+	mask.outer.has = 0;
+	for (unsigned i = 0; i < OUTER_WORD; i++)
+		bits += (unsigned)__builtin_popcountll(mask.du_word[i]);
+	for (unsigned i = 0; i < KEY_WORDS - OUTER_WORD; i++)
+		bits += (unsigned)__builtin_popcountll(mask.outer_word[i]);
+	return bits;
+}
+
+enum { BLOCK_BITS = 8 }; /* a 256th of everything */
+
+/* MATCH with the action that is asked for. */
+static int block_mod(struct verb_call *call, struct flow_mod *mod, struct refusal *r)
+{
+	const char *limit = args_option(&call->args, "--limit");
+	char *match = verb_join(call, 0);
+	struct buf text = {0};
+	struct rate rate;
+	int error = 0;
+
+	if (strstr(match, "action"))
+		error = refuse(r, SYNTAX, "actions",
+			       "block drops, or limits by --limit; add-guard takes actions");
+	else if (limit && parse_rate(limit, &rate))
+		error = refuse(r, BAD_VALUE, "--limit",
+			       "%.40s is no rate; 10mbps, 500kbps, 5kpps are", limit);
+	buf_printf(&text, "%s actions=%s%s", match, limit ? "limit:" : "drop", limit ? limit : "");
+	free(match);
+	if (!error)
+		error = guard_flow_text(call, buf_text(&text), mod, r);
+	buf_free(&text);
+	return error;
+}
+
+static int block_asked(struct verb_call *call, struct flow_mod *mod, struct refusal *r)
+{
+	const char *reason = args_option(&call->args, "--reason");
+	int error = block_mod(call, mod, r);
+
+	if (error)
+		return error;
+	mod->reason = reason ? reason : "blocked by the operator";
+	error = guard_check_reason(mod->reason, r);
+	if (!error)
+		error = guard_expiry(call, "--for", mod, r);
+	if (!error && width(&mod->match) < BLOCK_BITS && !args_option(&call->args, "--force"))
+		error = refuse(
+			r, NEEDS_FORCE, "MATCH",
+			"that is nearly everything: name an address (of at least /8), a port "
+			"or a connection, or say --force");
+	if (error)
+		flow_mod_free(mod);
+	return error;
+}
+
+static void say_blocked(const struct flow_mod *mod, struct buf *text, json_t *value)
+{
+	struct buf actions = {0}, key = {0};
+
+	guard_key(mod->priority, &mod->match, &key);
+	instructions_format(&mod->instructions, &actions);
+	json_put(value, "actions", json_text(buf_text(&actions)));
+	buf_printf(text, "in force: %s actions=%s, ", buf_text(&key), buf_text(&actions));
+	if (mod->expire_ns) {
+		double s = (double)mod->expire_ns / (double)NSEC_PER_SEC;
+
+		json_put(value, "expires_s", json_real(s));
+		buf_printf(text, "for %.0f s\n", s);
+	} else {
+		buf_printf(text, "until it is taken back\n");
+	}
+	buf_free(&actions);
+	buf_free(&key);
+}
+
+void do_block(struct verb_call *call)
+{
+	json_t *value, *dry_run;
+	struct refusal r = {0};
+	struct buf text = {0};
+	struct flow_mod mod;
+
+	if (block_asked(call, &mod, &r)) {
+		verb_refuse(call, &r);
+		return;
+	}
+	value = json_object();
+	dry_run = dry_run_collect(call->daemon, &mod.match);
+	dry_run_text(dry_run, &text);
+	json_put(value, "dry_run", dry_run);
+	say_blocked(&mod, &text, value);
+	guard_install(call, &mod, &text, value);
 	flow_mod_free(&mod);
 }

@@ -7,20 +7,26 @@
 #include "ctl/watcher.h"
 #include "lib/openflow.h"
 
+/* The answer says whether automation may be on. */
 void do_watch_report(struct verb_call *call)
 {
+	struct daemon *d = call->daemon;
 	struct refusal r = {0};
+	json_t *value;
 
 	if (call->origin != ORIGIN_WATCH)
 		refuse(&r, NOT_PERMITTED, call->verb->name,
 		       "watch-report is the watcher's, over watch.sock; `status` shows what it "
 		       "said");
 	else
-		watcher_report(call->daemon, call->args.word[0], &r);
-	if (r.code)
+		watcher_report(d, call->args.word[0], &r);
+	if (r.code) {
 		verb_refuse(call, &r);
-	else
-		verb_done(call, NULL, NULL);
+		return;
+	}
+	value = json_object();
+	json_put(value, "automation", json_boolean(!ofproto_panic(d->ofproto)));
+	verb_done(call, NULL, value);
 }
 
 /* ---- Proposals ---- */

@@ -158,6 +158,11 @@ struct waiter *verb_waiter_says(struct verb_call *call, struct buf *text, json_t
 	return &vw->waiter;
 }
 
+struct buf *verb_waiter_text(struct waiter *w)
+{
+	return &container_of(w, struct verb_waiter, waiter)->text;
+}
+
 struct waiter *verb_waiter(struct verb_call *call)
 {
 	return verb_waiter_says(call, NULL, NULL);

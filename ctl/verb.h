@@ -25,6 +25,8 @@ struct waiter *verb_waiter(struct verb_call *call);
 /* The same, with an answer for success: the text (its content is taken; NULL: none) and the value
  * (taken; NULL: none). */
 struct waiter *verb_waiter_says(struct verb_call *call, struct buf *text, json_t *value);
+/* The text of the answer, to be added to while it is not given. */
+struct buf *verb_waiter_text(struct waiter *w);
 /* After a change was asked for with `w`: on an error nobody will call it. */
 void verb_waits(struct verb_call *call, struct waiter *w, int error, const struct refusal *r);
 

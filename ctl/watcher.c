@@ -166,7 +166,7 @@ struct proposal *watcher_propose(struct daemon *d, const struct flow_mod *mod, s
 	while (p && !is_same(&p->mod, mod))
 		p = p->next;
 	if (p && p->rejected) {
-		refuse(r, NOT_PERMITTED, "FLOW",
+		refuse(r, EXISTS, "FLOW",
 		       "the operator rejected the same; it may be proposed again in %llu s",
 		       (unsigned long long)((p->ends_ns - now) / NSEC_PER_SEC + 1));
 		return NULL;

@@ -271,6 +271,110 @@ static void changes_are_taken_back(void **state)
 	assert_null(json_object_get(row, "expires_s"));
 }
 
+/* ------------------------------------------------------------------ block */
+
+static void what_is_blocked_lasts_an_hour(void **state)
+{
+	json_t *answer, *row;
+
+	(void)state;
+	answer = asks(&d, CLI, "block|ip,nw_dst=10.0.0.2");
+	assert_string_equal(text_of(answer, "rule"),
+			    "table=guard,priority=32768,ip,ipv4_dst=10.0.0.2");
+	assert_string_equal(text_of(answer, "actions"), "drop");
+	assert_string_equal(text_of(answer, "undo"),
+			    "sluice-ctl del-guard table=guard,priority=32768,ip,ipv4_dst=10.0.0.2");
+	assert_int_equal(number_of(answer, "expires_s"), 3600);
+	row = json_object_get(answer, "dry_run");
+	assert_true(json_is_false(json_object_get(row, "evidence")));
+	json_decref(answer);
+	guard(&row);
+	assert_string_equal(text_of(row, "origin"), "cli");
+	assert_string_equal(text_of(row, "reason"), "blocked by the operator");
+	assert_int_equal(number_of(row, "expires_s"), 3600);
+	switch_inject(d.ofproto, in, 1, 2);
+	guard(&row);
+	assert_int_equal(number_of(row, "packets"), 1);
+	says(&d, CLI, "del-guard|table=guard,priority=32768,ip,ipv4_dst=10.0.0.2");
+	assert_int_equal(guard(NULL), 0);
+}
+
+static void a_block_says_how_long_and_how_much(void **state)
+{
+	json_t *row;
+
+	(void)state;
+	says(&d, CLI, "block|udp,tp_dst=53|--for|10m|--limit|5kpps|--reason|too many questions");
+	guard(&row);
+	assert_int_equal(number_of(row, "expires_s"), 600);
+	assert_string_equal(text_of(row, "actions"), "limit:5kpps");
+	assert_string_equal(text_of(row, "reason"), "too many questions");
+	says(&d, CLI, "block|udp,tp_dst=53|--forever");
+	assert_int_equal(guard(&row), 1);
+	assert_null(json_object_get(row, "expires_s"));
+	assert_string_equal(text_of(row, "actions"), "drop");
+	refuses(&d, CLI, "block|udp,tp_dst=53|--forever|--for|1h", "syntax");
+	refuses(&d, CLI, "block|udp,tp_dst=53|--for|8d", "bad-value");
+	refuses(&d, CLI, "block|udp,tp_dst=53|--for|169h", "limit");
+	refuses(&d, CLI, "block|udp,tp_dst=53|--limit|much", "bad-value");
+	refuses(&d, CLI, "block|udp,tp_dst=53|--limit|1kpps,output:1", "bad-value");
+	refuses(&d, CLI, "block|udp,tp_dst=53 actions=output:1", "syntax");
+	refuses(&d, CLI, "block|udp,tp_dst=53|--reason=", "bad-value");
+	refuses(&d, CLI, "block|table=0,tcp,tp_dst=53,nw_tos=3|--for|x", "bad-value");
+	refuses(&d, CLI, "block|table=1,tcp,tp_dst=53", "bad-table");
+	refuses(&d, WATCH, "block|tcp,tp_dst=53", "not-permitted");
+	assert_int_equal(guard(NULL), 1);
+}
+
+/* Fewer than eight bits narrow it, whatever kind of packets it names. */
+static void nearly_everything_needs_force(void **state)
+{
+	static const char *const wide[] = {
+		"block|priority=1",
+		"block|ip",
+		"block|udp",
+		"block|ip,nw_src=128.0.0.0/1",
+		"block|ip,nw_src=10.0.0.0/7",
+		"block|ipv6,ipv6_src=2000::/3",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(wide); i++)
+		refuses(&d, CLI, wide[i], "needs-force");
+	assert_int_equal(guard(NULL), 0);
+	says(&d, CLI, "block|ip,nw_src=10.0.0.0/8");
+	says(&d, CLI, "block|in_port=in");
+	says(&d, CLI, "block|udp|--force");
+	assert_int_equal(guard(NULL), 3);
+}
+
+/* ------------------------------------------------------------------ panic */
+
+static void panic_ends_automation(void **state)
+{
+	struct panic_page page = {.magic = PANIC_MAGIC};
+	json_t *answer;
+
+	(void)state;
+	ofproto_datapath(d.ofproto)->panic = &page;
+	for (unsigned state_ = PANIC_PASS; state_ <= PANIC_DETACH; state_++) {
+		panic_set(&page, state_);
+		refuses(&d, WATCH, "add-guard|udp actions=drop|--reason|x", "not-permitted");
+		refuses(&d, WATCH, "propose|udp actions=drop|--reason|x", "not-permitted");
+		says(&d, CLI, "add-guard|udp actions=drop|--reason|x");
+		says(&d, CLI, "del-guard|udp");
+		answer = asks(&d, WATCH, "watch-report|{}");
+		assert_true(json_is_false(json_object_get(answer, "automation")));
+		json_decref(answer);
+	}
+	panic_set(&page, 0);
+	says(&d, WATCH, "add-guard|udp actions=drop|--reason|x");
+	answer = asks(&d, WATCH, "watch-report|{}");
+	assert_true(json_is_true(json_object_get(answer, "automation")));
+	json_decref(answer);
+	ofproto_datapath(d.ofproto)->panic = NULL;
+}
+
 /* ------------------------------------------------------------------ proposals */
 
 static unsigned proposals(json_t **row)
@@ -321,7 +425,7 @@ static void what_is_rejected_is_not_proposed_again(void **state)
 	says(&d, CLI, "reject|1");
 	assert_int_equal(proposals(NULL), 0);
 	refuses(&d, CLI, "accept|1", "not-found");
-	refuses(&d, WATCH, "propose|udp actions=drop|--reason|again|--expire|60s", "not-permitted");
+	refuses(&d, WATCH, "propose|udp actions=drop|--reason|again|--expire|60s", "exists");
 	says(&d, WATCH, "propose|tcp actions=drop|--reason|another|--expire|60s");
 	pass_time(60 * NSEC_PER_SEC);
 	says(&d, WATCH, "propose|udp actions=drop|--reason|again|--expire|60s");
@@ -419,6 +523,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_watcher_may_only_watch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_share_is_renewed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_are_taken_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_blocked_lasts_an_hour, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_block_says_how_long_and_how_much, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(nearly_everything_needs_force, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(panic_ends_automation, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_accepted_is_the_watchers, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_is_rejected_is_not_proposed_again, set_up,
