@@ -8,8 +8,7 @@ static bool can_shadow(const struct ofproto *o, const struct entry *e)
 {
 	const struct program *p = e->flow.rule->program;
 
-	return entry_in_force(o, e) && !(p->flags & PROGRAM_DROPS) &&
-	       (e->flow.table != TABLE_GUARD || !p->has_goto);
+	return entry_in_force(o, e) && !(p->flags & PROGRAM_DROPS);
 }
 
 static int by_rank(const void *a, const void *b)
@@ -53,7 +52,10 @@ uint32_t shadow_of(struct ofproto *o, struct shadows *s, const struct entry *e)
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct rule *by = s->shadow[i].rule;
 
-		if (by->table == r->table ? by->priority > r->priority : by->table == TABLE_GUARD)
+		/* What goes on from the guard leaves table 0 to itself. */
+		if (by->table == r->table
+			    ? by->priority > r->priority
+			    : by->table == TABLE_GUARD && !rcu_get(by->program)->has_goto)
 			if (match_covers(&s->shadow[i].projected, &e->flow.match))
 				return by->id;
 	}

@@ -17,6 +17,7 @@ UNITS = \
 	tests/unit/test-flow-text \
 	tests/unit/test-flows \
 	tests/unit/test-guard-verbs \
+	tests/unit/test-guard \
 	tests/unit/test-handoff \
 	tests/unit/test-iptfs \
 	tests/unit/test-iptfs-send \
@@ -26,6 +27,7 @@ UNITS = \
 	tests/unit/test-lib-log \
 	tests/unit/test-lib-options \
 	tests/unit/test-lib-shared \
+	tests/unit/test-limit \
 	tests/unit/test-marks \
 	tests/unit/test-match \
 	tests/unit/test-match-oxm \
@@ -35,6 +37,7 @@ UNITS = \
 	tests/unit/test-openflow-method \
 	tests/unit/test-openflow-switch \
 	tests/unit/test-output \
+	tests/unit/test-panic \
 	tests/unit/test-parse \
 	tests/unit/test-path \
 	tests/unit/test-pkt \

@@ -279,7 +279,8 @@ static void change_rules(void)
 	static const char *const flows[] = {
 		"priority=5,in_port=1,ip,nw_dst=10.2.0.0/16,actions=output:10",
 		"priority=5,in_port=1,ipv6,actions=output:10",
-		"priority=6,in_port=1,udp,tp_dst=1,actions=set_field:9->ip_dscp,output:10,output:2",
+		"priority=6,in_port=1,udp,tp_dst=1,actions=sample:3,limit:1mbps,set_field:9->ip_"
+		"dscp,output:10,output:2",
 		("priority=9,in_port=1,tcp,actions=push_vlan:0x8100,set_field:4101->vlan_vid,"
 		 "output:2"),
 		"priority=7,in_port=11,actions=output:1,CONTROLLER:200,NORMAL",
