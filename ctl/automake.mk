@@ -51,6 +51,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/sflow.h \
 	ctl/stats.c \
 	ctl/stats.h \
+	ctl/top.c \
+	ctl/top.h \
 	ctl/usage.c \
 	ctl/usage.h \
 	ctl/verb-collector.c \
@@ -62,6 +64,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-panic.c \
 	ctl/verb-port.c \
 	ctl/verb-propose.c \
+	ctl/verb-samples.c \
 	ctl/verb-see.c \
 	ctl/verb-switch.c \
 	ctl/verb.c \
@@ -69,5 +72,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verbs.def \
 	ctl/watcher.c \
 	ctl/watcher.h \
+	ctl/why.c \
+	ctl/why.h \
 	ctl/words.c \
 	ctl/words.h

@@ -27,6 +27,7 @@ enum verb_flags {
 	VERB_FLOWS = 1 << 4,   /* changes rules */
 	VERB_WATCH = 1 << 5,   /* the watcher may, too */
 	VERB_LOCAL = 1 << 6,   /* sluice-ctl does it, with no daemon to answer; then it may ask */
+	VERB_LIVE = 1 << 7,    /* on a terminal shown again each second, until q */
 };
 
 struct verb {

@@ -2,6 +2,7 @@
 /* Verbs for one rule, or for those that one FLOW covers. */
 #include <stdlib.h>
 
+#include "ctl/dry-run.h"
 #include "ctl/flow-set.h"
 #include "ctl/rows.h"
 #include "ctl/verb.h"
@@ -34,6 +35,16 @@ static int run_mod(struct verb_call *call, struct flow_mod *mod)
 	return error;
 }
 
+static void say_dry_run(struct verb_call *call, struct flow_mod *mod)
+{
+	json_t *value = dry_run_collect(call->daemon, &mod->match);
+	struct buf text = {0};
+
+	flow_mod_free(mod);
+	dry_run_text(value, &text);
+	verb_done(call, &text, value);
+}
+
 void do_add_flow(struct verb_call *call)
 {
 	const char *expire = args_option(&call->args, "--expire");
@@ -55,6 +66,10 @@ void do_add_flow(struct verb_call *call)
 	if (r.code) {
 		flow_mod_free(&mod);
 		verb_refuse(call, &r);
+		return;
+	}
+	if (args_option(&call->args, "--dry-run")) {
+		say_dry_run(call, &mod);
 		return;
 	}
 	if (confirm)

@@ -59,6 +59,7 @@ UNITS = \
 	tests/unit/test-table \
 	tests/unit/test-timer \
 	tests/unit/test-watch-input \
+	tests/unit/test-top \
 	tests/unit/test-words
 
 check_PROGRAMS += $(UNITS)

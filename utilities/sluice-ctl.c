@@ -13,6 +13,7 @@
 #include "ctl/file.h"
 #include "ctl/mgmt.h"
 #include "utilities/help.h"
+#include "utilities/live.h"
 #include "utilities/panic.h"
 
 enum { DONE, REFUSED, MISUSED, NO_DAEMON };
@@ -157,6 +158,29 @@ static int call(const struct client *c, const struct verb *v, json_t *params)
 	return status;
 }
 
+/* A call that is made again each second. */
+struct again {
+	const struct client *client;
+	const struct verb *verb;
+	json_t *params;
+};
+
+static int call_again(void *arg)
+{
+	const struct again *a = arg;
+
+	return call(a->client, a->verb, json_incref(a->params));
+}
+
+static int call_live(const struct client *c, const struct verb *v, json_t *params)
+{
+	struct again again = {c, v, params};
+	int status = live(call_again, &again);
+
+	json_decref(params);
+	return status;
+}
+
 static int unknown_verb(const struct client *c, const char *word)
 {
 	const char *near = verb_near(word);
@@ -216,7 +240,11 @@ static int run_verb(const struct client *c, int n, char **words)
 			return status;
 	}
 	params = make_params(c, v, (unsigned)n - 1, (const char *const *)words + 1, &args);
-	return params ? call(c, v, params) : REFUSED;
+	if (!params)
+		return REFUSED;
+	if (v->flags & VERB_LIVE && !c->json && isatty(STDOUT_FILENO))
+		return call_live(c, v, params);
+	return call(c, v, params);
 }
 
 static int help(const struct client *c, int n, char **words)
