@@ -264,8 +264,7 @@ void sample_path(struct worker *w, struct pkt *p, const struct program *program)
 		program->rules && program->n_rules ? program->rules[program->n_rules - 1] : p->rule;
 	struct sample_record *r;
 
-	PENDING_FOR_EACH(r, w, p)
-	{
+	PENDING_FOR_EACH (r, w, p) {
 		r->rule_id = last.id;
 		r->table = last.table;
 	}
@@ -275,8 +274,8 @@ void sample_output(struct worker *w, struct pkt *p, uint32_t ofport)
 {
 	struct sample_record *r;
 
-	PENDING_FOR_EACH(r, w, p)
-	r->out_port = ofport;
+	PENDING_FOR_EACH (r, w, p)
+		r->out_port = ofport;
 }
 
 static void tell(struct worker *w, struct sampler *s)

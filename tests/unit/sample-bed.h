@@ -171,6 +171,8 @@ static const char *const conns[] = {
 	"cipher=null-sha256 auth-key-out=22" AUTH_REST " ofport=12",
 	"conn td type=iptfs local=192.0.2.2 remote=192.0.2.1 spi-in=0x1235 allow=10.9.0.0/16 "
 	"cipher=null-sha256 auth-key-in=22" AUTH_REST " ofport=13",
+	"conn te type=iptfs local=192.0.2.1 remote=203.0.113.1 spi-out=0x1236 delay=0us "
+	"cipher=null-sha256 auth-key-out=33" AUTH_REST " ofport=14",
 };
 
 static const char *const flows[] = {
@@ -186,6 +188,7 @@ static const char *const flows[] = {
 	"cookie=11,priority=9,in_port=11,actions=output:1",
 	"cookie=12,priority=5,ip,nw_dst=10.2.0.12,actions=IN_PORT",
 	"cookie=15,priority=5,ip,nw_dst=10.2.0.15,actions=output:12",
+	"cookie=16,priority=5,ip,nw_dst=10.2.0.16,actions=output:14",
 	"cookie=1,priority=1,ip,actions=NORMAL",
 };
 

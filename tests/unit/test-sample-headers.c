@@ -165,12 +165,47 @@ static void test_canaries_inside(void **state)
 	forget_output();
 }
 
+/* A frame that another packet shares is opened into a fresh one, and then broken off: what stands
+ * there are no headers. */
+static void test_opened_elsewhere(void **state)
+{
+	struct batch b = {.n = 1};
+	const struct dummy_frame *d;
+	uint8_t f[2000];
+	struct pkt *p;
+	uint32_t frame;
+
+	(void)state;
+	sampling(1, SAMPLE_MAX_MAX);
+	forget_output();
+	assert_int_equal(dummy_inject(lan, f, make_shape(0, f, 600)), 0);
+	turn();
+	forget_records();
+	d = dummy_take(wan);
+	p = pkt_new(w, FRAME_HEADROOM);
+	assert_non_null(p);
+	memcpy(p->data, d->octet, d->size);
+	p->data[d->size - 1] ^= 1;
+	p->len = p->seg[0].len = (uint16_t)d->size;
+	pkt_injected(w, p, wan->id);
+	p->flags &= (uint8_t)~PKT_COUNTED; /* as if a port had received it */
+	frame = p->seg[0].frame;
+	frame_ref(&w->frames, frame);
+	b.pkt[0] = p;
+	spine_run(w, &b);
+	assert_int_equal(w->n.dropped[DROP_ESP_ICV], 1);
+	frame_unref(&w->frames, frame);
+	assert_int_equal(check_canaries(-1u), 0);
+	forget_output();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_headers_alone),
 		TEST(test_cut_short),
 		TEST(test_canaries_inside),
+		TEST(test_opened_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

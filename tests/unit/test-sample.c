@@ -337,6 +337,31 @@ static void test_refused_frames(void **state)
 	assert_int_equal(w->sampler.pool, pool + 2);
 }
 
+/* What sluice begins itself is nobody's traffic: an aggregate without a route, a packet-out. */
+static void test_not_ours(void **state)
+{
+	struct packet_out po = {.in_port = OFPP_CONTROLLER};
+	struct refusal r = {0};
+	struct buf ops = {0};
+	uint8_t f[2000];
+
+	(void)state;
+	sampling(1, SAMPLE_MAX_MAX);
+	send_udp(16, 1);
+	turn();
+	assert_int_equal(only_record()->reason, CONSUME_AGGREGATED);
+	assert_int_equal(w->n.dropped[DROP_NO_ROUTE], 1);
+	po.frame = f;
+	po.size = make_udp(f, 3, 8);
+	assert_int_equal(actions_parse("output:99", &ops, &r), 0);
+	po.ops = ops.data;
+	po.ops_size = ops.size;
+	assert_int_equal(ofproto_packet_out(o, &po, &r), 0);
+	assert_int_equal(w->n.dropped[DROP_PORT_GONE], 1);
+	assert_null(next_record());
+	buf_free(&ops);
+}
+
 /* ---- No room ------------------------------------------------------------------------------------
  */
 
@@ -531,6 +556,7 @@ int main(void)
 		TEST(test_not_allowed),
 		TEST(test_kernel),
 		TEST(test_refused_frames),
+		TEST(test_not_ours),
 		TEST(test_ring_full),
 		TEST(test_slots_gone),
 		TEST(test_by_rule),
