@@ -33,11 +33,20 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/input.h \
 	utilities/watch/pairs.c \
 	utilities/watch/pairs.h \
+	utilities/watch/case-adopt.c \
+	utilities/watch/case-rule.c \
+	utilities/watch/case-say.c \
+	utilities/watch/case-state.h \
+	utilities/watch/case.c \
+	utilities/watch/case.h \
 	utilities/watch/pipeline.c \
 	utilities/watch/pipeline.h \
+	utilities/watch/policy.c \
 	utilities/watch/policy.h \
 	utilities/watch/pretend.c \
 	utilities/watch/pretend.h \
+	utilities/watch/profile.c \
+	utilities/watch/recent.c \
 	utilities/watch/recent.h \
 	utilities/watch/rule.c \
 	utilities/watch/replay.c \

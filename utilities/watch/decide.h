@@ -87,12 +87,16 @@ struct recent; /* recent.h */
 
 struct profile {
 	struct match match;
-	double covers;     /* share of the attack's samples that it hits */
+	double covers;     /* share of the attack that it hits: of what came beyond the usual */
 	double collateral; /* share of the lawful packets to the same target that it hits */
-	unsigned n_attack, n_before; /* samples it stands on */
-	unsigned n_fields;           /* that narrow it beyond the attack's own match */
+	unsigned n_attack, n_before;   /* samples it stands on */
+	unsigned n_fields;             /* that narrow it beyond the attack's own match */
+	double before_s;               /* how long a time the lawful samples are from */
+	double lawful_pps, lawful_bps; /* of what it hits, before */
+	double attack_pps, attack_bps; /* … and since */
 };
-/* Uses samples since a->first_ns as the attack's, those before as lawful. */
+/* Uses samples since a->first_ns as the attack's (lawful ones are among them: what came at the same
+ * rate before is taken off), and those before as lawful. */
 void profile_make(const struct recent *r, const struct attack *a, struct profile *out);
 
 /* ---- Pipelines --------------------------------------------------------------------------- */

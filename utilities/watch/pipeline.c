@@ -192,6 +192,7 @@ static int option_narrow(struct reading *g, struct pipeline *p)
 	return 0;
 }
 
+/* The bounds are the guard's: act-limit.c. */
 static int option_limit(struct reading *g, struct pipeline *p)
 {
 	const char *value = option(g->words, "limit");
@@ -200,10 +201,12 @@ static int option_limit(struct reading *g, struct pipeline *p)
 	if (!value)
 		return 0;
 	p->limit_usual = !strcmp(value, "usual");
-	if (!p->limit_usual && (parse_rate(value, &p->limit) || !p->limit.n))
+	if (!p->limit_usual &&
+	    (parse_rate(value, &p->limit) || p->limit.n < (p->limit.packets ? 1 : 1000) ||
+	     p->limit.n > 1000000000000))
 		return refuse(g->r, BAD_VALUE, "limit",
-			      "option limit: '%s' is no rate; accepted: usual, or a rate above 0 "
-			      "as 8mbps, 500kbps, 2kpps, 100pps",
+			      "option limit: '%s' is no rate; accepted: usual, or 1kbps to "
+			      "1000gbps, or 1pps to 1000000mpps",
 			      shown(value, strlen(value), buf));
 	return 0;
 }

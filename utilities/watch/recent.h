@@ -45,7 +45,7 @@ void recent_each(const struct recent *r, struct recent_query *q);
 /* Since when it has seen anything, or remembers it; UINT64_MAX: nothing yet. */
 uint64_t recent_since(const struct recent *r);
 uint64_t recent_now(const struct recent *r); /* the latest tick or sample */
-/* Of [from_ns, to_ns), how long nothing was excluded on `m`. */
+/* Of [from_ns, to_ns), how long not all of `m` was excluded. */
 uint64_t recent_lawful_ns(const struct recent *r, const struct match *m, uint64_t from_ns,
 			  uint64_t to_ns);
 
