@@ -7,6 +7,7 @@ UNITS = \
 	tests/unit/test-aggfrag \
 	tests/unit/test-alert \
 	tests/unit/test-audit \
+	tests/unit/test-case \
 	tests/unit/test-change \
 	tests/unit/test-collectors \
 	tests/unit/test-drops \
@@ -43,6 +44,7 @@ UNITS = \
 	tests/unit/test-pkt \
 	tests/unit/test-port-dummy \
 	tests/unit/test-port-pcap \
+	tests/unit/test-profile \
 	tests/unit/test-reorder \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
@@ -102,6 +104,10 @@ tests_unit_test_signal_SOURCES = tests/unit/test-signal.c tests/unit/watch-bed.h
 tests_unit_test_signal_LDADD = $(WATCH_TEST_LIBS)
 tests_unit_test_sketch_SOURCES = tests/unit/test-sketch.c
 tests_unit_test_sketch_LDADD = $(WATCH_TEST_LIBS)
+tests_unit_test_case_SOURCES = tests/unit/test-case.c tests/unit/watch-bed.h
+tests_unit_test_case_LDADD = $(WATCH_TEST_LIBS)
+tests_unit_test_profile_SOURCES = tests/unit/test-profile.c tests/unit/watch-bed.h
+tests_unit_test_profile_LDADD = $(WATCH_TEST_LIBS)
 
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 

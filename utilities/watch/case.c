@@ -145,6 +145,7 @@ void cases_over(struct cases *c, const struct pipeline *p, const struct attack *
 {
 	struct case_ *k = case_find(c, p, a->kind, &a->target);
 
+	exclude(c, p, a);
 	if (!k)
 		return;
 	k->a = *a;

@@ -19,7 +19,7 @@ enum {
 	RECENT_RING = 16384,
 	RECENT_EPOCHS = 16,
 	RECENT_GROUPS = 128,
-	RECENT_KEPT = 8, /* of a group in an epoch */
+	RECENT_KEPT = 16, /* of a group in an epoch */
 	RECENT_EXCLUDED = 64,
 };
 #define RECENT_EPOCH_NS (15 * NSEC_PER_SEC)
