@@ -249,6 +249,7 @@ CHECK_SYSTEM_TOOLS = \
 	tests/system/hold \
 	tests/system/impair \
 	tests/system/steer \
+	tests/system/watch-print \
 	tests/system/xskloop
 EXTRA_PROGRAMS += $(CHECK_SYSTEM_TOOLS)
 CLEANFILES += $(CHECK_SYSTEM_TOOLS)
@@ -257,11 +258,14 @@ tests_system_hold_LDADD =
 tests_system_impair_SOURCES = tests/system/impair.c
 tests_system_impair_LDADD =
 tests_system_steer_SOURCES = tests/system/steer.c
+tests_system_watch_print_SOURCES = tests/system/watch-print.c
+tests_system_watch_print_LDADD = $(WATCH_LIBS)
 tests_system_xskloop_SOURCES = tests/system/xskloop.c
-EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
+EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py examples/pmacct \
 	tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
 	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh tests/system/ports.sh \
+	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/pmacct.sh tests/system/ports.sh \
 	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
 	tests/system/zerocopy.py tests/system/zerocopy.sh
 EXTRA_DIST += tests/vectors tests/iptfs-vectors.py

@@ -19,7 +19,7 @@ skip() {
 
 fail() {
     echo "FAIL: $*" >&2
-    tail -n 20 -- *.log 2>/dev/null >&2
+    tail -n 20 -- *.log >&2 2>/dev/null
     exit 1
 }
 
