@@ -42,6 +42,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/offline.h \
 	ctl/openflow.c \
 	ctl/openflow.h \
+	ctl/reading.c \
+	ctl/reading.h \
 	ctl/report.c \
 	ctl/rows.c \
 	ctl/rows.h \
@@ -66,6 +68,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-propose.c \
 	ctl/verb-samples.c \
 	ctl/verb-see.c \
+	ctl/verb-status.c \
 	ctl/verb-switch.c \
 	ctl/verb.c \
 	ctl/verb.h \

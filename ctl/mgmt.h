@@ -49,6 +49,7 @@ struct daemon {
 	uint64_t started_ns;           /* of ofproto_now() */
 	struct confirm *confirms;      /* rules that wait for `confirm`; confirm.c */
 	struct watcher *watcher;       /* what the watcher said; watcher.h */
+	struct readings *readings;     /* of counters, for rates; reading.h */
 	bool offline;
 };
 

@@ -30,19 +30,33 @@ const char *text_count(uint64_t n)
 	return out;
 }
 
-const char *text_octets(uint64_t n)
+/* Three digits and a unit. */
+static const char *text_scaled(uint64_t n, const char *const unit[7])
 {
-	static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
 	char *out = next_text();
 	double v = (double)n;
 	unsigned u = 0;
 
-	while (v >= 999.5 && u + 1 < ARRAY_SIZE(unit)) {
+	while (v >= 999.5 && u + 1 < 7) {
 		v /= 1000;
 		u++;
 	}
 	snprintf(out, TEXT_SIZE, u && v < 99.95 ? "%.1f %s" : "%.0f %s", v, unit[u]);
 	return out;
+}
+
+const char *text_octets(uint64_t n)
+{
+	static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+
+	return text_scaled(n, unit);
+}
+
+const char *text_bits(uint64_t per_s)
+{
+	static const char *const unit[] = {"b/s", "kb/s", "Mb/s", "Gb/s", "Tb/s", "Pb/s", "Eb/s"};
+
+	return text_scaled(per_s, unit);
 }
 
 static const char *plural(uint64_t n)

@@ -139,6 +139,16 @@ json_t *stats_collect(struct daemon *d)
 	return stats;
 }
 
+const char *drop_reason_name(unsigned reason)
+{
+	return drop_names[reason].name;
+}
+
+const char *drop_reason_text(unsigned reason)
+{
+	return drop_names[reason].text;
+}
+
 json_t *drops_collect(struct daemon *d, bool all)
 {
 	const struct datapath *dp = ofproto_datapath(d->ofproto);

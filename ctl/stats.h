@@ -23,10 +23,14 @@ json_t *rules_collect(struct daemon *d);
 /* The report of an --offline run: stats_collect() with `rules`, `drops`, `file`, `seconds`. */
 void report_text(const json_t *report, struct buf *text);
 
+const char *drop_reason_name(unsigned reason); /* enum drop_reason: `no-frame` */
+const char *drop_reason_text(unsigned reason); /* what it means, for people */
+
 /* 1234567 as `1,234,567`; octets as `1.2 MB`; into one of a few static buffers in turn (control
  * thread). */
 const char *text_count(uint64_t n);
 const char *text_octets(uint64_t n);
+const char *text_bits(uint64_t per_s); /* `1.2 Mb/s` */
 
 static inline uint64_t json_u64(const json_t *object, const char *key)
 {

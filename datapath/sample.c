@@ -185,7 +185,7 @@ static struct sample_record *take(struct worker *w, struct pkt *p)
 	uint16_t number;
 
 	if (!s->n_free) {
-		s->missed++;
+		__atomic_store_n(&s->missed, s->missed + 1, __ATOMIC_RELAXED);
 		return NULL;
 	}
 	number = s->free[--s->n_free];
@@ -293,7 +293,7 @@ static void submit(struct worker *w, struct sample_record *r)
 	void *to = ring_reserve(&w->samples, (uint32_t)size);
 
 	if (!to) {
-		s->missed++;
+		__atomic_store_n(&s->missed, s->missed + 1, __ATOMIC_RELAXED);
 		return;
 	}
 	r->seq = ++s->seq;

@@ -83,14 +83,14 @@ struct sampler {
 	uint64_t pool;
 	uint64_t random;
 	struct sample_rate {
-		uint32_t asked;   /* the pool's `every` as it was set */
-		uint32_t shift;   /* how often it was doubled */
-		uint32_t n;       /* taken in this window */
-		uint64_t from_ns; /* when the window began */
-	} rate, rule_rate;        /* the pool's; of what rules asked for */
-	uint32_t seq, missed, n_free;
-	uint64_t tell_ns;  /* when the control thread may be woken again */
-	struct timer tell; /* … and is, for records that came before */
+		uint32_t asked;       /* the pool's `every` as it was set */
+		uint32_t shift;       /* how often it was doubled */
+		uint32_t n;           /* taken in this window */
+		uint64_t from_ns;     /* when the window began */
+	} rate, rule_rate;            /* the pool's; of what rules asked for */
+	uint32_t seq, missed, n_free; /* missed: `status` reads it, too */
+	uint64_t tell_ns;             /* when the control thread may be woken again */
+	struct timer tell;            /* … and is, for records that came before */
 	uint16_t free[SAMPLE_SLOTS];
 	struct pending *slot; /* SAMPLE_SLOTS of them */
 };

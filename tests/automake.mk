@@ -56,6 +56,7 @@ UNITS = \
 	tests/unit/test-sflow-read \
 	tests/unit/test-signal \
 	tests/unit/test-sketch \
+	tests/unit/test-status \
 	tests/unit/test-store \
 	tests/unit/test-switch \
 	tests/unit/test-table \

@@ -17,6 +17,7 @@
 
 #include "ctl/collectors.h"
 #include "ctl/offline.h"
+#include "ctl/reading.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
 #include "ctl/watcher.h"
@@ -374,6 +375,7 @@ static void close_server(struct server *server)
 {
 	if (server->d.ofproto)
 		ofproto_sync(server->d.ofproto, &(struct refusal){0}); /* who waits, hears */
+	readings_free(&server->d);                                     /* who waits, hears */
 	mgmt_destroy(server->mgmt);
 	mgmt_destroy(server->watch);
 	if (server->d.openflow) {
