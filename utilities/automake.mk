@@ -1,7 +1,7 @@
 # Link order follows the include order: utilities -> ctl -> ofproto -> datapath -> lib.
 SLUICE_LIBS = ctl/libctl.a ofproto/libofproto.a datapath/libdatapath.a lib/libsl.a
 
-sbin_PROGRAMS += utilities/sluiced
+sbin_PROGRAMS += utilities/sluiced utilities/sluice-watch
 bin_PROGRAMS += utilities/sluice-ctl
 noinst_PROGRAMS += utilities/make-docs
 
@@ -50,6 +50,8 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/recent.h \
 	utilities/watch/rule.c \
 	utilities/watch/replay.c \
+	utilities/watch/run-replay.c \
+	utilities/watch/run-replay.h \
 	utilities/watch/sample.h \
 	utilities/watch/sflow-read.c \
 	utilities/watch/signal-config.c \
@@ -83,6 +85,14 @@ utilities_sluice_ctl_SOURCES = \
 	utilities/sluice-ctl.c
 utilities_sluice_ctl_LDADD = $(SLUICE_LIBS) $(LDADD)
 
+utilities_sluice_watch_SOURCES = \
+	utilities/help.c \
+	utilities/help.h \
+	utilities/process.c \
+	utilities/process.h \
+	utilities/sluice-watch.c
+utilities_sluice_watch_LDADD = utilities/watch/libwatch.a $(SLUICE_LIBS) $(LDADD)
+
 # Manual pages and completion come from the verbs' own rows.
 utilities_make_docs_SOURCES = \
 	utilities/help.c \
@@ -90,13 +100,14 @@ utilities_make_docs_SOURCES = \
 	utilities/make-docs.c
 utilities_make_docs_LDADD = $(SLUICE_LIBS) $(LDADD)
 
-GENERATED_DOCS = utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-ctl.completion
-utilities/sluiced.8 utilities/sluice-ctl.8: utilities/make-docs$(EXEEXT)
+GENERATED_DOCS = utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8 \
+	utilities/sluice-ctl.completion
+utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8: utilities/make-docs$(EXEEXT)
 	$(AM_V_GEN)utilities/make-docs $(@F) >$@.tmp && mv $@.tmp $@
 utilities/sluice-ctl.completion: utilities/make-docs$(EXEEXT)
 	$(AM_V_GEN)utilities/make-docs completion >$@.tmp && mv $@.tmp $@
 
-man_MANS += utilities/sluiced.8 utilities/sluice-ctl.8
+man_MANS += utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8
 CLEANFILES += $(GENERATED_DOCS)
 completiondir = $(datadir)/bash-completion/completions
 completion_DATA = utilities/sluice-ctl.completion

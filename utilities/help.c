@@ -73,6 +73,30 @@ const struct option_row ctl_options[] = {
 	{NULL, NULL, NULL},
 };
 
+const struct option_row watch_options[] = {
+	{"--run-dir", "DIR",
+	 "sluiced's run directory, for samples.sock and watch.sock (default: $SLUICE_RUN_DIR, or "
+	 "/run/sluice)"},
+	{"--pipelines", "DIR",
+	 "a folder of NAME.watch files (default: " SYSCONFDIR "/sluice/watch.d)"},
+	{"--state", "FILE", "what was learned (default: " LOCALSTATEDIR "/lib/sluice-watch/state)"},
+	{"--audit", "FILE|-",
+	 "decisions, one JSON object a line (default: " LOCALSTATEDIR
+	 "/log/sluice-watch/audit.json)"},
+	{"--sflow", "[IP:]PORT", "sFlow v5 of other routers, over UDP; may be repeated"},
+	{"--json", "FILE|-",
+	 "JSON lines of pmacct: a file, a FIFO, or standard input; may be repeated"},
+	{"--replay", "FILE",
+	 "a capture of sFlow, in its own time and on a guard that pretends: prints decisions, "
+	 "touches nothing"},
+	{"--log", "SPEC", "what is logged: LEVEL or MODULE:LEVEL, comma-separated"},
+	{"--detach", NULL, "go to the background once ready; the log goes to syslog"},
+	{"--pidfile", "FILE", "write the process number there"},
+	{"--help", NULL, "this text"},
+	{"--version", NULL, "the version"},
+	{NULL, NULL, NULL},
+};
+
 static void option_lines(const struct option_row *o, FILE *out)
 {
 	for (; o->name; o++) {
@@ -112,6 +136,17 @@ void help_daemon(FILE *out)
 	      "       sluiced --offline FILE [--json]\n\n",
 	      out);
 	option_lines(daemon_options, out);
+}
+
+void help_watch(FILE *out)
+{
+	fputs("usage: sluice-watch [OPTION]…\n"
+	      "       sluice-watch --replay FILE [--pipelines DIR] [--state FILE]\n\n",
+	      out);
+	option_lines(watch_options, out);
+	fputs("\nSIGHUP reads the pipelines again and begins a new audit file of the same name;\n"
+	      "SIGTERM ends: what was learned is kept, rules expire by themselves.\n",
+	      out);
 }
 
 /* ---- Manual pages: roff, with what it would take for commands escaped ---- */
@@ -218,6 +253,52 @@ void man_daemon(FILE *out)
 	      out);
 	man_options(daemon_options, out);
 	fputs(".SH SEE ALSO\n.BR sluice\\-ctl (8)\n", out);
+}
+
+static const char watch_text[] =
+	"Reads samples (sFlow v5 of sluiced and of other routers, JSON lines of pmacct), learns "
+	"what "
+	"is usual for each target, finds floods, and decides by its pipelines what is done: "
+	"nothing "
+	"but saying so, a proposal, or a rule in the guard of the sluiced whose run directory it "
+	"is "
+	"given.  Each decision is a line of the audit file, with the numbers it was taken on.\n"
+	"Rules have an expiry and are renewed while the attack lasts: without the watcher, or "
+	"without its connection, they end by themselves.  It needs no privilege: only the run "
+	"directory's sockets.\n";
+
+static const char pipeline_text[] =
+	"A pipeline is a file NAME.watch of three lines; # begins a comment.  Without mode= it "
+	"says "
+	"what it finds and does nothing.\n"
+	".PP\n.nf\n"
+	"signal kind=udp target=address above=2kpps times=3 of=2/3 window=500ms learn=1h "
+	"clear=30s\n"
+	"policy mode=automatic allow=10.9.0.53 protect=10.9.1.0/24 max\\-rules=16 collateral=1%\n"
+	"action limit=usual then=drop after=10s expire=60s hold=20s "
+	"alert=syslog,command:/bin/page\n"
+	".fi\n.PP\n"
+	"alert= takes syslog, webhook:URL (http and https, a POST of the decision as JSON) and "
+	"command:FILE (a program's whole path; the decision as JSON on its standard input).\n";
+
+void man_watch(FILE *out)
+{
+	man_head("sluice\\-watch", "find floods in samples, and put rules against them", out);
+	fputs(".SH SYNOPSIS\n.B sluice\\-watch\n[\\-\\-run\\-dir DIR] [\\-\\-pipelines DIR] "
+	      "[\\-\\-state FILE] [\\-\\-audit FILE]\n[\\-\\-sflow [IP:]PORT]... [\\-\\-json "
+	      "FILE|\\-]... [\\-\\-log SPEC] [\\-\\-detach \\-\\-pidfile FILE]\n.br\n"
+	      ".B sluice\\-watch \\-\\-replay\nFILE [\\-\\-pipelines DIR]\n.SH DESCRIPTION\n",
+	      out);
+	fputs(watch_text, out);
+	fputs(".SH OPTIONS\n", out);
+	man_options(watch_options, out);
+	fputs(".SH PIPELINES\n", out);
+	fputs(pipeline_text, out);
+	fputs(".SH SIGNALS\n.TP\n.B SIGHUP\nreads the pipelines again, and begins a new audit file "
+	      "of the same name; cases under way go on\n.TP\n.B SIGTERM\nkeeps what was learned, "
+	      "and ends; rules expire\n"
+	      ".SH SEE ALSO\n.BR sluiced (8),\n.BR sluice\\-ctl (8)\n",
+	      out);
 }
 
 /* ---- Completion ---- */

@@ -53,7 +53,7 @@ int run_dir_hold(const char *dir, struct refusal *r)
 	return refuse(r, SYSTEM, "--run-dir", "%s: %s", dir, strerror(error));
 }
 
-int parent_dir_make(const char *file, struct refusal *r)
+int parent_dir_make(const char *file, const char *option, struct refusal *r)
 {
 	const char *slash = strrchr(file, '/');
 	char dir[4096];
@@ -64,8 +64,8 @@ int parent_dir_make(const char *file, struct refusal *r)
 	snprintf(dir, sizeof dir, "%.*s", (int)(slash - file), file);
 	error = make_dirs(dir, 0700);
 	if (error)
-		return refuse(r, SYSTEM, "--db", "%s: %s; choose another with --db FILE", dir,
-			      strerror(-error));
+		return refuse(r, SYSTEM, option, "%s: %s; choose another with %s FILE", dir,
+			      strerror(-error), option);
 	return 0;
 }
 
@@ -174,4 +174,16 @@ int privileges_drop(struct refusal *r)
 	if (syscall(SYS_capset, &head, data))
 		return refuse(r, SYSTEM, "", "capset: %s", strerror(errno));
 	return 0;
+}
+
+void privileges_drop_all(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {{0}};
+
+	if (geteuid())
+		return;
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	syscall(SYS_capset, &head, none);
 }

@@ -11,8 +11,9 @@
 /* Makes `dir` (its parents must be there but for one) and locks it: one daemon a run directory.
  * Returns a descriptor that holds the lock, or refuses. */
 int run_dir_hold(const char *dir, struct refusal *r);
-/* Makes the directory that `file` lies in, mode 0700, where it is missing. */
-int parent_dir_make(const char *file, struct refusal *r);
+/* Makes the directory that `file` (which `option` named) lies in, mode 0700, where it is missing.
+ */
+int parent_dir_make(const char *file, const char *option, struct refusal *r);
 
 /* Forks.  The parent waits until the child is ready or gone, and exits with 0 or 1; the child
  * returns. */
@@ -28,5 +29,7 @@ void process_harden(void);
  * makes from now on; nothing when not root.  Root without the rest obeys files' modes like anybody.
  */
 int privileges_drop(struct refusal *r);
+/* Keeps none, also for programs that are run; nothing when not root, or where one may not. */
+void privileges_drop_all(void);
 
 #endif

@@ -450,7 +450,7 @@ static int run_daemon(const struct settings *s)
 	server.run_dir_fd = run_dir_hold(s->run_dir, &r);
 	if (server.run_dir_fd < 0)
 		return refused(&r);
-	if (strcmp(s->db, ":memory:") && parent_dir_make(s->db, &r))
+	if (strcmp(s->db, ":memory:") && parent_dir_make(s->db, "--db", &r))
 		return refused(&r);
 	if (s->detach && detach(&r))
 		return refused(&r);
