@@ -351,12 +351,16 @@ static void a_refusal_comes_back_and_panic_is_told(void **state)
 	assert_string_equal(done_refused, "too wide");
 	assert_int_equal(n_off, 0);
 	a->put(a, &rule, &rule);
-	answer(hear("add-guard"),
-	       "\"error\":{\"message\":\"panic\",\"data\":{\"code\":\"not-permitted\"}}");
+	answer(hear("add-guard"), "\"error\":{\"message\":\"not by you\",\"data\":{\"code\":"
+				  "\"not-permitted\",\"field\":\"nw_dst\"}}");
+	assert_int_equal(n_off, 0);
 	a->put(a, &rule, &rule);
-	answer(hear("add-guard"),
-	       "\"error\":{\"message\":\"panic\",\"data\":{\"code\":\"not-permitted\"}}");
-	assert_int_equal(n_done, 3);
+	answer(hear("add-guard"), "\"error\":{\"message\":\"panic\",\"data\":{\"code\":\"not-"
+				  "permitted\",\"field\":\"panic\"}}");
+	a->put(a, &rule, &rule);
+	answer(hear("add-guard"), "\"error\":{\"message\":\"panic\",\"data\":{\"code\":\"not-"
+				  "permitted\",\"field\":\"panic\"}}");
+	assert_int_equal(n_done, 4);
 	assert_string_equal(done_refused, "panic");
 	assert_int_equal(n_off, 1);
 	assert_int_equal(n_on, 0);

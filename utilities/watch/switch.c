@@ -278,13 +278,15 @@ static void rule_answered(struct switch_link *s, struct call *c, const json_t *e
 {
 	const json_t *data = json_object_get(error, "data");
 	const char *code = json_string_value(json_object_get(data, "code"));
+	const char *field = json_string_value(json_object_get(data, "field"));
 	const char *message = json_string_value(json_object_get(error, "message"));
 
 	s->state.n_calls++;
 	s->state.n_refused += error != NULL;
 	if (c->kind == CALL_REMOVE)
 		rule_forget(s, &c->rule);
-	else if (error && code && !strcmp(code, "not-permitted"))
+	else if (error && code && !strcmp(code, "not-permitted") && field &&
+		 !strcmp(field, "panic"))
 		automation(s, false);
 	else if (!error && c->kind == CALL_PUT && !rule_find(s, &c->rule))
 		rule_add(s, &c->rule, &(struct guard_counters){0});

@@ -13,8 +13,8 @@
  * read first and what is of origin `watch` is given to `adopt`, then the queue goes on.  A sluiced
  * that does not answer for SWITCH_ANSWER_NS is hung up on.
  *
- * **Panic** shows in refusals `not-permitted` and in the answers to watch-report (`automation`);
- * the owner hears of it, once, and again when it is over.
+ * **Panic** shows in refusals `not-permitted` of field `panic` and in the answers to watch-report
+ * (`automation`); the owner hears of it, once, and again when it is over.
  *
  * Time comes in by switch_tick().  Names of ports are asked for at each connect (guard-text.h).
  * Single thread. */
