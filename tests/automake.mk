@@ -262,6 +262,8 @@ tests_system_watch_print_LDADD = $(WATCH_LIBS)
 tests_system_xskloop_SOURCES = tests/system/xskloop.c
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py examples/pmacct \
 	tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
+EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
+	tests/demo/bed.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
 	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh tests/system/ports.sh \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/pmacct.sh tests/system/ports.sh \

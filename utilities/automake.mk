@@ -24,9 +24,9 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/classify.h \
 	utilities/watch/decide.h \
 	utilities/watch/detect.h \
+	utilities/watch/flow-json.c \
 	utilities/watch/guard-text.c \
 	utilities/watch/guard-text.h \
-	utilities/watch/flow-json.c \
 	utilities/watch/input-lines.c \
 	utilities/watch/input-lines.h \
 	utilities/watch/input.c \
@@ -48,8 +48,8 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/profile.c \
 	utilities/watch/recent.c \
 	utilities/watch/recent.h \
-	utilities/watch/rule.c \
 	utilities/watch/replay.c \
+	utilities/watch/rule.c \
 	utilities/watch/run-replay.c \
 	utilities/watch/run-replay.h \
 	utilities/watch/sample.h \
