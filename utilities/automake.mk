@@ -19,6 +19,11 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/audit.h \
 	utilities/watch/baseline.c \
 	utilities/watch/baseline.h \
+	utilities/watch/case-adopt.c \
+	utilities/watch/case-rule.c \
+	utilities/watch/case-say.c \
+	utilities/watch/case-state.h \
+	utilities/watch/case.c \
 	utilities/watch/case.h \
 	utilities/watch/classify.c \
 	utilities/watch/classify.h \
@@ -33,12 +38,6 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/input.h \
 	utilities/watch/pairs.c \
 	utilities/watch/pairs.h \
-	utilities/watch/case-adopt.c \
-	utilities/watch/case-rule.c \
-	utilities/watch/case-say.c \
-	utilities/watch/case-state.h \
-	utilities/watch/case.c \
-	utilities/watch/case.h \
 	utilities/watch/pipeline.c \
 	utilities/watch/pipeline.h \
 	utilities/watch/policy.c \
