@@ -41,6 +41,7 @@ UNITS = \
 	tests/unit/test-panic \
 	tests/unit/test-parse \
 	tests/unit/test-path \
+	tests/unit/test-pipeline \
 	tests/unit/test-pkt \
 	tests/unit/test-port-dummy \
 	tests/unit/test-port-pcap \
@@ -105,6 +106,9 @@ tests_unit_test_sketch_SOURCES = tests/unit/test-sketch.c
 tests_unit_test_sketch_LDADD = $(WATCH_LIBS)
 tests_unit_test_case_SOURCES = tests/unit/test-case.c tests/unit/watch-bed.h
 tests_unit_test_case_LDADD = $(WATCH_LIBS)
+tests_unit_test_case_LDADD = $(WATCH_TEST_LIBS)
+tests_unit_test_pipeline_SOURCES = tests/unit/test-pipeline.c tests/unit/watch-bed.h
+tests_unit_test_pipeline_LDADD = $(WATCH_TEST_LIBS)
 tests_unit_test_profile_SOURCES = tests/unit/test-profile.c tests/unit/watch-bed.h
 tests_unit_test_profile_LDADD = $(WATCH_LIBS)
 
@@ -121,6 +125,7 @@ FUZZERS = \
 	tests/fuzz/fuzz-openflow \
 	tests/fuzz/fuzz-options \
 	tests/fuzz/fuzz-oxm \
+	tests/fuzz/fuzz-pipeline \
 	tests/fuzz/fuzz-sflow
 if FUZZING
 FUZZ_MAIN =
@@ -150,6 +155,9 @@ tests_fuzz_fuzz_flow_text_SOURCES = tests/fuzz/fuzz-flow-text.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_flow_text_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_flow_text_LDFLAGS = $(LINK_FUZZER)
 
+tests_fuzz_fuzz_pipeline_SOURCES = tests/fuzz/fuzz-pipeline.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_pipeline_LDADD = utilities/watch/libwatch.a $(FUZZ_LIBS)
+tests_fuzz_fuzz_pipeline_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_fuzz_oxm_SOURCES = tests/fuzz/fuzz-oxm.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_oxm_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_oxm_LDFLAGS = $(LINK_FUZZER)
@@ -261,6 +269,8 @@ tests_system_watch_print_SOURCES = tests/system/watch-print.c
 tests_system_watch_print_LDADD = $(WATCH_LIBS)
 tests_system_xskloop_SOURCES = tests/system/xskloop.c
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py examples/pmacct \
+EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
+	examples/watch \
 	tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
 	tests/demo/bed.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
