@@ -106,9 +106,8 @@ tests_unit_test_sketch_SOURCES = tests/unit/test-sketch.c
 tests_unit_test_sketch_LDADD = $(WATCH_LIBS)
 tests_unit_test_case_SOURCES = tests/unit/test-case.c tests/unit/watch-bed.h
 tests_unit_test_case_LDADD = $(WATCH_LIBS)
-tests_unit_test_case_LDADD = $(WATCH_TEST_LIBS)
 tests_unit_test_pipeline_SOURCES = tests/unit/test-pipeline.c tests/unit/watch-bed.h
-tests_unit_test_pipeline_LDADD = $(WATCH_TEST_LIBS)
+tests_unit_test_pipeline_LDADD = $(WATCH_LIBS)
 tests_unit_test_profile_SOURCES = tests/unit/test-profile.c tests/unit/watch-bed.h
 tests_unit_test_profile_LDADD = $(WATCH_LIBS)
 
