@@ -77,8 +77,10 @@ static int flow_mod_get(struct ofconn *c, struct reader *body, struct flow_mod *
 		error = match_get_oxm(&fm->match, body, r);
 	if (!error && fm->command != OFPFC_DELETE && fm->command != OFPFC_DELETE_STRICT)
 		error = instructions_get(body, &fm->instructions, r);
-	if (!error)
+	if (!error) {
 		of_note_extension(c, &fm->match);
+		of_note_actions(c, &fm->instructions);
+	}
 	return error;
 }
 

@@ -38,9 +38,19 @@ static bool ops_are_standard(const struct buf *ops)
 	return true;
 }
 
+static bool instructions_are_standard(const struct instructions *i)
+{
+	return ops_are_standard(&i->apply) && ops_are_standard(&i->write);
+}
+
 bool of_flow_is_standard(const struct flow *f)
 {
-	return ops_are_standard(&f->instructions.apply) && ops_are_standard(&f->instructions.write);
+	return instructions_are_standard(&f->instructions);
+}
+
+void of_note_actions(struct ofconn *c, const struct instructions *i)
+{
+	c->extended |= !instructions_are_standard(i);
 }
 
 void of_put_duration(struct buf *b, uint64_t duration_ns)

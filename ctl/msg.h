@@ -46,7 +46,9 @@ const struct port *of_next_port(struct ofserver *s, uint32_t *ofport);
 
 /* A rule that standard messages can say (TS-023 decoders stop at what they do not know). */
 bool of_flow_is_standard(const struct flow *f);
+/* The peer speaks of our fields, or of our actions: it is told of them, too. */
 void of_note_extension(struct ofconn *c, const struct match *m);
+void of_note_actions(struct ofconn *c, const struct instructions *i);
 void of_put_duration(struct buf *b, uint64_t duration_ns);
 
 #endif

@@ -17,9 +17,15 @@ for i in $(seq 1 40); do
 done >rules
 for where in agg gw; do
     sl_ctl $where add-flows rules || fail "add-flows"
+    i=0
+    for action in drop pass limit:10mbps limit:200pps,burst=50p,output:1 sample:64 'set_field:7->pkt_mark'; do
+        i=$((i + 1))
+        sl_ctl $where add-guard "priority=7,tun_src=192.0.2.$i,udp,actions=$action" --reason "to be kept" \
+            --expire 2h || fail "add-guard"
+    done
 done
 rules_of() {
-    sl_ctl "$1" --json dump-flows | python3 -c '
+    sl_ctl "$1" --json dump-flows --all | python3 -c '
 import json, sys
 def texts(node):
     if isinstance(node, dict):
@@ -35,7 +41,7 @@ print("\n".join(sorted(texts(json.load(sys.stdin)))))'
 }
 for where in agg gw; do
     rules_of $where >"$where.rules"
-    [ "$(wc -l <"$where.rules")" -ge 41 ] || fail "dump-flows of $where shows $(wc -l <"$where.rules") rules"
+    [ "$(wc -l <"$where.rules")" -ge 48 ] || fail "dump-flows of $where shows $(wc -l <"$where.rules") rules"
 done
 
 spawn wan tcpdump -q -i agg -s 80 -B 32768 -w wan.pcap 'ip proto 50' >tcpdump.out 2>&1

@@ -247,6 +247,32 @@ static void what_a_peer_cannot_read_is_left_out(void **state)
 	bench_end(t);
 }
 
+#define LIMITED                                                              \
+	"0001 0004 00000000 0004 0028 00000000 ffff 0020 534c5543 0001 0000" \
+	"00000000 0000000000001388 0000000000000000"
+
+/* And so are rules with actions of ours: limit:5kpps. */
+static void actions_of_ours_are_for_who_uses_them(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer ours = peer_ready(t), plain = peer_ready(t);
+
+	(void)state;
+	peer_send(&ours,
+		  "04 0e 0060 00000001 0000000000000000 0000000000000000 00 00 0000 0000 0001"
+		  "ffffffff ffffffff ffffffff 0001 0000" LIMITED);
+	assert_int_equal(t->o->n_flow_mods, 1);
+	peer_send(&plain, STATS_REQUEST("0001", "00000002", "ff", NOTHING));
+	EXPECT(&plain, "04 13 0010 00000002 0001 0000 00000000");
+	peer_send(&ours, STATS_REQUEST("0001", "00000002", "ff", NOTHING));
+	EXPECT(&ours, "04 13 0070 00000002 0001 0000 00000000"
+		      "0060 00 00 00000000 00000000 0001 0000 0000 0001 00000000"
+		      "0000000000000000 0000000000000000 0000000000000000" LIMITED);
+	peer_end(&ours);
+	peer_end(&plain);
+	bench_end(t);
+}
+
 static void flow_removed_is_for_those_who_want_it(void **state)
 {
 	struct bench *t = bench_new();
@@ -281,6 +307,7 @@ int main(void)
 		cmocka_unit_test(long_replies_come_in_pages),
 		cmocka_unit_test(a_dump_cut_short),
 		cmocka_unit_test(what_a_peer_cannot_read_is_left_out),
+		cmocka_unit_test(actions_of_ours_are_for_who_uses_them),
 		cmocka_unit_test(flow_removed_is_for_those_who_want_it),
 	};
 
