@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "ctl/sflow.h"
 #include "datapath/match.h"
+#include "datapath/parse.h"
 #include "datapath/sample.h"
 #include "lib/sflow.h"
 #include "utilities/watch/sample.h"
@@ -270,6 +272,73 @@ static void sluices(void **state)
 			 0x0a000002); /* of the header, never of a TLV */
 }
 
+/* What the switch's own writer says of a record is what comes out here. */
+static void as_written(void **state)
+{
+	const struct sflow_datagram d = {{.octet = {192, 0, 2, 1}, .family = 4}, 1, 1000, 2};
+	const struct sflow_source from = {2u << 24 | 1, 7, 4096, 0};
+	struct {
+		struct sample_record s;
+		uint8_t octets[64];
+	} r = {0};
+	const struct watch_sample *s = got.sample;
+	struct outer_key *o = &r.s.key.outer;
+	struct headers h = {.data = r.octets, .size = 54, .whole = 1514, .cut = true};
+
+	(void)state;
+	wire.size = 0;
+	put(ETH "0800" IP4 TCP);
+	memcpy(r.octets, wire.data, 54);
+	assert_int_equal(headers_parse(&h, HEADERS_ETHERNET, &r.s.key.du), HEADERS_PARSED);
+	r.s.key.du.in_port = r.s.key.du.in_phy_port = htobe32(3);
+	r.s.key.du.pkt_len = htobe32(1500);
+	r.s.key.du.disagree = htobe16(DISAGREE_DSCP);
+	r.s.every = 64;
+	r.s.length = 1500;
+	r.s.in_port = 3;
+	r.s.out_port = 4;
+	r.s.size = 54;
+	r.s.l3 = 14;
+	r.s.flags = SAMPLE_VIRTUAL_ETH;
+	o->has = htobe32(HAS_IPV4 | HAS_UDP | HAS_CONN | HAS_ESP | HAS_AGG | HAS_ETH);
+	o->in_port = htobe32(1);
+	o->ipv4_src = htobe32(0xc6336412);
+	o->ip_dscp = 14;
+	o->ip_ttl = 61;
+	o->udp_dst = htobe16(4500);
+	o->conn_id = htobe32(9);
+	o->auth = AUTH_VERIFIED;
+	o->esp_seq = htobe64(0x100000002);
+	o->esp_gap = htobe32(5);
+	o->agg_dus = htobe16(7);
+	wire.size = 0;
+	sflow_put_header(&wire, &d);
+	sflow_put_flow(&wire, &from, &r.s);
+	/* A frame that is dropped. */
+	r.s.flags = 0;
+	r.s.end = SAMPLE_DROPPED;
+	r.s.reason = DROP_RULE;
+	r.s.length = 1514;
+	r.s.key.du.pkt_len = htobe32(1514);
+	sflow_put_flow(&wire, &from, &r.s);
+	assert_int_equal(read_wire(), 0);
+	assert_int_equal(got.n, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(s[i].packets, 64);
+		assert_int_equal(s[i].length, 1500);
+		assert_int_equal(s[i].end, i ? END_DROPPED : END_SENT);
+		assert_int_equal(s[i].reason, i ? DROP_RULE : 0xff);
+		assert_true(s[i].collected);
+		assert_memory_equal(&s[i].key.outer, o, sizeof *o);
+	}
+	assert_memory_equal(&s[1].key.du, &r.s.key.du, sizeof r.s.key.du);
+	/* Of the first, the Ethernet header was on no wire. */
+	memset(r.s.key.du.eth_src, 0, 6);
+	memset(r.s.key.du.eth_dst, 0, 6);
+	r.s.key.du.pkt_len = htobe32(1500);
+	assert_memory_equal(&s[0].key.du, &r.s.key.du, sizeof r.s.key.du);
+}
+
 static void tunnels_of_others(void **state)
 {
 	const struct watch_sample *s = got.sample;
@@ -504,6 +573,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(flow_sample, up, down),
 		cmocka_unit_test_setup_teardown(first_headers, up, down),
 		cmocka_unit_test_setup_teardown(sluices, up, down),
+		cmocka_unit_test_setup_teardown(as_written, up, down),
 		cmocka_unit_test_setup_teardown(tunnels_of_others, up, down),
 		cmocka_unit_test_setup_teardown(not_for_us, up, down),
 		cmocka_unit_test_setup_teardown(lost_datagrams, up, down),

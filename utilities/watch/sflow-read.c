@@ -497,14 +497,15 @@ static int malformed(struct sflow_reader *r)
 static bool get_head(struct sflow_reader *r, struct reader *wire, uint32_t *exporter)
 {
 	uint32_t version = pull_u32(wire), type = pull_u32(wire), sub_agent, seq;
-	unsigned size = type == 1 ? 4 : 16;
+	unsigned size = type == SFLOW_ADDRESS_IPV4 ? 4 : 16;
 	const uint8_t *address = pull(wire, size);
-	struct ip agent = {.family = type == 1 ? 4 : 6};
+	struct ip agent = {.family = size == 4 ? 4 : 6};
 
 	sub_agent = pull_u32(wire);
 	seq = pull_u32(wire);
 	pull(wire, 4); /* uptime */
-	if (reader_left(wire) < 4 || version != SFLOW_VERSION || (type != 1 && type != 2))
+	if (reader_left(wire) < 4 || version != SFLOW_VERSION ||
+	    (type != SFLOW_ADDRESS_IPV4 && type != SFLOW_ADDRESS_IPV6))
 		return false;
 	memcpy(agent.octet, address, size);
 	*exporter = exporter_heard(r, &agent, sub_agent, seq);
