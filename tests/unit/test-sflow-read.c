@@ -535,6 +535,28 @@ static void words_that_lie(void **state)
 	buf_free(&good);
 }
 
+/* A structure that is shorter than what it is made of. */
+static void short_structures(void **state)
+{
+	static const uint32_t formats[] = {
+		SFLOW_SAMPLED_HEADER,  SFLOW_SAMPLED_IPV4,        SFLOW_SAMPLED_IPV6,
+		SFLOW_EXTENDED_SWITCH, SFLOW_IPV4_TUNNEL_INGRESS, SFLOW_IPV6_TUNNEL_INGRESS,
+		SFLOW_OURS_END};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+		size_t at;
+
+		head(1, 1, i + 1, 1);
+		at = flow(4, 2);
+		record(SFLOW_SAMPLED_HEADER, "0000000b 00000578 00000000 00000028" IP4 TCP);
+		record(formats[i], "00000064 00000005");
+		end(at);
+		assert_int_equal(read_wire(), -EINVAL);
+	}
+	assert_int_equal(got.n, 0);
+}
+
 /* The work is bounded by the octets: a datagram of nothing but the smallest things there are. */
 static void small_things(void **state)
 {
@@ -580,6 +602,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_exporters, up, down),
 		cmocka_unit_test_setup_teardown(truncated, up, down),
 		cmocka_unit_test_setup_teardown(words_that_lie, up, down),
+		cmocka_unit_test_setup_teardown(short_structures, up, down),
 		cmocka_unit_test_setup_teardown(small_things, up, down),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,7 @@ static void fifo(void **state)
 /* ---- Captures ----------------------------------------------------------------------------- */
 
 static unsigned n_ticks;
+static struct read_counters replayed;
 static uint64_t last_tick;
 
 static void tick(struct replay *r, uint64_t now_ns)
@@ -292,6 +293,7 @@ static int replay(const void *data, size_t size)
 	last_tick = 0;
 	got.n = 0;
 	error = replay_run(&r, reader, &got.sink, &refusal);
+	replayed = *sflow_counters(reader);
 	sflow_reader_free(reader);
 	unlink(r.file);
 	return error;
@@ -341,6 +343,27 @@ static void captures(void **state)
 	buf_free(&b);
 }
 
+/* UDP that says it is longer than the frame, around a datagram that says it has more samples. */
+static void cut_short(void **state)
+{
+	uint32_t head[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 101};
+	const size_t udp = sizeof head + 16 + 20;
+	struct buf b = {0};
+
+	(void)state;
+	buf_octets(&b, head, sizeof head);
+	put_packet(&b, 0, "", 0, 6343);
+	put_be16(b.data + udp + 4, 0xffff);
+	put_be32(b.data + udp + 8 + 24, 2);
+	assert_int_equal(replay(b.data, b.size), 0);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(replayed.malformed, 1);
+	put_be16(b.data + udp + 4, 7); /* shorter than its own header */
+	assert_int_equal(replay(b.data, b.size), 0);
+	assert_int_equal(replayed.datagrams, 0);
+	buf_free(&b);
+}
+
 static void no_captures(void **state)
 {
 	uint32_t head[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 105};
@@ -365,6 +388,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kernel_drops, up, down),
 		cmocka_unit_test_setup_teardown(fifo, up, down),
 		cmocka_unit_test_setup_teardown(captures, up, down),
+		cmocka_unit_test_setup_teardown(cut_short, up, down),
 		cmocka_unit_test_setup_teardown(no_captures, up, down),
 	};
 
