@@ -347,11 +347,14 @@ static void captures(void **state)
 static void cut_short(void **state)
 {
 	uint32_t head[] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 101};
-	const size_t udp = sizeof head + 16 + 20;
+	uint32_t before[] = {1000, 0, 2000, 2000}; /* leaves zeros where the next one is read to */
+	const size_t udp = sizeof head + 16 + 2000 + 16 + 20;
 	struct buf b = {0};
 
 	(void)state;
 	buf_octets(&b, head, sizeof head);
+	buf_octets(&b, before, sizeof before);
+	buf_put(&b, 2000);
 	put_packet(&b, 0, "", 0, 6343);
 	put_be16(b.data + udp + 4, 0xffff);
 	put_be32(b.data + udp + 8 + 24, 2);
