@@ -62,6 +62,7 @@ UNITS = \
 	tests/unit/test-switch \
 	tests/unit/test-table \
 	tests/unit/test-timer \
+	tests/unit/test-watch \
 	tests/unit/test-watch-input \
 	tests/unit/test-top \
 	tests/unit/test-words
@@ -108,6 +109,8 @@ tests_unit_test_case_SOURCES = tests/unit/test-case.c tests/unit/watch-bed.h
 tests_unit_test_case_LDADD = $(WATCH_LIBS)
 tests_unit_test_pipeline_SOURCES = tests/unit/test-pipeline.c tests/unit/watch-bed.h
 tests_unit_test_pipeline_LDADD = $(WATCH_LIBS)
+tests_unit_test_watch_SOURCES = tests/unit/test-watch.c tests/unit/watch-bed.h
+tests_unit_test_watch_LDADD = $(WATCH_LIBS)
 tests_unit_test_profile_SOURCES = tests/unit/test-profile.c tests/unit/watch-bed.h
 tests_unit_test_profile_LDADD = $(WATCH_LIBS)
 

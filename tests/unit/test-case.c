@@ -472,7 +472,7 @@ static void equal_rules_are_made_once(void **state)
 	cases_found(bed.cases, second, &a);
 	seconds(1);
 	assert_int_equal(in_force(), 1);
-	assert_string_equal(reason("ignored"), "pipeline udp has this rule");
+	assert_string_equal(reason("ignored"), "a rule of pipeline udp is there for it");
 	/* The first lets go of it, the second takes it up. */
 	cases_pipeline(bed.cases, bed.p, NULL, true);
 	assert_int_equal(in_force(), 0);
@@ -481,6 +481,56 @@ static void equal_rules_are_made_once(void **state)
 	assert_memory_equal(pretend_rule(bed.guard, 1)->rule.reason, "second udp 10.9.0.2: ", 21);
 	cases_pipeline(bed.cases, second, NULL, true);
 	pipeline_free(second);
+	tear_down();
+}
+
+/* What one rule would hit another hits already: it has to wait until that is gone. */
+static void covered_attacks_need_no_rule(void **state)
+{
+	struct pipeline *conns;
+	struct attack a, by_conn;
+
+	(void)state;
+	set_up("mode=automatic", "then=drop after=0s hold=1s");
+	conns = pipeline_of("conns", "mode=automatic", "then=drop after=0s hold=1s");
+	a = flood(4000);
+	by_conn = a;
+	assert_true(target_parse("conn:13", &by_conn.target));
+	target_match(&by_conn.target, &by_conn.match);
+	cases_found(bed.cases, conns, &by_conn);
+	seconds(2);
+	assert_int_equal(in_force(), 1);
+	assert_string_equal(reason("ignored"), "a rule of pipeline udp is there for it");
+	cases_over(bed.cases, bed.p, &a); /* by its name; the flood goes on, to another */
+	pretend_undo(bed.guard, 0);
+	seconds(8);
+	assert_int_equal(in_force(), 1);
+	assert_memory_equal(pretend_rule(bed.guard, 1)->rule.reason, "conns udp conn:13: ", 19);
+	cases_pipeline(bed.cases, conns, NULL, true);
+	pipeline_free(conns);
+	tear_down();
+}
+
+/* A pulse begins before the rule's counters can show it. */
+static void pulses_keep_their_rule(void **state)
+{
+	struct attack a, idle;
+
+	(void)state;
+	set_up("mode=automatic", "then=drop after=0s expire=20s hold=20s");
+	a = flood(4000);
+	idle = a;
+	idle.pps = idle.bps = 0;
+	for (unsigned i = 0; i < 120; i++) {
+		bool on = i % 20 < 5;
+
+		bed.flood_pps = on ? 4000 : 0;
+		cases_goes_on(bed.cases, bed.p, on ? &a : &idle);
+		tick();
+	}
+	assert_int_equal(in_force(), 1);
+	assert_int_equal(pretend_n_rules(bed.guard), 1);
+	assert_int_equal(said("lifted"), 0);
 	tear_down();
 }
 
@@ -679,6 +729,8 @@ int main(void)
 		cmocka_unit_test(caps_hold),
 		cmocka_unit_test(what_is_spared_passes),
 		cmocka_unit_test(equal_rules_are_made_once),
+		cmocka_unit_test(covered_attacks_need_no_rule),
+		cmocka_unit_test(pulses_keep_their_rule),
 		cmocka_unit_test(refusals_are_tried_again_less_and_less),
 		cmocka_unit_test(what_somebody_took_away_stays_away),
 		cmocka_unit_test(a_switch_that_forgot_is_told_again),

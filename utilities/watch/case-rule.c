@@ -12,7 +12,9 @@ enum {
 	FLOOR_PPS = 5,
 	FLOOR_BPS = 20000,
 	MEAN_BITS = 4000, /* of a packet, where only one of two bounds is configured */
+	OTHERS = 32,      /* rules that are looked at for what they hit of another */
 };
+#define NEARLY_ALL 0.95
 
 /* ---- Asking ------------------------------------------------------------------------------ */
 
@@ -117,6 +119,7 @@ static void on_installed(struct cases *c, struct case_ *k)
 		what = k->state == CASE_LIMITED && drop ? "escalated" : "renewed";
 	if (!case_has_rule(k)) {
 		k->seen = k->rate_known = false;
+		k->misses_ns = 0;
 		k->active_ns = c->now_ns;
 	}
 	if (strcmp(what, "renewed"))
@@ -225,7 +228,7 @@ bool case_quiet(const struct cases *c, const struct case_ *k)
 
 /* ---- Others, and the end ----------------------------------------------------------------- */
 
-const struct case_ *case_twin(const struct cases *c, const struct case_ *k)
+static const struct case_ *equal_rule(const struct cases *c, const struct case_ *k)
 {
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct case_ *other = c->case_[i];
@@ -236,6 +239,58 @@ const struct case_ *case_twin(const struct cases *c, const struct case_ *k)
 			return other;
 	}
 	return NULL;
+}
+
+/* How much of what a rule would hit is hit by others already. */
+struct overlap {
+	struct recent_query query;
+	unsigned n;
+	const struct case_ *other[OTHERS];
+	double packets, hit[OTHERS], any;
+};
+
+static void overlap_sample(struct recent_query *q, const struct watch_sample *s, double packets)
+{
+	struct overlap *o = container_of(q, struct overlap, query);
+	struct key_view view = key_view_of(&s->key.du, &s->key.outer);
+	bool any = false;
+
+	o->packets += packets;
+	for (unsigned i = 0; i < o->n; i++)
+		if (match_hits(&o->other[i]->plan.rule.match, &view)) {
+			o->hit[i] += packets;
+			any = true;
+		}
+	o->any += any ? packets : 0;
+}
+
+/* Those that hit nearly all of it, by the samples: the one that hits most. */
+static const struct case_ *covering_rule(const struct cases *c, const struct case_ *k)
+{
+	struct overlap o = {.query = {.match = &k->plan.rule.match,
+				      .from_ns = k->a.first_ns,
+				      .to_ns = UINT64_MAX,
+				      .found = overlap_sample}};
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < c->n && o.n < OTHERS; i++)
+		if (c->case_[i] != k && case_has_rule(c->case_[i]) &&
+		    match_overlaps(&c->case_[i]->plan.rule.match, o.query.match))
+			o.other[o.n++] = c->case_[i];
+	if (!o.n)
+		return NULL;
+	recent_each(c->recent, &o.query);
+	for (unsigned i = 1; i < o.n; i++)
+		if (o.hit[i] > o.hit[most])
+			most = i;
+	return o.any > NEARLY_ALL * o.packets ? o.other[most] : NULL;
+}
+
+const struct case_ *case_twin(const struct cases *c, const struct case_ *k)
+{
+	const struct case_ *equal = equal_rule(c, k);
+
+	return equal ? equal : covering_rule(c, k);
 }
 
 unsigned case_rules(const struct cases *c, const struct pipeline *p)

@@ -36,6 +36,7 @@ struct case_ {
 	uint64_t base_ns;
 	double pps, bps, peak_pps, peak_bps;
 	bool rate_known;
+	uint64_t misses_ns; /* since when the rule hardly hits the attack; 0: it does */
 	uint64_t active_ns; /* when the attack was last seen, by signal or rule */
 	uint64_t hold_ns;
 };
@@ -86,7 +87,8 @@ void case_done(void *cases, void *which, const char *refused);
 void case_read(struct cases *c, struct case_ *k); /* counters */
 /* Neither the signal nor the counters have shown the attack for hold=. */
 bool case_quiet(const struct cases *c, const struct case_ *k);
-/* Another case has this rule in force, or has asked for it. */
+/* Another case has this rule in force or has asked for it, or its rule hits nearly all that this
+ * one would; NULL: none. */
 const struct case_ *case_twin(const struct cases *c, const struct case_ *k);
 unsigned case_rules(const struct cases *c, const struct pipeline *p);
 void case_lift(struct cases *c, struct case_ *k, const char *why); /* frees */

@@ -11,7 +11,8 @@
 #define TAKEN_NS        (2 * NSEC_PER_SEC)  /* a rule missing for so long was taken away */
 #define APPEAR_NS       (10 * NSEC_PER_SEC) /* a rule is there so soon, or is put again */
 #define ANSWER_NS       (20 * NSEC_PER_SEC) /* so long an answer is waited for */
-#define COMES_BACK      10                  /* an attack within so many holds of its end */
+#define MISSES_NS       (3 * NSEC_PER_SEC)
+#define COMES_BACK      10 /* an attack within so many holds of its end */
 
 /* ---- Making, finding, ending ------------------------------------------------------------- */
 
@@ -114,6 +115,7 @@ void cases_found(struct cases *c, const struct pipeline *p, const struct attack 
 {
 	struct case_ *k = case_find(c, p, a->kind, &a->target);
 
+	c->now_ns = MAX(c->now_ns, a->found_ns);
 	exclude(c, p, a);
 	if (k) { /* it came back before its rule was lifted, or the rule was adopted */
 		k->a = *a;
@@ -184,7 +186,7 @@ static bool has_place(struct cases *c, struct case_ *k)
 	char why[100];
 
 	if (twin)
-		snprintf(why, sizeof why, "pipeline %s has this rule", twin->p->name);
+		snprintf(why, sizeof why, "a rule of pipeline %s is there for it", twin->p->name);
 	else if (case_rules(c, k->p) >= k->p->max_rules)
 		snprintf(why, sizeof why, "the pipeline has as many rules as it may: max-rules=%u",
 			 k->p->max_rules);
@@ -275,16 +277,31 @@ static bool above_limit(const struct case_ *k)
 			       : k->bps > (double)rule->limit_bps;
 }
 
-/* The signal sees an attack that the rule hardly hits: its kind has changed. */
+/* The signal sees an attack that the rule hardly hits. */
 static bool misses(const struct case_ *k)
 {
-	return k->rate_known && k->pps < (k->a.pps - k->a.usual_pps) / 2 &&
-	       k->bps < (k->a.bps - k->a.usual_bps) / 2;
+	const struct signal_config *s = &k->p->signal;
+	double pps = k->a.pps - k->a.usual_pps, bps = k->a.bps - k->a.usual_bps;
+
+	return k->attack_on && k->rate_known &&
+	       pps >= MAX((double)s->above_pps, k->a.usual_pps) / 2 &&
+	       bps >= MAX((double)s->above_bps, k->a.usual_bps) / 2 && k->pps < pps / 2 &&
+	       k->bps < bps / 2;
+}
+
+/* … and that for longer than it takes to count a pulse: its kind has changed. */
+static bool has_changed(struct cases *c, struct case_ *k)
+{
+	if (!misses(k))
+		k->misses_ns = 0;
+	else if (!k->misses_ns)
+		k->misses_ns = c->now_ns;
+	return k->misses_ns && c->now_ns >= k->misses_ns + MISSES_NS;
 }
 
 /* By the latest samples: another rule takes the place of one that misses, and an adopted rule gets
  * its numbers. */
-static void look_again(struct cases *c, struct case_ *k)
+static void look_again(struct cases *c, struct case_ *k, bool changed)
 {
 	struct attack lately = k->a;
 	struct profile profile;
@@ -300,7 +317,7 @@ static void look_again(struct cases *c, struct case_ *k)
 	same = match_equal(&plan.rule.match, &k->plan.rule.match);
 	if (same) {
 		plan.rule.action = k->plan.rule.action;
-	} else if (misses(k)) {
+	} else if (changed) {
 		case_remove(c, k);
 		case_say(c, k, "lifted", "the attack has changed, and the rule hardly hits it");
 		k->peak_pps = k->peak_bps = 0;
@@ -312,12 +329,16 @@ static void look_again(struct cases *c, struct case_ *k)
 	k->plan = plan;
 	k->profile = profile;
 	k->profiled = true;
-	if (!same)
-		try(c, k);
+	if (same)
+		return;
+	k->next_ns = c->now_ns;
+	try(c, k);
 }
 
 static void step_rule(struct cases *c, struct case_ *k)
 {
+	bool changed;
+
 	case_read(c, k);
 	if (step_missing(c, k))
 		return;
@@ -337,9 +358,9 @@ static void step_rule(struct cases *c, struct case_ *k)
 		case_put(c, k);
 		return;
 	}
-	if (k->attack_on && !k->adopted && c->now_ns >= k->state_ns + AGAIN_NS &&
-	    (!k->profiled || misses(k)))
-		look_again(c, k);
+	changed = has_changed(c, k);
+	if (k->attack_on && !k->adopted && (!k->profiled || changed))
+		look_again(c, k, changed);
 }
 
 /* An operator's acceptance shows in the guard. */
