@@ -30,13 +30,31 @@ static int hook_ports(struct ofproto *o, bool on, struct refusal *r)
 	return refused;
 }
 
+/* The page has no room for who it was; only those who may write to it can have been it. */
+static void write_down(struct ofproto *o, unsigned state)
+{
+	const struct actor by = {
+		.origin = ORIGIN_CLI,
+		.who = "the panic page",
+		.what = state & PANIC_DETACH ? "panic detach"
+			: state              ? "panic pass"
+					     : "panic off",
+	};
+
+	ofproto_actor(o, &by);
+	change_staged(o, NULL);
+	ofproto_actor(o, NULL);
+}
+
 int ofproto_panic_run(struct ofproto *o, struct refusal *r)
 {
 	unsigned state = ofproto_panic(o);
 	int error = hook_ports(o, !(state & PANIC_DETACH), r);
 
-	if (state != o->panic)
+	if (state != o->panic) {
 		LOG(WARN, "%s", state ? panic_text(state) : "panic is over");
+		write_down(o, state);
+	}
 	o->panic = state;
 	return error;
 }

@@ -8,6 +8,7 @@
 
 #include "datapath/spine.h"
 #include "lib/panic.h"
+#include "ofproto/journal.h"
 
 static char dir[] = "/tmp/sluice-panic-XXXXXX", file[60];
 static struct panic_page *page;
@@ -226,6 +227,27 @@ static void ports_let_go_and_take_again(void **state)
 	ofproto_destroy(o);
 }
 
+/* Whoever reads the log learns of it, also when no verb said it. */
+static void it_is_in_the_journal(void **state)
+{
+	const struct ofproto_config config = {.db = ":memory:", .n_workers = 1, .panic = page};
+	struct refusal r = {0};
+	struct ofproto *o = ofproto_create(&config, &r);
+
+	(void)state;
+	assert_non_null(o);
+	panic_set(page, PANIC_PASS);
+	assert_int_equal(ofproto_panic_run(o, &r), 0);
+	panic_set(page, 0);
+	assert_int_equal(ofproto_panic_run(o, &r), 0);
+	assert_int_equal(ofproto_panic_run(o, &r), 0);
+	assert_int_equal(ofproto_sync(o, &r), 0);
+	assert_string_equal(ofproto_journal_entry(o, 1)->what, "panic pass");
+	assert_string_equal(ofproto_journal_entry(o, 2)->what, "panic off");
+	assert_null(ofproto_journal_entry(o, 3));
+	ofproto_destroy(o);
+}
+
 static enum refusal_code refused(uint8_t origin, const char *text)
 {
 	struct said s;
@@ -289,6 +311,7 @@ int main(void)
 		UNIT(states_have_words),
 		UNIT(rules_are_bypassed_from_the_next_turn),
 		UNIT(ports_let_go_and_take_again),
+		UNIT(it_is_in_the_journal),
 		UNIT(verbs_say_and_hear_it),
 	};
 
