@@ -51,6 +51,8 @@ void flow_row_text(struct flow_rows *rows, const struct flow *f, const struct fl
 		buf_printf(t, "early=yes, ");
 	else if (stats->shadowed_by != RULE_NONE)
 		buf_printf(t, "shadowed_by=%u, ", stats->shadowed_by);
+	if (stats->hidden_by != RULE_NONE)
+		buf_printf(t, "hidden_by=%u, ", stats->hidden_by);
 	if (f->origin != ORIGIN_CLI || f->table == TABLE_GUARD)
 		buf_printf(t, "origin=%s, ", origin_names[f->origin]);
 	buf_printf(t, "id=%u, ", f->rule_id);
@@ -96,6 +98,8 @@ json_t *flow_row_json(const struct flow_rows *rows, const struct flow *f,
 	json_put(row, "early", json_boolean(stats->early));
 	if (stats->shadowed_by != RULE_NONE)
 		json_put_u64(row, "shadowed_by", stats->shadowed_by);
+	if (stats->hidden_by != RULE_NONE)
+		json_put_u64(row, "hidden_by", stats->hidden_by);
 	return row;
 }
 

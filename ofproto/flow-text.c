@@ -176,6 +176,7 @@ static const struct {
 	{"id", 0, word_ignored},
 	{"expires", 0, word_ignored},
 	{"shadowed_by", 0, word_ignored},
+	{"hidden_by", 0, word_ignored},
 	{"origin", 0, word_ignored},
 	{"early", 0, word_ignored},
 };

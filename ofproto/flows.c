@@ -285,6 +285,7 @@ void entry_stats(struct ofproto *o, const struct entry *e, struct flow_stats *st
 		.duration_ns = entry_age(o, e),
 		.early = e->flow.rule->early,
 		.shadowed_by = RULE_NONE,
+		.hidden_by = RULE_NONE,
 	};
 	/* An id that was another rule's before may have been used before this one was made. */
 	if (c.used_ns > e->flow.created_ns)
@@ -381,6 +382,7 @@ void ofproto_flows(struct ofproto *o, const struct flow_filter *filter, struct f
 			entry_stats(o, found.entry[i], &stats);
 			stats.shadowed_by = shadow_of(o, &shadows, found.entry[i]);
 			stats.early &= stats.shadowed_by == RULE_NONE;
+			stats.hidden_by = hider_of(o, &shadows, found.entry[i]);
 			stop = v->flow(v, &found.entry[i]->flow, &stats);
 		}
 	}

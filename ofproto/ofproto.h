@@ -90,6 +90,7 @@ struct flow_stats {
 	uint64_t packets, bytes, duration_ns, idle_ns;
 	bool early;           /* drops before decryption */
 	uint32_t shadowed_by; /* rule id that keeps a drop from being early; RULE_NONE */
+	uint32_t hidden_by;   /* rule id that leaves no packet for this one; RULE_NONE (shadow.h) */
 };
 
 /* The longest life of a guard rule that has an end; to last longer it is renewed, by adding it

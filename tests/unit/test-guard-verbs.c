@@ -271,6 +271,54 @@ static void changes_are_taken_back(void **state)
 	assert_null(json_object_get(row, "expires_s"));
 }
 
+/* What a rule says of the one that hides it: that one's match, or "". */
+static const char *hider(const json_t *rows, const char *match, const char *table)
+{
+	json_t *row, *by;
+	size_t i, k;
+
+	json_array_foreach(rows, i, row)
+	{
+		json_t *t = json_object_get(row, "table");
+		const char *name = json_is_string(t) ? json_string_value(t) : "0";
+
+		if (strcmp(text_of(row, "match"), match) || strcmp(name, table))
+			continue;
+		if (!json_object_get(row, "hidden_by"))
+			return "";
+		json_array_foreach(rows, k,
+				   by) if (number_of(by, "id") ==
+					   number_of(row, "hidden_by")) return text_of(by, "match");
+	}
+	return "?";
+}
+
+/* Named is the highest that leaves a rule no packet. */
+static void hidden_rules_say_by_what(void **state)
+{
+	json_t *rows;
+
+	(void)state;
+	says(&d, WATCH, "add-guard|udp,nw_dst=10.0.0.2 actions=drop|--reason|x");
+	says(&d, CLI, "add-guard|priority=1,ip,nw_dst=10.0.0.2 actions=pass|--reason|x");
+	says(&d, WATCH, "add-guard|udp,nw_dst=10.0.0.3 actions=drop|--reason|x");
+	says(&d, CLI, "add-flow|udp,nw_dst=10.0.0.3,tp_dst=7 actions=NORMAL");
+	says(&d, CLI, "add-flow|udp,nw_dst=10.0.0.2,tp_dst=7 actions=NORMAL");
+	says(&d, CLI, "add-flow|priority=5,tcp,tp_dst=7 actions=NORMAL");
+	says(&d, CLI, "add-flow|priority=6,tcp actions=NORMAL");
+	says(&d, CLI, "add-flow|priority=6,tcp,tp_dst=9 actions=NORMAL");
+	rows = asks(&d, CLI, "dump-flows|--all");
+	assert_string_equal(hider(rows, "udp,ipv4_dst=10.0.0.2", "guard"), "ip,ipv4_dst=10.0.0.2");
+	assert_string_equal(hider(rows, "udp,ipv4_dst=10.0.0.3", "guard"), "");
+	assert_string_equal(hider(rows, "udp,ipv4_dst=10.0.0.3,udp_dst=7", "0"),
+			    "udp,ipv4_dst=10.0.0.3");
+	/* The guard's drop never comes to act there, for pass goes before it to table 0. */
+	assert_string_equal(hider(rows, "udp,ipv4_dst=10.0.0.2,udp_dst=7", "0"), "");
+	assert_string_equal(hider(rows, "tcp,tcp_dst=7", "0"), "tcp");
+	assert_string_equal(hider(rows, "tcp,tcp_dst=9", "0"), ""); /* of equals none is higher */
+	json_decref(rows);
+}
+
 /* ------------------------------------------------------------------ block */
 
 static void what_is_blocked_lasts_an_hour(void **state)
@@ -523,6 +571,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_watcher_may_only_watch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_share_is_renewed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_are_taken_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(hidden_rules_say_by_what, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_blocked_lasts_an_hour, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_block_says_how_long_and_how_much, set_up,
 						tear_down),
