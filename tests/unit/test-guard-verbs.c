@@ -138,6 +138,9 @@ static void adding_again_renews(void **state)
 	json_t *row, *answer;
 
 	(void)state;
+	says(&d, CLI, "add-guard|udp actions=drop|--reason|whose number is given again");
+	switch_inject(d.ofproto, in, 1, 2);
+	says(&d, CLI, "del-guard|udp");
 	says(&d, WATCH, "add-guard|udp actions=drop|--reason|first|--expire|60s");
 	switch_inject(d.ofproto, in, 1, 2);
 	switch_inject(d.ofproto, in, 1, 2);
