@@ -41,7 +41,7 @@ struct collectors {
 	struct sample_socket *local; /* NULL: its path is too long */
 	struct collector *list;      /* in the order they were added */
 	struct buf one, batch;       /* a sample; those that wait */
-	uint32_t n_waiting, sequence, counter_sequence;
+	uint32_t n_waiting, sequence, uptime_ms, counter_sequence;
 	struct source *pool, *by_rule; /* by worker */
 	uint64_t started_ns, n_samples, n_unheard, n_datagrams;
 };
@@ -104,12 +104,10 @@ static struct ip agent_of(const struct collectors *cs, const struct collector *c
 
 static void make_datagram(const struct collectors *cs, struct ip agent, struct buf *out)
 {
-	const struct sflow_datagram d = {
-		.agent = agent,
-		.sequence = cs->sequence,
-		.uptime_ms =
-			(uint32_t)((ofproto_now(cs->ofproto) - cs->started_ns) / NSEC_PER_MSEC),
-		.n_samples = cs->n_waiting};
+	const struct sflow_datagram d = {.agent = agent,
+					 .sequence = cs->sequence,
+					 .uptime_ms = cs->uptime_ms,
+					 .n_samples = cs->n_waiting};
 
 	out->size = 0;
 	sflow_put_header(out, &d);
@@ -145,6 +143,7 @@ static void flush(struct collectors *cs)
 	if (!cs->n_waiting)
 		return;
 	cs->sequence++;
+	cs->uptime_ms = (uint32_t)((ofproto_now(cs->ofproto) - cs->started_ns) / NSEC_PER_MSEC);
 	cs->n_datagrams++;
 	for (struct collector *c = cs->list; c; c = c->next)
 		send_to(cs, c, &out);

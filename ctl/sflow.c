@@ -2,6 +2,7 @@
 #include "ctl/sflow.h"
 
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 
 #include "datapath/match.h"
 #include "lib/openflow.h"
@@ -223,6 +224,50 @@ static void put_tunnel6(struct buf *to, const struct sample_record *s)
 	put_tunnel_rest(to, o);
 }
 
+/* ---- The packet's own IP header, beside an aggregate's ---- */
+
+static bool there_ip(const struct sample_record *s, uint16_t type)
+{
+	return (there_tunnel4(s) || there_tunnel6(s)) && s->l3 &&
+	       be16toh(s->key.du.eth_type) == type;
+}
+
+static bool there_ipv4(const struct sample_record *s)
+{
+	return there_ip(s, ETH_P_IP);
+}
+
+static bool there_ipv6(const struct sample_record *s)
+{
+	return there_ip(s, ETH_P_IPV6);
+}
+
+static void put_ip(struct buf *to, const struct sample_record *s, unsigned address)
+{
+	const struct du_key *k = &s->key.du;
+	uint32_t whole = s->length + (s->flags & SAMPLE_VIRTUAL_ETH ? ETH_HLEN : 0);
+	bool icmp = k->ip_proto == IPPROTO_ICMP || k->ip_proto == IPPROTO_ICMPV6;
+
+	buf_u32(to, whole > s->l3 ? whole - s->l3 : 0);
+	buf_u32(to, k->ip_proto);
+	buf_octets(to, k->ip_src, address);
+	buf_octets(to, k->ip_dst, address);
+	buf_u32(to, icmp ? k->icmp_type : be16toh(k->tp_src));
+	buf_u32(to, icmp ? k->icmp_code : be16toh(k->tp_dst));
+	buf_u32(to, be16toh(k->tcp_flags));
+	buf_u32(to, (uint32_t)k->ip_dscp << 2 | k->ip_ecn);
+}
+
+static void put_ipv4(struct buf *to, const struct sample_record *s)
+{
+	put_ip(to, s, 4);
+}
+
+static void put_ipv6(struct buf *to, const struct sample_record *s)
+{
+	put_ip(to, s, 16);
+}
+
 /* ---- Ours ---- */
 
 /* Of an aggregate that ended as one, what its format would have said later is not known; before
@@ -277,6 +322,9 @@ static void put_end(struct buf *to, const struct sample_record *s)
 
 /* ---- The flow sample ---- */
 
+/* In the order in which they stand, which two readers that are not ours need: Wireshark's of 2023
+ * does not pass over standard structures that it does not know, so tunnels come behind ours; sfcapd
+ * takes the last IP header it finds for the packet's own, so that one comes behind the tunnels. */
 static const struct record {
 	uint32_t format;
 	bool (*there)(const struct sample_record *s);
@@ -286,10 +334,12 @@ static const struct record {
 	{SFLOW_EXTENDED_SWITCH, there_switch, put_switch},
 	{SFLOW_EXTENDED_MPLS, there_mpls, put_mpls},
 	{SFLOW_EXTENDED_VLAN_TUNNEL, there_vlan_tunnel, put_vlan_tunnel},
-	{SFLOW_IPV4_TUNNEL_INGRESS, there_tunnel4, put_tunnel4},
-	{SFLOW_IPV6_TUNNEL_INGRESS, there_tunnel6, put_tunnel6},
 	{SFLOW_OURS_COLLECTED, there_always, put_collected},
 	{SFLOW_OURS_END, there_always, put_end},
+	{SFLOW_IPV4_TUNNEL_INGRESS, there_tunnel4, put_tunnel4},
+	{SFLOW_IPV6_TUNNEL_INGRESS, there_tunnel6, put_tunnel6},
+	{SFLOW_SAMPLED_IPV4, there_ipv4, put_ipv4},
+	{SFLOW_SAMPLED_IPV6, there_ipv6, put_ipv6},
 };
 
 uint32_t sflow_drop_code(enum drop_reason reason)

@@ -280,5 +280,6 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh tests/system/ports.sh \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/pmacct.sh tests/system/ports.sh \
 	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
+	tests/system/router.sh tests/system/sflow.py tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
 	tests/system/zerocopy.py tests/system/zerocopy.sh
 EXTRA_DIST += tests/vectors tests/iptfs-vectors.py

@@ -206,6 +206,15 @@ static struct sample_record *du(void)
 
 	s->flags = SAMPLE_VIRTUAL_ETH;
 	s->in_port = 9;
+	s->l3 = 14;
+	s->key.du.eth_type = htobe16(0x800);
+	s->key.du.ip_proto = 17;
+	s->key.du.ip_dscp = 16;
+	s->key.du.ip_ecn = 2;
+	memcpy(s->key.du.ip_src, (uint8_t[]){10, 0, 0, 1}, 4);
+	memcpy(s->key.du.ip_dst, (uint8_t[]){10, 0, 0, 2}, 4);
+	s->key.du.tp_src = htobe16(4000);
+	s->key.du.tp_dst = htobe16(53);
 	o->has = htobe32(HAS_ETH | HAS_VLAN | HAS_IPV4 | HAS_UDP | HAS_CONN | HAS_ESP | HAS_AGG);
 	o->vlan_vid = htobe16(OFPVID_PRESENT | 0x123);
 	o->vlan_pcp = 3;
@@ -238,6 +247,10 @@ static void data_unit(void **state)
 	/* 1100 octets without 18 of link, UDP, addresses, ports, no flags, DSCP and ECN. */
 	expect_record(SFLOW_IPV4_TUNNEL_INGRESS,
 		      "0000043a 00000011 c0000201 c0000202 00001194 00001195 00000000 000000b9");
+	/* The DU's own header again: 1000 octets, UDP, addresses, ports, no flags, DSCP and ECN. */
+	expect_record(SFLOW_SAMPLED_IPV4,
+		      "000003e8 00000011 0a000001 0a000002 00000fa0 00000035 00000000 00000042");
+	assert_false(there(SFLOW_SAMPLED_IPV6));
 	assert_false(there(SFLOW_IPV6_TUNNEL_INGRESS));
 	assert_false(there(SFLOW_EXTENDED_SWITCH)); /* the DU has no tag */
 	assert_false(there(SFLOW_EXTENDED_VLAN_TUNNEL));
@@ -271,6 +284,12 @@ static void data_unit_over_ipv6(void **state)
 
 	(void)state;
 	s->flags = SAMPLE_VIRTUAL_ETH;
+	s->l3 = 14;
+	s->key.du.eth_type = htobe16(0x86dd);
+	s->key.du.ip_proto = 58;
+	s->key.du.icmp_type = 128;
+	memcpy(s->key.du.ip_src, s->octet + 14 + 8, 16);
+	memcpy(s->key.du.ip_dst, s->octet + 14 + 24, 16);
 	s->key.outer.has = htobe32(HAS_IPV6 | HAS_CONN | HAS_ESP);
 	memcpy(s->key.outer.ipv6_src, (uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = 0xa}, 16);
 	memcpy(s->key.outer.ipv6_dst, (uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = 0xb}, 16);
@@ -281,7 +300,11 @@ static void data_unit_over_ipv6(void **state)
 	expect_record(SFLOW_IPV6_TUNNEL_INGRESS,
 		      "0000044c 00000032 20010db800000000000000000000000a"
 		      "20010db800000000000000000000000b 00000000 00000000 00000000 00000000");
+	expect_record(SFLOW_SAMPLED_IPV6,
+		      "000003e8 0000003a 20010db8000000000000000000000001"
+		      "20010db8000000000000000000000002 00000080 00000000 00000000 00000000");
 	assert_false(there(SFLOW_IPV4_TUNNEL_INGRESS));
+	assert_false(there(SFLOW_SAMPLED_IPV4));
 }
 
 /* The collected fields by their codes: what came with them. */
@@ -309,6 +332,7 @@ static void dropped_aggregate(void **state)
 	put(s);
 	assert_int_equal(get_be32(wire.data + 8 + 24), 0x40000102); /* dropped: ACL */
 	assert_false(there(SFLOW_IPV4_TUNNEL_INGRESS));             /* its headers are sampled */
+	assert_false(there(SFLOW_SAMPLED_IPV4));
 	expect_record(SFLOW_OURS_END,
 		      "00000001 00000001 00000001 0000002a 00000005 6561726c79 000000");
 	assert_true(collects(FIELD_OUTER_IPV4_SRC));
