@@ -271,15 +271,11 @@ tests_system_watch_print_SOURCES = tests/system/watch-print.c
 tests_system_watch_print_LDADD = $(WATCH_LIBS)
 tests_system_xskloop_SOURCES = tests/system/xskloop.c
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py examples/pmacct \
-EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
 	examples/watch \
-	tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
-EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
 	tests/demo/bed.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
-	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
-	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh tests/system/ports.sh \
-	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/pmacct.sh tests/system/ports.sh \
-	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
-	tests/system/router.sh tests/system/sflow.py tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
+	tests/system/common.sh tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py \
+	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
+	tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
+	tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
 	tests/system/zerocopy.py tests/system/zerocopy.sh
 EXTRA_DIST += tests/vectors tests/iptfs-vectors.py
