@@ -14,10 +14,12 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* A path nobody answers at is free to take. */
+/* A socket that nobody answers at is free to take; no other file is (connecting to one is refused,
+ * too). */
 static int clear_path(const struct sockaddr_un *addr, struct refusal *r)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+	struct stat st;
 
 	if (fd < 0)
 		return refuse(r, SYSTEM, base_name(addr->sun_path), "%s: %s", addr->sun_path,
@@ -28,7 +30,7 @@ static int clear_path(const struct sockaddr_un *addr, struct refusal *r)
 		return refuse(r, OCCUPIED, base_name(addr->sun_path),
 			      "%s: another daemon answers there; give this one its own --run-dir",
 			      addr->sun_path);
-	if (error == ECONNREFUSED)
+	if (error == ECONNREFUSED && !lstat(addr->sun_path, &st) && S_ISSOCK(st.st_mode))
 		unlink(addr->sun_path);
 	return 0;
 }
