@@ -8,6 +8,7 @@ UNITS = \
 	tests/unit/test-alert \
 	tests/unit/test-audit \
 	tests/unit/test-case \
+	tests/unit/test-case-trouble \
 	tests/unit/test-change \
 	tests/unit/test-collectors \
 	tests/unit/test-drops \
@@ -105,7 +106,10 @@ tests_unit_test_signal_SOURCES = tests/unit/test-signal.c tests/unit/watch-bed.h
 tests_unit_test_signal_LDADD = $(WATCH_LIBS)
 tests_unit_test_sketch_SOURCES = tests/unit/test-sketch.c
 tests_unit_test_sketch_LDADD = $(WATCH_LIBS)
-tests_unit_test_case_SOURCES = tests/unit/test-case.c tests/unit/watch-bed.h
+CASE_BED = tests/unit/case-bed.h tests/unit/watch-bed.h
+tests_unit_test_case_SOURCES = tests/unit/test-case.c $(CASE_BED)
+tests_unit_test_case_trouble_SOURCES = tests/unit/test-case-trouble.c $(CASE_BED)
+tests_unit_test_case_trouble_LDADD = $(WATCH_LIBS)
 tests_unit_test_case_LDADD = $(WATCH_LIBS)
 tests_unit_test_pipeline_SOURCES = tests/unit/test-pipeline.c tests/unit/watch-bed.h
 tests_unit_test_pipeline_LDADD = $(WATCH_LIBS)

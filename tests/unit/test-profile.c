@@ -101,6 +101,14 @@ static void amplification(struct watch_sample *s, uint64_t ns)
 	s->key.du.ip_ttl = (uint8_t)(32 + rnd() % 200);
 }
 
+/* NTP's answers of any length, said to be "other": protocol and port are found. */
+static void any_answers(struct watch_sample *s, uint64_t ns)
+{
+	amplification(s, ns);
+	of_length(s, 60 + rnd() % 1300);
+	s->key.du.ip_ttl = (uint8_t)rnd();
+}
+
 static void random_udp(struct watch_sample *s, uint64_t ns)
 {
 	*s = bed_udp(ns, rnd(), TARGET, rnd());
@@ -246,6 +254,7 @@ static void every_shape_has_its_match(void **state)
 		 "udp,nw_dst=10.9.0.2,tp_src=123"},
 		{amplification, ATTACK_AMPLIFICATION, "10.9.0.2", 17 << 16,
 		 "udp,nw_dst=10.9.0.2,tp_src=123"},
+		{any_answers, ATTACK_OTHER, "10.9.0.2", 0, "udp,nw_dst=10.9.0.2,tp_src=123"},
 		{random_udp, ATTACK_UDP, "10.9.0.2", 17 << 16, "in_port=1,udp,nw_dst=10.9.0.2"},
 		{carpet, ATTACK_UDP, "10.9.0.0/24", 17 << 16, "in_port=1,udp,nw_dst=10.9.0.0/24"},
 		{icmp_flood, ATTACK_ICMP, "10.9.0.2", 1 << 16, "icmp,nw_dst=10.9.0.2"},
@@ -286,6 +295,88 @@ static void every_shape_has_its_match(void **state)
 		/* An idle connection has nobody else on it. */
 		assert_true(p.n_before > 1000 || a.target.kind == TARGET_CONN);
 	}
+}
+
+/* Half of it where nobody else is, half among the clean site's own. */
+static void two_places(struct watch_sample *s, uint64_t ns)
+{
+	lawful_stream(s, ns);
+	if (rnd() % 2)
+		by_conn(s, INFECTED_CONN, 0xc633640c, 0);
+}
+
+static void stream_of_two_lengths(struct watch_sample *s, uint64_t ns)
+{
+	lawful_stream(s, ns);
+	if (rnd() % 2)
+		of_length(s, 600);
+}
+
+/* The length helps at first, and is needless once the connection is said. */
+static void what_became_needless_goes(void **state)
+{
+	struct attack a = attack_of(ATTACK_UDP, "10.9.0.2", 17 << 16);
+	struct profile p;
+
+	(void)state;
+	recent = recent_create();
+	recent_tick(recent, 0);
+	feed(stream_of_two_lengths, 0, NOW_S, 30);
+	feed(two_places, FIRST_S, NOW_S, 300);
+	profile_make(recent, &a, &p);
+	recent_free(recent);
+	assert_string_equal(text_of(&p.match), "udp,in_port=13,ipv4_dst=10.9.0.2");
+	assert_int_equal(p.n_fields, 1);
+	assert_true(p.covers > .4 && p.covers < .6);
+}
+
+/* Three lawful packets for each of the attack: its samples are mostly not its own. */
+static void a_small_attack_among_much_is_covered(void **state)
+{
+	struct attack a = attack_of(ATTACK_UDP, "10.9.0.2", 17 << 16);
+	struct profile p;
+
+	(void)state;
+	recent = recent_create();
+	recent_tick(recent, 0);
+	feed(lawful_stream, 0, NOW_S, 150);
+	feed(twin_site, FIRST_S, NOW_S, 50);
+	profile_make(recent, &a, &p);
+	recent_free(recent);
+	assert_string_equal(text_of(&p.match), "udp,in_port=13,ipv4_dst=10.9.0.2");
+	assert_true(p.covers > .95);
+}
+
+static void much_tcp_and_two_streams(struct watch_sample *s, uint64_t ns)
+{
+	unsigned what = rnd() % 100;
+
+	(what < 85 ? lawful_tcp : lawful_stream)(s, ns);
+	if (what >= 90)
+		by_conn(s, 15, 0xc633640f, 0);
+}
+
+static void scattered(struct watch_sample *s, uint64_t ns)
+{
+	random_udp(s, ns);
+	by_conn(s, 11 + rnd() % 5, rnd(), (uint8_t)(rnd() % 64));
+}
+
+/* Most of the samples by the clean site's connection are its own: to hit them covers nothing. */
+static void what_was_there_before_covers_nothing(void **state)
+{
+	struct attack a = attack_of(ATTACK_UDP, "10.9.0.2", 17 << 16);
+	struct profile p;
+
+	(void)state;
+	recent = recent_create();
+	recent_tick(recent, 0);
+	feed(much_tcp_and_two_streams, 0, NOW_S, 600);
+	feed(scattered, FIRST_S, NOW_S, 40);
+	profile_make(recent, &a, &p);
+	recent_free(recent);
+	if (share_hit(&p.match, scattered) < .9)
+		fail_msg("%s covers %.2f, costs %.3f", text_of(&p.match), p.covers, p.collateral);
 }
 
 /* ---- Properties -------------------------------------------------------------------------- */
@@ -424,6 +515,49 @@ static void an_attack_does_not_displace_what_was_before(void **state)
 	recent_free(recent);
 }
 
+struct sum {
+	struct recent_query query;
+	double packets;
+};
+
+static void add_packets(struct recent_query *q, const struct watch_sample *s, double packets)
+{
+	(void)s;
+	container_of(q, struct sum, query)->packets += packets;
+}
+
+/* What is kept stands for all that came, of busy targets and of idle ones. */
+static void the_picture_keeps_its_proportions(void **state)
+{
+	static const double per_s[] = {2000, 20};
+	struct match target;
+	struct attack a;
+
+	(void)state;
+	recent = recent_create();
+	for (double at = 0; at < 60; at += 1)
+		for (unsigned i = 0; i < 2; i++)
+			for (double k = 0; k < per_s[i]; k++) {
+				struct watch_sample s =
+					bed_udp((uint64_t)((at + k / per_s[i]) * NSEC_PER_SEC),
+						SITE, TARGET + i, 1);
+
+				recent_sample(recent, &s);
+			}
+	for (unsigned i = 0; i < 2; i++) {
+		struct sum sum = {.query = {.match = &target,
+					    .to_ns = 45 * NSEC_PER_SEC,
+					    .found = add_packets}};
+
+		a = attack_of(ATTACK_UDP, i ? "10.9.0.3" : "10.9.0.2", 17 << 16);
+		target_match(&a.target, &target);
+		recent_each(recent, &sum.query);
+		assert_true(sum.packets > .95 * 45 * per_s[i] * BED_EVERY);
+		assert_true(sum.packets < 1.05 * 45 * per_s[i] * BED_EVERY);
+	}
+	recent_free(recent);
+}
+
 /* The pulse before is no lawful traffic. */
 static void what_was_excluded_is_not_lawful(void **state)
 {
@@ -442,8 +576,9 @@ static void what_was_excluded_is_not_lawful(void **state)
 	recent_exclude(recent, &target, 20 * NSEC_PER_SEC, 30 * NSEC_PER_SEC);
 	recent_exclude(recent, &target, 20 * NSEC_PER_SEC, 41 * NSEC_PER_SEC);
 	recent_exclude(recent, &target, 35 * NSEC_PER_SEC, 40 * NSEC_PER_SEC);
+	recent_exclude(recent, &target, 10 * NSEC_PER_SEC, 21 * NSEC_PER_SEC);
 	assert_int_equal(recent_lawful_ns(recent, &target, 0, 100 * NSEC_PER_SEC),
-			 79 * NSEC_PER_SEC);
+			 69 * NSEC_PER_SEC);
 	profile_make(recent, &a, &without);
 	recent_free(recent);
 	assert_true(with.collateral > .2);
@@ -473,6 +608,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_shape_has_its_match),
+		cmocka_unit_test(what_became_needless_goes),
+		cmocka_unit_test(a_small_attack_among_much_is_covered),
+		cmocka_unit_test(what_was_there_before_covers_nothing),
+		cmocka_unit_test(the_picture_keeps_its_proportions),
 		cmocka_unit_test(estimates_are_true_and_rules_narrow),
 		cmocka_unit_test(no_sample_widens_a_match),
 		cmocka_unit_test(an_attack_does_not_displace_what_was_before),

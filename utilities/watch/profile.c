@@ -120,7 +120,7 @@ static void thin(struct picks *p, unsigned max)
 	p->n = max;
 }
 
-static void gather(const struct recent *r, struct gather *g, unsigned max)
+static void gather(const struct recent *r, struct gather *g)
 {
 	g->room = RECENT_RING + RECENT_EPOCHS * RECENT_GROUPS * RECENT_KEPT;
 	g->to->pick = malloc(g->room * sizeof *g->to->pick);
@@ -128,31 +128,38 @@ static void gather(const struct recent *r, struct gather *g, unsigned max)
 		abort();
 	g->query.found = gather_one;
 	recent_each(r, &g->query);
-	thin(g->to, max);
 }
 
-/* Lawful samples to the target.  What came just before the first window above may have been
- * the attack's beginning: it is left out where enough is left. */
+/* Lawful samples to the target.  What came just before the first window above may have been the
+ * attack's beginning: it is left out where enough is left without it. */
 static void gather_before(struct search *s, const struct recent *r)
 {
 	uint64_t since = MIN(recent_since(r), s->a->first_ns), to = s->a->first_ns;
 	uint64_t gap = MIN((to - since) / 3, 90 * NSEC_PER_SEC);
+	struct picks *before = &s->before;
 	struct match target;
+	struct gather g = {.to = before};
+	unsigned n = 0;
 
 	target_match(&s->a->target, &target);
-	for (to -= gap;; to = s->a->first_ns) {
-		struct gather g = {.to = &s->before};
-
-		g.query.match = &target;
-		g.query.to_ns = to;
-		g.query.lawful = true;
-		s->before.n = 0;
-		gather(r, &g, BEFORE_SAMPLES);
-		s->before.seconds = (double)recent_lawful_ns(r, &target, since, to) / NSEC_PER_SEC;
-		if (s->before.n >= BEFORE_FEW || to == s->a->first_ns)
-			return;
-		free(s->before.pick);
+	g.query.match = &target;
+	g.query.to_ns = to;
+	g.query.lawful = true;
+	gather(r, &g);
+	for (; gap; gap = gap < NSEC_PER_SEC ? 0 : gap / 4) {
+		n = 0;
+		for (unsigned i = 0; i < before->n; i++)
+			n += before->pick[i].s->ns < to - gap;
+		if (n >= BEFORE_FEW && n >= before->n / 2)
+			break;
 	}
+	n = 0;
+	for (unsigned i = 0; i < before->n; i++)
+		if (before->pick[i].s->ns < to - gap)
+			before->pick[n++] = before->pick[i];
+	before->n = n;
+	thin(before, BEFORE_SAMPLES);
+	before->seconds = (double)recent_lawful_ns(r, &target, since, to - gap) / NSEC_PER_SEC;
 }
 
 static void gather_attack(struct search *s, const struct recent *r)
@@ -162,7 +169,8 @@ static void gather_attack(struct search *s, const struct recent *r)
 	g.query.match = &s->a->match;
 	g.query.from_ns = s->a->first_ns;
 	g.query.to_ns = UINT64_MAX;
-	gather(r, &g, ATTACK_SAMPLES);
+	gather(r, &g);
+	thin(&s->attack, ATTACK_SAMPLES);
 	s->attack.seconds =
 		(double)(MAX(recent_now(r), s->a->first_ns) - s->a->first_ns) / NSEC_PER_SEC;
 	s->attack.seconds = MAX(s->attack.seconds, 0.1);
