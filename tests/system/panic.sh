@@ -6,6 +6,9 @@
 # shellcheck source=tests/system/common.sh
 . "$(dirname "$0")/common.sh"
 begin ping python3
+hold_pid=
+# A daemon that stands, or one thread of it, does not end.
+trap 'let_go; [ ! -s gw.pid ] || kill -CONT "$(cat gw.pid)" 2>/dev/null; end_all' EXIT
 
 one() { # a ping from beyond the one port to beyond the other, through sl-gw
     at wan ping -q -c 1 -W 0.3 10.9.0.2 >/dev/null 2>&1
@@ -98,8 +101,10 @@ hold() { # the control thread is the one with the process's own number
 }
 
 let_go() {
+    [ -n "$hold_pid" ] || return 0
     kill "$hold_pid"
-    wait "$hold_pid" || fail "hold"
+    wait "$hold_pid"
+    hold_pid=
 }
 
 # within_a_second COMMAND...: it succeeds once within a second from now.
@@ -135,6 +140,7 @@ pass() {
 
     # Before decryption: aggregates, by their outer addresses.
     let_go
+    sl_wait "the daemon" sl_ctl gw show || fail "the control thread does not go on"
     gw del-flows --strict priority=100,icmp
     gw add-flow priority=100,tun_src=198.51.100.11,actions=drop
     spawn src python3 -c '
@@ -144,6 +150,7 @@ while True:
     try: s.sendto(bytes(200), ("10.9.0.2", 7000))
     except OSError: pass
     time.sleep(0.002)'
+    sender=$!
     sl_wait "early drops" sh -c 'sluice-ctl -r gw drops | grep -q "early"' || fail "no early drop"
     hold
     n=$(counting)
@@ -154,6 +161,7 @@ while True:
     let_go
     sl_wait "the log" grep -q 'WARN PANIC: rules' gw.log || fail "the log does not say so"
     gw panic off
+    kill "$sender"
     sl_stop agg && sl_stop gw 'PANIC|panic is over'
 }
 

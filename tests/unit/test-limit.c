@@ -177,6 +177,21 @@ static void a_burst_passes_at_once(void **state)
 	assert_true(passes(op, 1, NSEC_PER_SEC * 201 / 100, 60));
 }
 
+/* What a worker still holds of the bucket before is void. */
+static void a_new_bucket_ends_leases(void **state)
+{
+	const struct op *op = limit("limit:64pps,burst=640p");
+	unsigned n = 0;
+
+	(void)state;
+	assert_true(passes(op, 0, NSEC_PER_SEC, 60));
+	assert_true(dp.worker[0]->lease[ID].credit > 0);
+	bucket_reset(&dp.bucket[ID]);
+	for (unsigned i = 0; i < 700; i++)
+		n += passes(op, 0, NSEC_PER_SEC, 60);
+	assert_int_equal(n, 640);
+}
+
 /* What no rule asks for, and what is never sent, spends nothing. */
 static void only_rules_packets_spend(void **state)
 {
@@ -303,6 +318,7 @@ int main(void)
 		UNIT(what_passes_is_the_rate),
 		UNIT(below_the_rate_nothing_is_dropped),
 		UNIT(a_burst_passes_at_once),
+		UNIT(a_new_bucket_ends_leases),
 		UNIT(only_rules_packets_spend),
 		cmocka_unit_test(threads_share_a_bucket),
 		cmocka_unit_test(a_bucket_is_made_new_under_load),
