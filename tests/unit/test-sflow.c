@@ -405,6 +405,9 @@ static void cut_headers(void **state)
 	s->key.du.vlan_vid = htobe16(OFPVID_PRESENT | 1);
 	put(s);
 	assert_false(there(SFLOW_EXTENDED_VLAN_TUNNEL));
+	s = sampled(ETH "88a80064 8100"); /* a second one without its TCI */
+	put(s);
+	assert_false(there(SFLOW_EXTENDED_VLAN_TUNNEL));
 	s = sampled("020000");
 	s->flags = SAMPLE_VIRTUAL_ETH;
 	put(s);
@@ -418,6 +421,7 @@ static void largest(void **state)
 {
 	static const uint8_t qinq[] = {0x88, 0xa8, 0, 1};
 	struct sample_record *s = sampled(ETH);
+	size_t size;
 
 	(void)state;
 	s->size = 300; /* more than is sent */
@@ -436,6 +440,7 @@ static void largest(void **state)
 		memset(s->octet + i, 0, 4);
 	put_be16(s->octet + 12, 0x8847);
 	put(s);
+	assert_int_equal(get_be32(record_of(SFLOW_EXTENDED_MPLS, &size) + 4), 16);
 	assert_true(wire.size <= SFLOW_DATAGRAM_MAX - SFLOW_HEADER_SIZE_MAX);
 }
 

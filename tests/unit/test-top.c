@@ -152,6 +152,12 @@ static void rates(void **state)
 	assert_string_equal(json_str(row(v, 1), "reason"), "rule");
 	json_decref(v);
 
+	v = top("ipv4_src/31", 10, 10);
+	assert_string_equal(value_of(row(v, 0), "ipv4_src/31"), "10.0.0.0/31");
+	assert_string_equal(value_of(row(v, 1), "ipv4_src/31"), "10.0.0.2/31");
+	assert_near(real(row(v, 1), "packets_per_s"), 18);
+	json_decref(v);
+
 	v = top("dst,ipv4_src/24,tcp_dst,dport", 5, 10);
 	assert_string_equal(value_of(row(v, 0), "ipv4_src/24"), "10.0.0.0/24");
 	assert_string_equal(value_of(row(v, 0), "tcp_dst"), "-");
@@ -266,6 +272,9 @@ static void fates(void **state)
 	memcpy(early.key.du.ip_src, (uint8_t[]){192, 0, 2, 1}, 4);
 	memcpy(early.key.du.ip_dst, (uint8_t[]){192, 0, 2, 2}, 4);
 	give(carried(early, 0xc0000201, 0xc0000202), 4);
+	early.key.du.ip_src[3] = 9; /* who carried nothing of it */
+	early.key.du.ip_dst[3] = 3;
+	give(carried(early, 0xc0000209, 0xc0000203), 2);
 
 	expect_text(
 		why("10.0.1.1"),
