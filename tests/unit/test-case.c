@@ -148,16 +148,24 @@ static void asked_and_accepted(void **state)
 	(void)state;
 	set_up("mode=ask", "then=drop after=5s expire=6s hold=2s");
 	a = flood(4000);
-	seconds(10);
+	seconds(5);
 	assert_int_equal(said("proposed"), 1);
 	assert_int_equal(pretend_n_rules(bed.guard), 0);
 	assert_int_equal(pretend_n_proposals(bed.guard), 1);
+	/* Nobody answered while it was there: again, and again after twice as long. */
+	seconds(2);
+	assert_int_equal(said("proposed"), 2);
+	seconds(11);
+	assert_int_equal(said("proposed"), 2);
+	seconds(2);
+	assert_int_equal(said("proposed"), 3);
+	assert_int_equal(pretend_n_rules(bed.guard), 0);
 	assert_int_equal(pretend_proposal(bed.guard, 0)->action, GUARD_DROP);
 	pretend_accept(bed.guard, 0);
 	seconds(20);
 	assert_int_equal(said("installed"), 1);
 	assert_true(is_in_force(0));
-	assert_int_equal(pretend_n_proposals(bed.guard), 0);
+	assert_int_equal(said("proposed"), 3);
 	flood_ends(&a);
 	seconds(3);
 	assert_false(is_in_force(0));

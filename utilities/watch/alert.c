@@ -236,7 +236,7 @@ static void alert(struct alert_sink *sink, const char *to, const json_t *entry)
 		return;
 	whole = json_copy((json_t *)entry);
 	json_object_set_new(whole, "suppressed", json_integer((json_int_t)suppressed));
-	text = json_dumps(whole, JSON_COMPACT);
+	text = json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	json_decref(whole);
 	if (!text)
 		abort();

@@ -30,7 +30,8 @@ static int open_append(const char *file, struct refusal *r)
 /* The entry as one line, with its newline; NULL: no memory. */
 static char *line_of(const struct audit_file *f, const json_t *entry, size_t *size)
 {
-	char *body = json_dumps(entry, JSON_COMPACT | JSON_PRESERVE_ORDER), *line = NULL;
+	char *body = json_dumps(entry, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6)),
+	     *line = NULL;
 	struct timespec now;
 	struct tm tm;
 	char time[32];

@@ -47,7 +47,7 @@ void case_put(struct cases *c, struct case_ *k)
 		a->put(a, &k->plan.rule, token(k, false));
 }
 
-/* An operator is asked once, so for the last step that policy permits. */
+/* An operator is asked for the last step that policy permits: a drop, where it may be one. */
 void case_propose(struct cases *c, struct case_ *k)
 {
 	struct actuator *a = c->config.actuator;
@@ -156,6 +156,7 @@ void case_done(void *cases, void *which, const char *refused)
 	k->n_refused = 0;
 	if (k->state == CASE_WAITING && k->p->mode == MODE_ASK && !k->accepted) {
 		case_enter(c, k, CASE_PROPOSED);
+		k->n_proposed++;
 		case_say(c, k, "proposed", k->plan.rule.reason);
 		return;
 	}

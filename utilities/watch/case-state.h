@@ -24,7 +24,7 @@ struct case_ {
 	char ignored[160]; /* why, as it was said last */
 	uint64_t said_ns;  /* … and when */
 	uint64_t next_ns;  /* not to be tried, asked or looked at again before */
-	unsigned n_refused;
+	unsigned n_refused, n_proposed;
 	bool asked; /* a put or a proposal has not been answered, since asked_ns */
 	uint64_t asked_ns;
 	bool pass_refused; /* of the last put: the rule must not stand without it */

@@ -363,14 +363,19 @@ static void step_rule(struct cases *c, struct case_ *k)
 		look_again(c, k, changed);
 }
 
-/* An operator's acceptance shows in the guard. */
+/* An operator's acceptance shows in the guard.  What nobody answered is proposed again, each time
+ * after twice as long. */
 static void step_proposed(struct cases *c, struct case_ *k)
 {
 	struct actuator *a = c->config.actuator;
 	struct guard_counters now;
 
-	if (!a->counters(a, &k->plan.rule, &now))
+	if (!a->counters(a, &k->plan.rule, &now)) {
+		if (c->now_ns >=
+		    k->state_ns + (k->plan.rule.expire_ns << MIN(k->n_proposed - 1, 6u)))
+			case_enter(c, k, CASE_WAITING);
 		return;
+	}
 	k->put_ns = c->now_ns;
 	k->active_ns = c->now_ns;
 	k->accepted = true;

@@ -4,7 +4,8 @@
  *	signal …    what is an attack: detect.h has its options (kind=, target=, above= …).
  *	            The only line that must be there.
  *	policy      what may be done about it:
- *	  mode=monitor|ask|automatic   say only (the default), propose, do
+ *	  mode=monitor|ask|automatic   say only (the default), propose (again and again, less and
+ *	                               less often, while nobody answers), do
  *	  allow=LIST, protect=LIST     sources and targets that rules spare
  *	  max-rules=N                  in force at once, of this pipeline (16)
  *	  collateral=P%                of lawful packets, that a rule may cost (1%)
