@@ -102,7 +102,7 @@ tests_unit_test_watch_input_LDADD = $(WATCH_LIBS)
 tests_unit_test_alert_LDADD = $(WATCH_LIBS)
 tests_unit_test_audit_LDADD = $(WATCH_LIBS)
 tests_unit_test_switch_LDADD = $(WATCH_LIBS)
-tests_unit_test_signal_SOURCES = tests/unit/test-signal.c tests/unit/watch-bed.h
+tests_unit_test_signal_SOURCES = tests/unit/test-signal.c tests/unit/watch-bed.h tests/watch/signal-line.h
 tests_unit_test_signal_LDADD = $(WATCH_LIBS)
 tests_unit_test_sketch_SOURCES = tests/unit/test-sketch.c
 tests_unit_test_sketch_LDADD = $(WATCH_LIBS)
@@ -117,6 +117,18 @@ tests_unit_test_watch_SOURCES = tests/unit/test-watch.c tests/unit/watch-bed.h
 tests_unit_test_watch_LDADD = $(WATCH_LIBS)
 tests_unit_test_profile_SOURCES = tests/unit/test-profile.c tests/unit/watch-bed.h
 tests_unit_test_profile_LDADD = $(WATCH_LIBS)
+
+# Detection's score over labelled scenarios; the table of it by `make check-detection`.
+check_PROGRAMS += tests/watch/score
+TESTS += tests/watch/score
+tests_watch_score_SOURCES = tests/watch/attacks.c tests/watch/background.c tests/watch/kinds.def \
+	tests/watch/peaks.c tests/watch/scenario.c tests/watch/scenario.h tests/watch/score.c \
+	tests/watch/stream.c tests/watch/stream.h tests/watch/subject.c tests/watch/subject.h \
+	tests/watch/subject-signals.c
+tests_watch_score_LDADD = $(WATCH_LIBS)
+check-detection: tests/watch/score
+	srcdir='$(srcdir)' tests/watch/score --table
+.PHONY: check-detection
 
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 

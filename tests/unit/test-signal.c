@@ -53,7 +53,7 @@ static struct bed bed_make(const char *line)
 	struct bed b = {.sink = {on_found, on_goes_on, on_over}, .now = 1000 * NSEC_PER_SEC};
 	struct signal_config c;
 
-	bed_signal(&c, line);
+	signal_line(&c, line);
 	b.t = traffic_create();
 	b.s = signal_create(&c);
 	return b;
@@ -234,8 +234,8 @@ static void lines(void **state)
 	struct signal_config c;
 
 	(void)state;
-	bed_signal(&c, "kind=syn target=prefix above=2kpps,10mbps times=2.5 of=3/5 window=1s "
-		       "learn=10s clear=1m");
+	signal_line(&c, "kind=syn target=prefix above=2kpps,10mbps times=2.5 of=3/5 window=1s "
+			"learn=10s clear=1m");
 	assert_true(c.kind == ATTACK_SYN && c.target == TARGET_PREFIX && c.above_pps == 2000 &&
 		    c.above_bps == 10000000 && c.times == 2.5 && c.n == 3 && c.m == 5 &&
 		    c.window_ns == NSEC_PER_SEC && c.learn_ns == 10 * NSEC_PER_SEC &&

@@ -3,10 +3,8 @@
 #ifndef SLUICE_TESTS_WATCH_BED_H
 #define SLUICE_TESTS_WATCH_BED_H
 
-#include <assert.h>
-
 #include "tests/unit/random.h"
-#include "utilities/watch/detect.h"
+#include "tests/watch/signal-line.h"
 
 enum { BED_EVERY = 64 };
 
@@ -47,26 +45,6 @@ static inline struct watch_sample bed_tcp(uint64_t ns, uint32_t from, uint32_t t
 static inline bool bed_happens(double rate, double dt)
 {
 	return rnd() < rate * dt * 4294967296.0;
-}
-
-static inline void bed_signal(struct signal_config *c, const char *line)
-{
-	char copy[256], *words[16], *at = copy, *word;
-	struct options o = {0};
-	struct refusal r;
-	unsigned n = 0;
-	int error;
-
-	strncpy(copy, line, sizeof copy - 1);
-	copy[sizeof copy - 1] = 0;
-	while ((word = strsep(&at, " ")) && n < 16)
-		words[n++] = word;
-	error = options_parse(&o, n, (const char *const *)words, &r);
-	assert(!error);
-	error = signal_parse(c, &o, &r);
-	assert(!error);
-	(void)error;
-	options_free(&o);
 }
 
 #endif

@@ -5,10 +5,10 @@ enum { ICMP = 1, TCP = 6, UDP = 17, ICMP6 = 58 };
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 
 /* How many packets the other way one packet asks for.  Receivers of bulk TCP acknowledge every
- * second segment to every fortieth (offloads); tunnels and QUIC up to every tenth; conference
- * receivers report a few times a second on some hundred packets. */
+ * second segment to every fortieth (offloads); tunnels and QUIC up to every tenth; receivers of
+ * conferences and live streams report ten times a second on some hundred packets. */
 #define ASKS_TCP 64
-#define ASKS_UDP 32
+#define ASKS_UDP 64
 #define ASKS_AMP 8 /* an answer may be several packets; a list of hundreds is the attack itself */
 
 static bool is_amplifier(uint16_t port)

@@ -3,12 +3,14 @@
 
 #include <stdlib.h>
 
-enum { WAYS = 4, TICKS_A_SECOND = 4, KNOWN = 4, FIRST_FEW = 3 };
+enum { WAYS = 4, TICKS_A_SECOND = 4, FIRST = 1, KNOWN = 2, DOUBT = 4, DOUBTS = 63 };
 
 struct pair {
 	uint32_t tag;
-	uint16_t tick;   /* when it was last seen, modulo */
-	uint8_t seen[2]; /* per direction: KNOWN | how many of the first few */
+	uint16_t tick; /* when it was last seen, modulo */
+	/* Per direction: whether the first of its kind came, KNOWN, and in steps of DOUBT how many
+	 * came that nobody had asked for, at most DOUBTS. */
+	uint8_t seen[2];
 	float credit[2]; /* packets that this direction still may send */
 };
 _Static_assert(sizeof(struct pair) * WAYS == CACHE_LINE, "a line holds the ways of a set");
@@ -74,18 +76,25 @@ struct pair_seen pairs_sample(struct pairs *p, const struct pair_use *use, uint6
 
 	e->tick = tick;
 	e->seen[use->way] |= KNOWN;
-	if (use->first_few && (e->seen[use->way] & FIRST_FEW) < FIRST_FEW) {
-		e->seen[use->way]++;
-		seen.early = true;
+	if (use->counts_first && !(e->seen[use->way] & FIRST)) {
+		e->seen[use->way] |= FIRST;
+		seen.first = true;
 	}
 	if (use->may_be_asked) {
 		float used = MIN(*credit, use->packets);
 
 		*credit -= used;
 		seen.unasked -= used;
+		if (seen.unasked > 0 && e->seen[use->way] / DOUBT < DOUBTS) {
+			e->seen[use->way] += DOUBT;
+			seen.doubtful = seen.known;
+		}
 	}
-	/* At most two samples' worth: a pause does not save up for a flood. */
-	if (use->asks > 0)
-		*other = MIN(*other + use->asks * use->packets, 2 * use->asks * use->packets);
+	if (use->asks > 0) {
+		/* At most four samples' worth: a pause does not save up for a flood. */
+		*other = MIN(*other + use->asks * use->packets, 4 * use->asks * use->packets);
+		seen.cleared = e->seen[!use->way] / DOUBT;
+		e->seen[!use->way] %= DOUBT;
+	}
 	return seen;
 }

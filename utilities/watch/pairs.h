@@ -25,13 +25,17 @@ struct pair_use {
 	float packets;     /* what the sample stands for */
 	float asks;        /* packets of the other direction that each of them asks for; 0: none */
 	bool may_be_asked; /* it uses what was asked for */
-	bool first_few;    /* it is of the kind that `early` counts */
+	bool counts_first; /* it is of the kind that `first` is about */
 };
 
 struct pair_seen {
 	float unasked; /* packets of it that nobody asked for */
 	bool known;    /* this direction was seen before */
-	bool early;    /* one of the first three of the kind `first_few`, in this direction */
+	bool first;    /* of the kind that counts_first, in this direction */
+	/* Known, not asked for yet, and not often so: at 1 in 64 an answer that is there may not
+	 * have been seen.  Whoever can afford it waits with his judgement. */
+	bool doubtful;
+	unsigned cleared; /* an answer: so many of the other direction were doubted in vain */
 };
 
 struct pairs;

@@ -14,8 +14,12 @@
 
 #include "utilities/watch/traffic.h"
 
+/* Of traffic that is answered up to so much may look as if it were not: at 1 in 64 an answer is not
+ * always seen in time. */
+#define DOUBTED_SHARE 0.125
+
 enum { ATTACKS_MAX = 256, JOINT = 4, PULSES_S = 60, HOLD_S = 2 };
-static const double sure_window = 3, sure_joint = 4.5, sure_bound = 1;
+static const double sure_window = 3, sure_joint = 5, sure_bound = 1;
 
 struct window {
 	double packets, octets, squares, seconds;
@@ -41,6 +45,10 @@ struct signal {
 	uint64_t last_ns, n_attacks, n_unseen; /* attacks beyond ATTACKS_MAX */
 	uint32_t n_watched;
 	struct watched *watched;
+	/* Of each place: the entry's count of touches at the last look, and whether there is
+	 * something to look at even without new ones. */
+	uint32_t *touched;
+	bool *busy;
 	struct running running[ATTACKS_MAX];
 };
 
@@ -56,8 +64,11 @@ struct signal *signal_create(const struct signal_config *c)
 
 void signal_free(struct signal *s)
 {
-	if (s)
-		free(s->watched);
+	if (!s)
+		return;
+	free(s->watched);
+	free(s->touched);
+	free(s->busy);
 	free(s);
 }
 
@@ -111,12 +122,30 @@ static bool is_like_it(const struct signal_config *c, const struct watched *d,
 	       (pps >= times * u->pps || bps >= times * u->bps);
 }
 
-/* Most of it goes to one address: that address's affair, not its prefix's. */
-static bool is_one_address(const struct entry *e, unsigned kind)
+/* What is more than usual goes to one address: that address's affair, not its prefix's. */
+static bool is_one_address(const struct entry *e, unsigned kind, const struct window *w,
+			   const struct usual *u)
 {
 	const struct vote *v = &e->where[kind];
+	double pps = w->packets / w->seconds;
 
-	return e->target.kind == TARGET_PREFIX && v->lead > v->total / 2;
+	return e->target.kind == TARGET_PREFIX && pps > u->pps &&
+	       v->lead > v->total * (1 - u->pps / pps) / 4;
+}
+
+/* The last N windows together; false when one of them has not even half of a bound. */
+static bool join(const struct signal_config *c, const struct watched *d, struct window *out)
+{
+	*out = (struct window){0};
+	for (unsigned i = 0; i < MIN(c->n, (unsigned)JOINT); i++) {
+		const struct window *w = &d->last[i];
+
+		if (2 * w->packets < (double)c->above_pps * w->seconds ||
+		    16 * w->octets < (double)c->above_bps * w->seconds)
+			return false;
+		window_add(out, w);
+	}
+	return true;
 }
 
 static const char *why_found(const struct signal_config *c, struct watched *d,
@@ -126,14 +155,12 @@ static const char *why_found(const struct signal_config *c, struct watched *d,
 	unsigned in_minute = (unsigned)MIN(64ull, MAX(1ull, PULSES_S * NSEC_PER_SEC / window_ns));
 	uint64_t last_m = d->above & (~0ull >> (64 - c->m));
 	uint64_t minute = d->above & (~0ull >> (64 - in_minute));
-	struct window together = {0};
+	struct window together;
 
 	if ((unsigned)__builtin_popcountll(last_m) >= c->n)
 		return u->pps > 0 ? "many times what is usual came unasked"
 				  : "nothing like it came unasked before";
-	for (unsigned i = 0; i < MIN(c->n, (unsigned)JOINT); i++)
-		window_add(&together, &d->last[i]);
-	if ((d->above & 3) && c->n > 1 && is_above(c, &together, u, sure_joint))
+	if ((d->above & 3) && join(c, d, &together) && is_above(c, &together, u, sure_joint))
 		return "several windows together are surely above";
 	if ((unsigned)__builtin_popcountll(minute) >= MAX(3u, 2 * c->n - 1))
 		return "pulses: it comes back again and again";
@@ -163,8 +190,7 @@ static void measure(struct traffic *t, const struct entry *e, const struct windo
 	a->bps = 8 * w->octets / w->seconds;
 	a->usual_pps = u.pps;
 	a->usual_bps = u.bps;
-	a->n_sources = (uint32_t)(0.5 + MAX(distinct_count(&e->sources[0]),
-					    distinct_count(&e->sources[1])));
+	a->n_sources = (uint32_t)(0.5 + entry_sources(t, e));
 	a->answered = -1;
 	if (all > 0 && (w->packets < 0.99 * all || traffic_sees_way_back(t, NULL)))
 		a->answered = MAX(0.0, 1 - w->packets / all);
@@ -231,8 +257,9 @@ static void look_at(struct signal *s, const struct look *l, struct entry *e, str
 	struct window w = take_window(d, &e->now[kind], l->seconds);
 	struct running *run = running_of(s, d);
 	struct usual u = traffic_usual(l->t, e, kind);
-	bool above =
-		l->believed && !is_one_address(e, kind) && is_above(&s->c, &w, &u, sure_window);
+	double asked = e->now[kind].all - was.all - w.packets;
+	bool above = l->believed && !is_one_address(e, kind, &w, &u) &&
+		     w.packets > DOUBTED_SHARE * asked && is_above(&s->c, &w, &u, sure_window);
 	const char *why;
 
 	d->at = e->now[kind];
@@ -262,19 +289,34 @@ static void look_at(struct signal *s, const struct look *l, struct entry *e, str
 		l->to->goes_on(l->to, &run->attack);
 }
 
+static void start(struct signal *s, struct traffic *t, uint64_t now_ns)
+{
+	s->n_watched = space_saving_slots(&t->table[s->c.target].heavy);
+	s->watched = calloc(s->n_watched, sizeof *s->watched);
+	s->touched = calloc(s->n_watched, sizeof *s->touched);
+	s->busy = calloc(s->n_watched, sizeof *s->busy);
+	if (!s->watched || !s->touched || !s->busy)
+		abort();
+	traffic_learn(t, s->c.learn_ns);
+	s->last_ns = now_ns;
+}
+
+static bool is_busy(const struct watched *d)
+{
+	double packets = 0;
+
+	for (unsigned i = 0; i < JOINT; i++)
+		packets += d->last[i].packets;
+	return d->attack || d->above || packets > 0;
+}
+
 void signal_tick(struct signal *s, struct traffic *t, uint64_t now_ns, struct attack_sink *to)
 {
 	struct table *table = &t->table[s->c.target];
 	struct look l = {.t = t, .to = to, .now_ns = now_ns};
 
-	if (!s->watched) {
-		s->n_watched = space_saving_slots(&table->heavy);
-		s->watched = calloc(s->n_watched, sizeof *s->watched);
-		if (!s->watched)
-			abort();
-		traffic_learn(t, s->c.learn_ns);
-		s->last_ns = now_ns;
-	}
+	if (!s->watched)
+		start(s, t, now_ns);
 	if (now_ns < s->last_ns + s->c.window_ns)
 		return;
 	l.seconds = (double)(now_ns - s->last_ns) / NSEC_PER_SEC;
@@ -284,17 +326,17 @@ void signal_tick(struct signal *s, struct traffic *t, uint64_t now_ns, struct at
 		struct entry *e = &table->entry[i];
 		struct watched *d = &s->watched[i];
 
+		if (!s->busy[i] && s->touched[i] == table->touched[i])
+			continue;
+		s->touched[i] = table->touched[i];
 		if (d->generation != e->generation) {
 			end(s, d, to);
 			memset(d, 0, sizeof *d);
 			d->generation = e->generation;
 		}
-		if (!e->hash ||
-		    (!d->attack && !d->above && e->now[s->c.kind].packets <= d->at.packets &&
-		     d->last[0].packets <= 0))
-			continue;
 		if (d->attack || d->above)
 			table->heavy.pinned[i] = PINNED_S;
 		look_at(s, &l, e, d);
+		s->busy[i] = is_busy(d);
 	}
 }

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What entries learn: once a second each looks at what came, and at each new hour what the last one
  * was like is written down. */
+#include <math.h>
+
 #include "utilities/watch/traffic.h"
 
 /* Baselines that nobody asked for yet learn freely for so long. */
 #define FREE_S 3600
-/* Fading a second: weights of entries (half in 8 s), the way back's (half in two minutes), of votes
- * and of what the tail asked for (half in one). */
+/* Fading a second: weights of entries (half in 8 s), the way back's (half in two minutes), of what
+ * the tail asked for (half in three), of votes (half in one). */
 #define FADE_WEIGHT 0.917f
 #define FADE_BACK   0.994f
 #define FADE_VOTE   0.5f
+#define FADE_TAIL   0.8f
 
-enum { HOUR_ENOUGH_S = 600 };
+/* Who was idle learns in steps of so many seconds. */
+enum { HOUR_ENOUGH_S = 600, IDLE_S = 16 };
 
 static bool is_free(const struct traffic *t)
 {
@@ -46,47 +50,68 @@ void entry_recall(struct traffic *t, struct entry *e)
 			e->usual[kind].seconds = (float)MIN(t->second, (uint32_t)FREE_S);
 }
 
+/* Seconds that went by without a packet. */
+static void entry_idle(struct traffic *t, struct entry *e)
+{
+	const struct second nothing = {.free = is_free(t)};
+	uint32_t n = MIN(t->second - e->learned_s, (uint32_t)IDLE_S);
+
+	for (unsigned kind = 0; kind < N_ATTACKS; kind++) {
+		for (uint32_t i = 0; i < n && e->hold_s[kind] <= t->second; i++)
+			usual_learn(&e->usual[kind], &nothing);
+		e->credit[kind] *= powf(FADE_TAIL, (float)n);
+	}
+	e->patience += PATIENCE_S * (float)n;
+}
+
+static void kind_second(struct traffic *t, struct entry *e, unsigned kind, double dt)
+{
+	struct gauge *now = &e->now[kind], *was = &e->second[kind];
+	double packets = now->packets + now->doubtful - was->packets - was->doubtful;
+	double octets = now->octets + now->doubtful_octets - was->octets - was->doubtful_octets;
+	struct second s = {packets / dt, 8 * octets / dt, is_free(t)};
+
+	if (e->hold_s[kind] <= t->second)
+		usual_learn(&e->usual[kind], &s);
+	e->credit[kind] *= FADE_TAIL;
+	e->what[kind].lead *= FADE_VOTE;
+	e->what[kind].total *= FADE_VOTE;
+	e->where[kind].lead *= FADE_VOTE;
+	e->where[kind].total *= FADE_VOTE;
+	*was = *now;
+}
+
 static void entry_second(struct traffic *t, struct entry *e, double dt)
 {
 	double all = 0, octets = 0;
 
+	entry_idle(t, e);
 	for (unsigned kind = 0; kind < N_ATTACKS; kind++) {
-		struct gauge *now = &e->now[kind], *was = &e->second[kind];
-		struct second s = {(now->packets - was->packets) / dt,
-				   8 * (now->octets - was->octets) / dt, is_free(t)};
-
-		all += now->all - was->all;
-		octets += now->all_octets - was->all_octets;
-		if (e->hold_s[kind] <= t->second)
-			usual_learn(&e->usual[kind], &s);
-		e->credit[kind] *= FADE_VOTE;
-		e->what[kind].lead *= FADE_VOTE;
-		e->what[kind].total *= FADE_VOTE;
-		e->where[kind].lead *= FADE_VOTE;
-		e->where[kind].total *= FADE_VOTE;
-		*was = *now;
+		all += e->now[kind].all - e->second[kind].all;
+		octets += e->now[kind].all_octets - e->second[kind].all_octets;
+		kind_second(t, e, kind, dt);
 	}
+	e->patience = MIN(e->patience + PATIENCE_S, (float)PATIENCE);
 	e->tcp *= FADE_BACK;
 	e->tcp_asked *= FADE_BACK;
+	e->learned_s = t->second + 1;
 	if (e->target.kind == TARGET_ADDRESS && 8 * octets / dt > t->top_bps) {
 		t->top = e->target;
 		t->top_pps = all / dt;
 		t->top_bps = 8 * octets / dt;
 	}
-	e->idle = true;
 }
 
 static void table_second(struct traffic *t, struct table *table, double dt)
 {
 	for (uint32_t i = 0; i < space_saving_slots(&table->heavy); i++) {
-		struct entry *e = &table->entry[i];
-
-		if (!e->hash)
-			continue;
-		entry_second(t, e, dt);
-		memset(&e->sources[(t->second + 1) & 1], 0, sizeof e->sources[0]);
 		if (table->heavy.pinned[i])
 			table->heavy.pinned[i]--;
+		if (!table->heavy.tag[i] ||
+		    (table->touched[i] == table->learned[i] && (t->second + i) % IDLE_S))
+			continue;
+		table->learned[i] = table->touched[i];
+		entry_second(t, &table->entry[i], dt);
 	}
 	space_saving_decay(&table->heavy, FADE_WEIGHT);
 	count_min_decay(&table->rest);

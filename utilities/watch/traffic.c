@@ -16,10 +16,13 @@ static const struct {
 	[TARGET_PORT] = {1 << 9, 1 << 10},
 };
 
-/* What the tail asks for: about as many packets as it sends, so a little more than that. */
-#define TAIL_ASKS 2
+/* What the tail asks for: about as many packets as it sends, so a little more than that; a bare
+ * acknowledgement (no longer than ACK_LENGTH) is for what a sender has much more of. */
+#define TAIL_ASKS     2
+#define TAIL_ASKS_ACK 24
+#define ACK_LENGTH    80
 /* A lawful connection shows at least three packets behind its request. */
-#define SYN_ASKS 2
+#define SYN_ASKS 3
 /* Later fragments of the largest datagram. */
 #define FRAGMENTS 44
 /* What one sample may stand for: an exporter's lie must not fill sums for good. */
@@ -37,7 +40,9 @@ struct traffic *traffic_create(void)
 		space_saving_init(&table->heavy, sizes[kind].entries);
 		count_min_init(&table->rest, sizes[kind].columns);
 		table->entry = calloc(sizes[kind].entries, sizeof *table->entry);
-		if (!table->entry)
+		table->touched = calloc(sizes[kind].entries, sizeof *table->touched);
+		table->learned = calloc(sizes[kind].entries, sizeof *table->learned);
+		if (!table->entry || !table->touched || !table->learned)
 			abort();
 	}
 	t->pairs = pairs_create(N_PAIRS);
@@ -55,6 +60,8 @@ void traffic_free(struct traffic *t)
 		space_saving_free(&t->table[kind].heavy);
 		count_min_free(&t->table[kind].rest);
 		free(t->table[kind].entry);
+		free(t->table[kind].touched);
+		free(t->table[kind].learned);
 	}
 	pairs_free(t->pairs);
 	baselines_free(t->baselines);
@@ -68,7 +75,8 @@ size_t traffic_memory(const struct traffic *t)
 	for (unsigned kind = 0; kind < N_TARGETS; kind++)
 		size += space_saving_memory(&t->table[kind].heavy) +
 			count_min_memory(&t->table[kind].rest) +
-			space_saving_slots(&t->table[kind].heavy) * sizeof(struct entry);
+			space_saving_slots(&t->table[kind].heavy) *
+				(sizeof(struct entry) + 2 * sizeof(uint32_t));
 	return size;
 }
 
@@ -122,6 +130,7 @@ static struct entry *entry_of(struct traffic *t, const struct target *target, ui
 
 	if (slot >= 0) {
 		table->heavy.weight[slot] += weight;
+		table->touched[slot]++;
 		return &table->entry[slot];
 	}
 	if ((float)count_min_add(&table->rest, hash, (uint32_t)weight) <
@@ -137,6 +146,9 @@ static struct entry *entry_of(struct traffic *t, const struct target *target, ui
 	e->target = *target;
 	e->hash = hash;
 	e->generation = ++t->generation;
+	e->patience = PATIENCE;
+	e->learned_s = t->second;
+	table->touched[slot]++;
 	entry_recall(t, e);
 	return e;
 }
@@ -154,19 +166,25 @@ static void vote(struct vote *v, uint32_t word, float weight)
 
 /* What one sample adds to each of its targets. */
 struct share {
+	const struct class *class;
 	uint8_t kind;
 	uint32_t what, where;
 	uint64_t source;
-	float packets, unasked, length;
+	float packets, unasked, doubtful, length;
 };
 
 static void entry_add(struct traffic *t, struct entry *e, const struct share *s)
 {
 	struct gauge *g = &e->now[s->kind];
 
-	e->idle = false;
 	g->all += s->packets;
 	g->all_octets += s->packets * s->length;
+	g->doubtful += s->doubtful;
+	g->doubtful_octets += s->doubtful * s->length;
+	if (e->sources_s[t->second & 1] != t->second) {
+		e->sources_s[t->second & 1] = t->second;
+		memset(&e->sources[t->second & 1], 0, sizeof e->sources[0]);
+	}
 	distinct_add(&e->sources[t->second & 1], s->source);
 	if (s->unasked <= 0)
 		return;
@@ -186,35 +204,81 @@ bool traffic_sees_way_back(const struct traffic *t, const struct entry *e)
 	return t->tcp_asked > 0.2 * t->tcp;
 }
 
-/* The sample's share that nobody asked for, by what its target has asked for in all. */
-static float tail_asked(struct traffic *t, struct entry *e, const struct class *c,
-			const struct pair_seen *seen, float packets)
+/* Takes what the tail asked for off the share, at the address and its prefix alike. */
+static void use_credit(struct entry *e, struct entry *prefix, struct share *s)
 {
-	float unasked = seen->unasked, used;
-	bool held = e->hold_s[ATTACK_OTHER] > t->second;
+	float used = MIN(e ? e->credit[s->kind] : 0, s->unasked);
 
-	if (c->may_be_asked || c->kind == ATTACK_SYN || c->kind == ATTACK_FRAGMENT) {
-		used = MIN(e->credit[c->kind], unasked);
-		e->credit[c->kind] -= used;
-		unasked -= used;
+	if (e)
+		e->credit[s->kind] -= used;
+	if (prefix)
+		prefix->credit[s->kind] = MAX(prefix->credit[s->kind] - used, 0.0f);
+	s->unasked -= used;
+}
+
+/* Lawful connections complete: each shows more packets than its request. */
+static void count_tcp(struct traffic *t, struct entry *e, struct share *s, bool first)
+{
+	bool sees = traffic_sees_way_back(t, e);
+
+	if (e->hold_s[ATTACK_OTHER] <= t->second) {
+		e->tcp += s->packets;
+		e->tcp_asked += s->packets - s->unasked;
+		t->tcp += s->packets;
+		t->tcp_asked += s->packets - s->unasked;
 	}
-	if (!c->tcp)
-		return unasked;
-	if (!held) {
-		e->tcp += packets;
-		e->tcp_asked += packets - unasked;
-		t->tcp += packets;
-		t->tcp_asked += packets - unasked;
-	}
-	if (traffic_sees_way_back(t, e)) {
-		if (seen->early && unasked <= 0)
-			e->credit[ATTACK_SYN] += SYN_ASKS * packets;
-		return unasked;
-	}
+	if (first && (s->unasked <= 0 || !sees))
+		e->credit[ATTACK_SYN] += SYN_ASKS * s->packets;
 	/* Without the way back all TCP looks unasked. */
-	if (seen->early)
-		e->credit[ATTACK_SYN] += SYN_ASKS * packets;
-	return 0;
+	if (!sees)
+		s->unasked = 0;
+}
+
+/* The sample's share that nobody asked for, by what its target has asked for in all. */
+static void judge(struct traffic *t, struct entry *e, struct entry *prefix,
+		  const struct pair_seen *seen, struct share *s)
+{
+	const struct class *c = s->class;
+
+	if (c->may_be_asked || c->kind == ATTACK_SYN || c->kind == ATTACK_FRAGMENT)
+		use_credit(e, prefix, s);
+	if (!e) {
+		/* Of one of the rest nothing is known, neither its way back. */
+		if (c->tcp)
+			s->unasked = 0;
+		return;
+	}
+	if (s->unasked > 0 && seen->doubtful && e->patience >= 1) {
+		e->patience--;
+		s->doubtful = s->unasked;
+		s->unasked = 0;
+	}
+	if (c->tcp)
+		count_tcp(t, e, s, seen->first);
+}
+
+/* What an address sends: the first to a pair asks for some of the tail, and what was doubted in
+ * vain gives its patience back. */
+static void tail_asks(struct traffic *t, const struct target *from, const struct pair_seen *seen,
+		      const struct share *s)
+{
+	const struct class *c = s->class;
+	struct target prefix = prefix_of(from);
+	struct entry *at[] = {entry_find(&t->table[TARGET_ADDRESS], s->source),
+			      entry_find(&t->table[TARGET_PREFIX], target_hash(&prefix))};
+	bool bare = c->tcp && s->length <= ACK_LENGTH;
+	float asked = 0;
+
+	if (!seen->known)
+		asked += (bare ? TAIL_ASKS_ACK : TAIL_ASKS) * s->packets;
+	/* The first of those in doubt was counted. */
+	if (seen->cleared)
+		asked += s->packets;
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
+		if (at[i])
+			at[i]->credit[c->back] += asked;
+	if (at[0])
+		at[0]->patience = MIN(at[0]->patience + (float)seen->cleared, (float)PATIENCE);
 }
 
 static struct pair_seen pair_of(struct traffic *t, const struct class *c,
@@ -226,7 +290,7 @@ static struct pair_seen pair_of(struct traffic *t, const struct class *c,
 		.packets = packets,
 		.asks = c->asks,
 		.may_be_asked = c->may_be_asked,
-		.first_few = c->tcp,
+		.counts_first = c->tcp,
 	};
 
 	return pairs_sample(t->pairs, &use, s->ns);
@@ -256,7 +320,7 @@ void traffic_sample(struct traffic *t, const struct watch_sample *s)
 	struct class c;
 	struct pair_seen seen;
 	uint64_t hash[2];
-	struct entry *e;
+	struct entry *e, *at_prefix;
 	struct share share;
 
 	if (passed_over(s))
@@ -269,37 +333,46 @@ void traffic_sample(struct traffic *t, const struct watch_sample *s)
 	hash[0] = target_hash(&from);
 	hash[1] = target_hash(&to);
 	seen = pair_of(t, &c, s, hash, packets);
-	if (c.asks > 0 && !seen.known) {
-		e = entry_find(&t->table[TARGET_ADDRESS], hash[0]);
-		if (e)
-			e->credit[c.back] += TAIL_ASKS * packets;
-	}
-	share = (struct share){.kind = c.kind,
+	share = (struct share){.class = &c,
+			       .kind = c.kind,
 			       .what = c.word,
 			       .where = (uint32_t)hash[1],
 			       .source = hash[0],
 			       .packets = packets,
 			       .unasked = seen.unasked,
 			       .length = (float)MIN(s->length, 65535u)};
+	if (c.asks > 0 && (!seen.known || seen.cleared))
+		tail_asks(t, &from, &seen, &share);
+	prefix = prefix_of(&to);
 	e = entry_of(t, &to, hash[1], packets);
+	at_prefix = entry_of(t, &prefix, target_hash(&prefix), packets);
+	judge(t, e, at_prefix, &seen, &share);
 	if (e) {
-		share.unasked = tail_asked(t, e, &c, &seen, packets);
 		if (s->key.du.ip_frag == IP_FRAG_ANY && share.unasked <= 0)
 			e->credit[ATTACK_FRAGMENT] += FRAGMENTS * packets;
 		entry_add(t, e, &share);
-	} else if (c.tcp) {
-		share.unasked = 0; /* nothing is known of its way back */
 	}
-	prefix = prefix_of(&to);
-	e = entry_of(t, &prefix, target_hash(&prefix), packets);
-	if (e)
-		entry_add(t, e, &share);
+	if (at_prefix) {
+		/* What others of the prefix have asked for and did not get. */
+		use_credit(at_prefix, NULL, &share);
+		entry_add(t, at_prefix, &share);
+	}
 	by = (struct target){.kind = s->key.outer.has & htobe32(HAS_CONN) ? TARGET_CONN
 									  : TARGET_PORT,
 			     .port = be32toh(s->key.du.in_port)};
 	e = entry_of(t, &by, target_hash(&by), packets);
 	if (e)
 		entry_add(t, e, &share);
+}
+
+double entry_sources(const struct traffic *t, const struct entry *e)
+{
+	double most = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (e->sources_s[i] + 1 >= t->second)
+			most = MAX(most, distinct_count(&e->sources[i]));
+	return most;
 }
 
 double traffic_age(const struct traffic *t, uint64_t now_ns)

@@ -28,9 +28,14 @@ struct vote {
 struct gauge {
 	double packets, octets; /* that nobody asked for */
 	double squares;         /* of the packets each sample stood for: how sure that is */
+	/* That may have been asked for: not held against anybody, but part of what is usual. */
+	double doubtful, doubtful_octets;
 	double all, all_octets; /* asked for or not */
 };
 
+/* How many doubtful samples (pairs.h) an address may have before they count, and how fast it may
+ * have new ones, a second. */
+enum { PATIENCE = 96, PATIENCE_S = 2 };
 enum { PINNED_S = 4 }; /* an entry that a signal looks after stays for so many seconds */
 
 struct entry {
@@ -42,17 +47,21 @@ struct entry {
 	struct vote what[N_ATTACKS];    /* family, protocol, service: what a match may say */
 	struct vote where[N_ATTACKS];   /* of prefixes, connections and ports: one address? */
 	float credit[N_ATTACKS];        /* of addresses: what the tail asked for */
+	float patience;                 /* of addresses: samples that may be doubtful */
 	float tcp, tcp_asked;           /* fading: is the way back seen here? */
 	struct gauge second[N_ATTACKS]; /* `now` as it was when the second began */
 	struct usual usual[N_ATTACKS];
-	bool idle;                  /* nothing came since `second` */
 	struct distinct sources[2]; /* of this second and of the last */
+	uint32_t sources_s[2];      /* … and which seconds those were */
+	uint32_t learned_s;         /* the first second that nothing was learned of */
 };
 
 struct table {
 	struct space_saving heavy;
 	struct count_min rest;
 	struct entry *entry; /* one per slot of `heavy` */
+	/* Entries are large and mostly idle: who looks for those with news compares these. */
+	uint32_t *touched, *learned;
 };
 
 struct traffic {
@@ -81,6 +90,8 @@ double traffic_age(const struct traffic *t, uint64_t now_ns);
 void traffic_learn(struct traffic *t, uint64_t learn_ns);
 /* What is usual there now, the hour of the week included. */
 struct usual traffic_usual(struct traffic *t, const struct entry *e, unsigned kind);
+/* Distinct sources in this second or the last. */
+double entry_sources(const struct traffic *t, const struct entry *e);
 /* Answers to this entry's TCP go through here too. */
 bool traffic_sees_way_back(const struct traffic *t, const struct entry *e);
 
