@@ -7,6 +7,7 @@ UNITS = \
 	tests/unit/test-aggfrag \
 	tests/unit/test-alert \
 	tests/unit/test-audit \
+	tests/unit/test-baseline \
 	tests/unit/test-case \
 	tests/unit/test-case-trouble \
 	tests/unit/test-change \
@@ -63,6 +64,7 @@ UNITS = \
 	tests/unit/test-switch \
 	tests/unit/test-table \
 	tests/unit/test-timer \
+	tests/unit/test-traffic \
 	tests/unit/test-watch \
 	tests/unit/test-watch-input \
 	tests/unit/test-top \
@@ -104,6 +106,10 @@ tests_unit_test_audit_LDADD = $(WATCH_LIBS)
 tests_unit_test_switch_LDADD = $(WATCH_LIBS)
 tests_unit_test_signal_SOURCES = tests/unit/test-signal.c tests/unit/watch-bed.h tests/watch/signal-line.h
 tests_unit_test_signal_LDADD = $(WATCH_LIBS)
+tests_unit_test_baseline_SOURCES = tests/unit/test-baseline.c tests/unit/watch-bed.h tests/watch/signal-line.h
+tests_unit_test_baseline_LDADD = $(WATCH_LIBS)
+tests_unit_test_traffic_SOURCES = tests/unit/test-traffic.c tests/unit/watch-bed.h tests/watch/signal-line.h
+tests_unit_test_traffic_LDADD = $(WATCH_LIBS)
 tests_unit_test_sketch_SOURCES = tests/unit/test-sketch.c
 tests_unit_test_sketch_LDADD = $(WATCH_LIBS)
 CASE_BED = tests/unit/case-bed.h tests/unit/watch-bed.h
@@ -121,14 +127,26 @@ tests_unit_test_profile_LDADD = $(WATCH_LIBS)
 # Detection's score over labelled scenarios; the table of it by `make check-detection`.
 check_PROGRAMS += tests/watch/score
 TESTS += tests/watch/score
-tests_watch_score_SOURCES = tests/watch/attacks.c tests/watch/background.c tests/watch/kinds.def \
-	tests/watch/peaks.c tests/watch/scenario.c tests/watch/scenario.h tests/watch/score.c \
-	tests/watch/stream.c tests/watch/stream.h tests/watch/subject.c tests/watch/subject.h \
-	tests/watch/subject-signals.c
+tests_watch_score_SOURCES = tests/watch/score.c tests/watch/subject-signals.c $(SCENARIO_SOURCES)
 tests_watch_score_LDADD = $(WATCH_LIBS)
 check-detection: tests/watch/score
 	srcdir='$(srcdir)' tests/watch/score --table
-.PHONY: check-detection
+
+# What a sample costs the watcher; the whole of it, and in instructions, by `make bench-watch`.
+SCENARIO_SOURCES = tests/watch/attacks.c tests/watch/background.c tests/watch/kinds.def \
+	tests/watch/peaks.c tests/watch/scenario.c tests/watch/scenario.h tests/watch/stream.c \
+	tests/watch/stream.h tests/watch/subject.c tests/watch/subject.h
+check_PROGRAMS += tests/watch/cost
+TESTS += tests/watch/cost
+tests_watch_cost_SOURCES = tests/watch/cost.c $(SCENARIO_SOURCES)
+tests_watch_cost_LDADD = $(WATCH_LIBS)
+bench-watch: tests/watch/cost
+	srcdir='$(srcdir)' tests/watch/cost --sources 10000000
+	@if command -v valgrind >/dev/null; then for n in 20000 40000; do \
+	  srcdir='$(srcdir)' valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+	    tests/watch/cost --sources $$n --most 100000 2>&1 | sed -n 's/.*Collected : //p'; done | \
+	  { read -r a; read -r b; echo "$$(((b - a) / 60000)) instructions a sample, making it included"; }; fi
+.PHONY: check-detection bench-watch
 
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 

@@ -6,11 +6,14 @@
  * srcdir in the environment says where the tree is, for examples/watch.
  *
  * An attack is *found* when a rule that hits it is put while it lasts; a rule is *false* when it
- * hits nothing of an attack, or when there is no attack.  Covered is the share of the attack's
- *packets that rules hit while one was in force; collateral the share of lawful packets, of
- *everybody's and of the target's, that they hit then.  Exit 1: recall under 95 %, a false rule, or
- *a rule's collateral over 1 % of everybody's packets.  --signals scores what the signals say, as if
- *each attack's own match were the rule.  Labels stay here. */
+ * hits nothing of an attack, or when there is no attack.
+ *
+ * Covered is the share of the attack's packets that rules hit while one was in force; collateral
+ * the share of lawful packets, whoever they are for, that they hit then.
+ *
+ * Exit 1: recall under 95 %, a false rule, or collateral over 1 %.
+ * --signals scores what the signals say, as if each attack's own match were the rule.
+ * Labels stay here. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

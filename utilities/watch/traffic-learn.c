@@ -92,6 +92,8 @@ static void entry_second(struct traffic *t, struct entry *e, double dt)
 		kind_second(t, e, kind, dt);
 	}
 	e->patience = MIN(e->patience + PATIENCE_S, (float)PATIENCE);
+	if (e->hold_s[ATTACK_OTHER] <= t->second && e->tcp > 0)
+		e->tcp_s++;
 	e->tcp *= FADE_BACK;
 	e->tcp_asked *= FADE_BACK;
 	e->learned_s = t->second + 1;

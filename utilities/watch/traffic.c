@@ -197,9 +197,10 @@ static void entry_add(struct traffic *t, struct entry *e, const struct share *s)
 
 bool traffic_sees_way_back(const struct traffic *t, const struct entry *e)
 {
-	enum { ENOUGH = 10000 };
+	/* An attack on a target that was hardly known must not pass for its history. */
+	enum { ENOUGH_S = 60 };
 
-	if (e && e->tcp > ENOUGH)
+	if (e && e->tcp_s >= ENOUGH_S)
 		return e->tcp_asked > 0.2 * e->tcp;
 	return t->tcp_asked > 0.2 * t->tcp;
 }
@@ -222,10 +223,12 @@ static void count_tcp(struct traffic *t, struct entry *e, struct share *s, bool 
 	bool sees = traffic_sees_way_back(t, e);
 
 	if (e->hold_s[ATTACK_OTHER] <= t->second) {
+		float asked = s->packets - s->unasked - s->doubtful;
+
 		e->tcp += s->packets;
-		e->tcp_asked += s->packets - s->unasked;
+		e->tcp_asked += asked;
 		t->tcp += s->packets;
-		t->tcp_asked += s->packets - s->unasked;
+		t->tcp_asked += asked;
 	}
 	if (first && (s->unasked <= 0 || !sees))
 		e->credit[ATTACK_SYN] += SYN_ASKS * s->packets;

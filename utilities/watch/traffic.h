@@ -49,6 +49,7 @@ struct entry {
 	float credit[N_ATTACKS];        /* of addresses: what the tail asked for */
 	float patience;                 /* of addresses: samples that may be doubtful */
 	float tcp, tcp_asked;           /* fading: is the way back seen here? */
+	uint32_t tcp_s;                 /* seconds with TCP that these stand on */
 	struct gauge second[N_ATTACKS]; /* `now` as it was when the second began */
 	struct usual usual[N_ATTACKS];
 	struct distinct sources[2]; /* of this second and of the last */
