@@ -39,6 +39,17 @@ static void more_help(const struct verb *v, void (*put)(const char *text, FILE *
 	}
 }
 
+/* Lists of verbs: a row is a heading or a verb. */
+static const struct list_row {
+	const char *heading; /* NULL: a verb's row */
+	const struct verb *verb;
+} list_rows[] = {
+#define SECTION(TITLE)                     {TITLE, NULL},
+#define VERB(ID, NAME, USAGE, FLAGS, HELP) {NULL, &verbs[VERB_ID_##ID]},
+#include "ctl/verbs.def"
+#undef VERB
+};
+
 static void plain(const char *text, FILE *out)
 {
 	fputs(text, out);
@@ -116,9 +127,12 @@ void help_ctl(FILE *out)
 {
 	fputs("usage: sluice-ctl [-r DIR] [--json] [--timeout SECONDS] VERB [ARG]…\n\n", out);
 	option_lines(ctl_options, out);
-	fputs("\nverbs:\n", out);
-	for (const struct verb *v = verbs; v->name; v++)
-		fprintf(out, "  %-18s %.*s\n", v->name, (int)first_line(v->help), v->help);
+	for (const struct list_row *row = list_rows; row < list_rows + ARRAY_SIZE(list_rows); row++)
+		if (row->heading)
+			fprintf(out, "\n%s\n", row->heading);
+		else
+			fprintf(out, "  %-18s %.*s\n", row->verb->name,
+				(int)first_line(row->verb->help), row->verb->help);
 	fputs("\nexit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon\n", out);
 }
 
@@ -228,8 +242,11 @@ void man_ctl(FILE *out)
 	      out);
 	man_options(ctl_options, out);
 	fputs(".SH VERBS\n", out);
-	for (const struct verb *v = verbs; v->name; v++)
-		man_verb(v, out);
+	for (const struct list_row *row = list_rows; row < list_rows + ARRAY_SIZE(list_rows); row++)
+		if (row->heading)
+			fprintf(out, ".SS %s\n", row->heading);
+		else
+			man_verb(row->verb, out);
 	fputs(".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nrefused: a code and a reason on "
 	      "standard "
 	      "error\n.TP\n.B 2\nwrong usage\n.TP\n.B 3\nno daemon answers\n"
@@ -326,8 +343,10 @@ void completion(FILE *out)
 				fprintf(out, " %.*s", (int)part.size, part.text);
 		fprintf(out, "'%s ;;\n", v->flags & VERB_FILE ? "; compopt -o default" : "");
 	}
-	fputs("\thelp) words=$(sluice-ctl --help | sed -n '/^verbs:/,/^$/s/^  \\([^ "
-	      "]*\\).*/\\1/p') ;;\n"
+	fputs("\thelp) words='", out);
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(out, "%s ", v->name);
+	fputs("' ;;\n"
 	      "\t*) words= ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
 	      "complete -F _sluice_ctl sluice-ctl\n",
 	      out);
