@@ -39,6 +39,7 @@ utilities_watch_libwatch_a_SOURCES = \
 	utilities/watch/pairs.c \
 	utilities/watch/pairs.h \
 	utilities/watch/pipeline.c \
+	utilities/watch/pipeline.def \
 	utilities/watch/pipeline.h \
 	utilities/watch/policy.c \
 	utilities/watch/policy.h \
@@ -111,6 +112,7 @@ CLEANFILES += $(GENERATED_DOCS)
 completiondir = $(datadir)/bash-completion/completions
 completion_DATA = utilities/sluice-ctl.completion
 install-data-hook:
-	cd '$(DESTDIR)$(completiondir)' && mv -f sluice-ctl.completion sluice-ctl
+	cd '$(DESTDIR)$(completiondir)' && mv -f sluice-ctl.completion sluice-ctl && \
+	  ln -sf sluice-ctl sluiced && ln -sf sluice-ctl sluice-watch
 uninstall-hook:
-	rm -f '$(DESTDIR)$(completiondir)/sluice-ctl'
+	cd '$(DESTDIR)$(completiondir)' && rm -f sluice-ctl sluiced sluice-watch

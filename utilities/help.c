@@ -104,9 +104,65 @@ const struct option_row watch_options[] = {
 	{"--detach", NULL, "go to the background once ready; the log goes to syslog"},
 	{"--pidfile", "FILE", "write the process number there"},
 	{"--help", NULL, "this text"},
+	{"--help-pipeline", NULL, "every word of a pipeline's file, with its default"},
 	{"--version", NULL, "the version"},
 	{NULL, NULL, NULL},
 };
+
+/* ---- Pipelines of sluice-watch ---- */
+
+static const struct pipeline_word {
+	const char *line, *key, *form, *usual, *help;
+} pipeline_words[] = {
+#define PIPELINE_WORD(LINE, KEY, FORM, DEFAULT, EXAMPLE, HELP) {LINE, KEY, FORM, DEFAULT, HELP},
+#include "utilities/watch/pipeline.def"
+};
+
+static const struct {
+	const char *name, *help;
+} attacks[] = {
+#define ATTACK(ID, NAME, HELP) {NAME, HELP},
+#include "utilities/watch/attacks.def"
+#undef ATTACK
+};
+
+static const char pipeline_text[] =
+	"A pipeline is a file NAME.watch of up to three lines; # begins a comment.  Only the "
+	"signal\n"
+	"has to be there, and without mode= nothing is done but saying what is found.\n";
+
+static const char pipeline_example[] =
+	"signal kind=udp target=address above=2kpps times=3 of=2/3 learn=1h clear=10s\n"
+	"policy mode=automatic allow=10.9.0.53 protect=10.9.1.0/24 collateral=1%\n"
+	"action limit=usual then=drop after=5s expire=60s hold=20s alert=syslog\n";
+
+static const char pipeline_values[] =
+	"A RATE is 5kpps or 10mbps (pps, kpps, mpps, bps, kbps, mbps, gbps); a TIME is 500ms, 30s, "
+	"10m\nor 1h; a LIST is prefixes with commas between, or @FILE beside the pipeline's, one a "
+	"line.\nA webhook gets the decision as JSON by POST (http, https), a command, by its whole "
+	"path, on\nits standard input.\n";
+
+static const char *begins_line(const struct pipeline_word *w)
+{
+	return w == pipeline_words || strcmp(w->line, w[-1].line) ? w->line : NULL;
+}
+
+void help_pipeline(FILE *out)
+{
+	fprintf(out, "%s\n%s", pipeline_text, pipeline_example);
+	for (size_t i = 0; i < ARRAY_SIZE(pipeline_words); i++) {
+		const struct pipeline_word *w = &pipeline_words[i];
+		int n = begins_line(w) ? fprintf(out, "\n%s\n", w->line) : 0;
+
+		n = fprintf(out, "  %s=%s", w->key, w->form);
+		fprintf(out, "%*s%s%s%s%s\n", n < 34 ? 34 - n : 1, "", w->help,
+			*w->usual ? " (default " : "", w->usual, *w->usual ? ")" : "");
+	}
+	fputs("\nkind=\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(attacks); i++)
+		fprintf(out, "  %-15s %s\n", attacks[i].name, attacks[i].help);
+	fprintf(out, "\n%s", pipeline_values);
+}
 
 static void option_lines(const struct option_row *o, FILE *out)
 {
@@ -188,6 +244,40 @@ static void roff(const char *text, size_t size, FILE *out)
 static void roff_text(const char *text, FILE *out)
 {
 	roff(text, strlen(text), out);
+}
+
+static void man_pipeline(FILE *out)
+{
+	roff_text(pipeline_text, out);
+	fputs(".PP\n.nf\n", out);
+	roff_text(pipeline_example, out);
+	fputs(".fi\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(pipeline_words); i++) {
+		const struct pipeline_word *w = &pipeline_words[i];
+
+		if (begins_line(w))
+			fprintf(out, ".SS %s\n", w->line);
+		fputs(".TP\n.B ", out);
+		roff_text(w->key, out);
+		fputs("=", out);
+		roff_text(w->form, out);
+		fputc('\n', out);
+		roff_text(w->help, out);
+		if (*w->usual) {
+			fputs(" (default: ", out);
+			roff_text(w->usual, out);
+			fputc(')', out);
+		}
+		fputc('\n', out);
+	}
+	fputs(".SS Kinds\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(attacks); i++) {
+		fprintf(out, ".TP\n.B %s\n", attacks[i].name);
+		roff_text(attacks[i].help, out);
+		fputc('\n', out);
+	}
+	fputs(".SS Values\n", out);
+	roff_text(pipeline_values, out);
 }
 
 static void man_head(const char *name, const char *what, FILE *out)
@@ -284,20 +374,6 @@ static const char watch_text[] =
 	"without its connection, they end by themselves.  It needs no privilege: only the run "
 	"directory's sockets.\n";
 
-static const char pipeline_text[] =
-	"A pipeline is a file NAME.watch of three lines; # begins a comment.  Without mode= it "
-	"says "
-	"what it finds and does nothing.\n"
-	".PP\n.nf\n"
-	"signal kind=udp target=address above=2kpps times=3 of=2/3 window=500ms learn=1h "
-	"clear=30s\n"
-	"policy mode=automatic allow=10.9.0.53 protect=10.9.1.0/24 max\\-rules=16 collateral=1%\n"
-	"action limit=usual then=drop after=10s expire=60s hold=20s "
-	"alert=syslog,command:/bin/page\n"
-	".fi\n.PP\n"
-	"alert= takes syslog, webhook:URL (http and https, a POST of the decision as JSON) and "
-	"command:FILE (a program's whole path; the decision as JSON on its standard input).\n";
-
 void man_watch(FILE *out)
 {
 	man_head("sluice\\-watch", "find floods in samples, and put rules against them", out);
@@ -310,7 +386,7 @@ void man_watch(FILE *out)
 	fputs(".SH OPTIONS\n", out);
 	man_options(watch_options, out);
 	fputs(".SH PIPELINES\n", out);
-	fputs(pipeline_text, out);
+	man_pipeline(out);
 	fputs(".SH SIGNALS\n.TP\n.B SIGHUP\nreads the pipelines again, and begins a new audit file "
 	      "of the same name; cases under way go on\n.TP\n.B SIGTERM\nkeeps what was learned, "
 	      "and ends; rules expire\n"
@@ -320,11 +396,20 @@ void man_watch(FILE *out)
 
 /* ---- Completion ---- */
 
+/* Programs that take options only; most of their values are files. */
+static void completion_of(const char *program, const struct option_row *o, FILE *out)
+{
+	fprintf(out, "complete -o default -W '");
+	for (; o->name; o++)
+		fprintf(out, "%s ", o->name);
+	fprintf(out, "' %s\n", program);
+}
+
 void completion(FILE *out)
 {
 	struct usage_part part;
 
-	fputs("# bash completion of sluice-ctl, made from the program's own tables\n"
+	fputs("# bash completion, made from the program's own tables\n"
 	      "_sluice_ctl()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb= i words\n"
 	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n\t\tcase ${COMP_WORDS[i]} in\n"
 	      "\t\t-r|--run-dir|--timeout) ((i++)) ;;\n\t\t-*) ;;\n"
@@ -350,4 +435,6 @@ void completion(FILE *out)
 	      "\t*) words= ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
 	      "complete -F _sluice_ctl sluice-ctl\n",
 	      out);
+	completion_of("sluiced", daemon_options, out);
+	completion_of("sluice-watch", watch_options, out);
 }

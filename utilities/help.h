@@ -21,6 +21,7 @@ void help_ctl(FILE *out);
 void help_verb(const struct verb *v, FILE *out);
 void help_daemon(FILE *out);
 void help_watch(FILE *out);
+void help_pipeline(FILE *out);
 
 void man_ctl(FILE *out);
 void man_daemon(FILE *out);

@@ -142,14 +142,15 @@ static int parse_options(int argc, char **argv, struct settings *s)
 						{"detach", no_argument, NULL, 'D'},
 						{"pidfile", required_argument, NULL, 'p'},
 						{"help", no_argument, NULL, 'h'},
+						{"help-pipeline", no_argument, NULL, 'W'},
 						{"version", no_argument, NULL, 'V'},
 						{NULL, 0, NULL, 0}};
 	int option, status;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-		if (option == 'h') {
-			help_watch(stdout);
+		if (option == 'h' || option == 'W') {
+			(option == 'h' ? help_watch : help_pipeline)(stdout);
 			return DONE;
 		}
 		if (option == 'V') {

@@ -181,6 +181,47 @@ static void every_refusal_says_where_and_what(void **state)
 	}
 }
 
+/* What --help-pipeline says: the default of a word, given, changes nothing; its example is taken.
+ */
+static const struct {
+	const char *line, *key, *usual, *example;
+} words[] = {
+#define PIPELINE_WORD(LINE, KEY, FORM, DEFAULT, EXAMPLE, HELP) {LINE, KEY, DEFAULT, EXAMPLE},
+#include "utilities/watch/pipeline.def"
+};
+
+static struct pipeline *parse_word(unsigned i, const char *value)
+{
+	bool is_signal = !strcmp(words[i].line, "signal");
+	char text[256];
+
+	snprintf(text, sizeof text, "signal %s%s%s %s=%s%s\n",
+		 strcmp(words[i].key, "kind") ? "kind=udp" : "", is_signal ? "" : "\n",
+		 is_signal ? "" : words[i].line, words[i].key, value,
+		 strcmp(words[i].key, "after") ? "" : " then=drop");
+	return parse(text);
+}
+
+static void help_is_true(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		struct pipeline *plain, *said;
+
+		pipeline_free(parse_word(i, words[i].example));
+		if (!*words[i].usual)
+			continue;
+		plain = parse(strcmp(words[i].key, "after")
+				      ? "signal kind=udp\n"
+				      : "signal kind=udp\naction then=drop\n");
+		said = parse_word(i, words[i].usual);
+		if (memcmp(plain, said, sizeof *plain))
+			fail_msg("%s= is not %s by default", words[i].key, words[i].usual);
+		pipeline_free(plain);
+		pipeline_free(said);
+	}
+}
+
 static void names_are_simple(void **state)
 {
 	static const char *const bad[] = {"",
@@ -321,6 +362,7 @@ int main(void)
 		cmocka_unit_test(a_signal_is_enough),
 		cmocka_unit_test(all_is_read),
 		cmocka_unit_test(every_refusal_says_where_and_what),
+		cmocka_unit_test(help_is_true),
 		cmocka_unit_test(names_are_simple),
 		cmocka_unit_test(too_many_prefixes),
 		cmocka_unit_test_setup_teardown(lists_lie_in_files, make_folder, remove_folder),

@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pipeline's file, NAME.watch: three lines of words, in any order; `#` begins a comment.
  *
- *	signal …    what is an attack: detect.h has its options (kind=, target=, above= …).
- *	            The only line that must be there.
- *	policy      what may be done about it:
- *	  mode=monitor|ask|automatic   say only (the default), propose (again and again, less and
- *	                               less often, while nobody answers), do
- *	  allow=LIST, protect=LIST     sources and targets that rules spare
- *	  max-rules=N                  in force at once, of this pipeline (16)
- *	  collateral=P%                of lawful packets, that a rule may cost (1%)
- *	  beyond=nothing|limit         what is done when it would cost more: nothing (the
- *	                               default), or limiting but never dropping
- *	  narrow=N[,M]                 the shortest prefix of a rule's target, IPv4 and IPv6
- *	                               (32,128; with target=prefix 24,64)
- *	action      how:
- *	  limit=RATE|usual             first a limit: a rate, or what came there before (usual)
- *	  then=drop after=TIME         and after so long a drop; at once with after=0s
- *	  expire=TIME                  a rule's life unless it is renewed (60s)
- *	  hold=TIME                    quiet for so long: the rule is lifted (10s)
- *	  alert=WORD,…                 syslog, webhook:URL, command:FILE
+ *	signal kind=udp above=2kpps     what is an attack; the only line that must be there
+ *	policy mode=automatic           what may be done about it
+ *	action then=drop expire=60s     how
+ *
+ * pipeline.def has every option, with its default.
  *
  * LIST is prefixes with commas between, or @FILE (beside the pipeline's file) with one a line.
  * A refusal says FILE:LINE:COLUMN, what is wrong and what would be accepted. */
