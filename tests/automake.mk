@@ -241,7 +241,8 @@ TESTSUITE_AT = \
 	tests/guard.at \
 	tests/mgmt.at \
 	tests/offline.at \
-	tests/openflow.at
+	tests/openflow.at \
+	tests/watch.at
 SYSTEM_TESTSUITE_AT = tests/system.at
 TESTSUITE = $(srcdir)/tests/testsuite
 SYSTEM_TESTSUITE = $(srcdir)/tests/system-testsuite
@@ -313,4 +314,16 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
 	tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
 	tests/system/zerocopy.py tests/system/zerocopy.sh
+EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
+	examples/pmacct \
+	examples/watch \
+	tests/demo/bed.py tests/demo/collect.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
+	tests/demo/night.py tests/demo/unattended \
+	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
+	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
+	tests/system/pmacct.sh tests/system/ports.sh \
+	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
+	tests/system/watch-kill.py \
+	tests/system/zerocopy.py tests/system/zerocopy.sh \
+	tests/watch/decisions.py tests/watch/recorded
 EXTRA_DIST += tests/vectors tests/iptfs-vectors.py

@@ -321,8 +321,8 @@ static int open_inputs(struct watcher *w, struct refusal *r)
 	for (unsigned i = 0; i < s->n_json; i++)
 		if (input_json(w->inputs, s->json[i], r))
 			return -EINVAL;
-	/* Another watcher is there to stay; a folder that is missing is not. */
-	if (samples_bind(w, r) && r->code == REFUSED_IN_USE)
+	/* Another watcher is there to stay; that a folder is missing is not. */
+	if (samples_bind(w, r) && r->code != REFUSED_SYSTEM)
 		return -EINVAL;
 	return 0;
 }

@@ -108,11 +108,12 @@ class Bed:
             with open(os.path.join(self.work, name + ".conf"), "w", encoding="ascii") as f:
                 f.write("\n".join(lines) + "\n")
 
-    def daemon(self, name):
+    def daemon(self, name, fresh=True):
         directory = os.path.join(self.work, name)
         os.makedirs(directory, exist_ok=True)
+        config = ["--config", os.path.join(self.work, name + ".conf")] if fresh else []
         child = self.start(name, name, "sluiced", "--run-dir", directory, "--db", os.path.join(self.work, name + ".db"),
-                           "--config", os.path.join(self.work, name + ".conf"))
+                           *config)
 
         def ready():
             if child.poll() is not None:
