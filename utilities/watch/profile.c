@@ -21,8 +21,11 @@ enum {
 	STEPS_MAX = 6,
 	FREQUENT = 12,   /* values of a field that are looked at */
 	BEFORE_FEW = 64, /* fewer lawful samples than these: the latest ones count as well */
+	ONSET_FEW = 4,   /* samples that a moment's rate stands on, at least */
 	ALL = FIELD_SIZE_MAX * 8,
 };
+#define ONSET_STEP_NS (2 * NSEC_PER_SEC)
+#define ONSET_FAR_NS  (60 * NSEC_PER_SEC)
 
 static const struct candidate {
 	enum field_id field;
@@ -130,12 +133,41 @@ static void gather(const struct recent *r, struct gather *g)
 	recent_each(r, &g->query);
 }
 
-/* Lawful samples to the target.  What came just before the first window above may have been the
- * attack's beginning: it is left out where enough is left without it. */
+/* Of the attack's kind, between two times: whether it was surely more than twice the usual. */
+static bool was_much(const struct search *s, const struct picks *p, uint64_t from, uint64_t to)
+{
+	double packets = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct watch_sample *one = p->pick[i].s;
+		const struct key_view view = key_view_of(&one->key.du, &one->key.outer);
+
+		if (one->ns < from || one->ns >= to || !match_hits(&s->a->match, &view))
+			continue;
+		packets += p->pick[i].packets;
+		n++;
+	}
+	return n >= ONSET_FEW && packets * NSEC_PER_SEC / (double)(to - from) > 2 * s->a->usual_pps;
+}
+
+/* Where samples are few, the first window that is surely above comes late: the attack began where
+ * much of its kind did. */
+static uint64_t onset(const struct search *s, const struct picks *before, uint64_t since)
+{
+	uint64_t at = s->a->first_ns, first = MAX(since, at - MIN(at, ONSET_FAR_NS));
+
+	while (s->a->learned && at >= first + ONSET_STEP_NS &&
+	       was_much(s, before, at - ONSET_STEP_NS, at))
+		at -= ONSET_STEP_NS;
+	return at;
+}
+
+/* Lawful samples to the target.  What came just before the attack's onset may have been its
+ * beginning still: it is left out where enough is left without it. */
 static void gather_before(struct search *s, const struct recent *r)
 {
-	uint64_t since = MIN(recent_since(r), s->a->first_ns), to = s->a->first_ns;
-	uint64_t gap = MIN((to - since) / 3, 90 * NSEC_PER_SEC);
+	uint64_t since = MIN(recent_since(r), s->a->first_ns), to = s->a->first_ns, gap;
 	struct picks *before = &s->before;
 	struct match target;
 	struct gather g = {.to = before};
@@ -146,7 +178,9 @@ static void gather_before(struct search *s, const struct recent *r)
 	g.query.to_ns = to;
 	g.query.lawful = true;
 	gather(r, &g);
-	for (; gap; gap = gap < NSEC_PER_SEC ? 0 : gap / 4) {
+	to = onset(s, before, since);
+	for (gap = MIN((to - since) / 3, 90 * NSEC_PER_SEC); gap;
+	     gap = gap < NSEC_PER_SEC ? 0 : gap / 4) {
 		n = 0;
 		for (unsigned i = 0; i < before->n; i++)
 			n += before->pick[i].s->ns < to - gap;
