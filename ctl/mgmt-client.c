@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,6 +58,23 @@ static int dial(struct call *c, const char *path)
 		}
 	}
 	return 0;
+}
+
+/* Others may be able to make files in the run directory, while sluiced does not run, but root, we,
+ * and the folder's owner are whom keys are told. */
+static int look_who(const struct call *c, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t size = sizeof who;
+	char folder[sizeof((struct sockaddr_un *)NULL)->sun_path + 1];
+	struct stat st;
+
+	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1,
+		 slash ? path : ".");
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) || stat(folder, &st))
+		return -errno;
+	return !who.uid || who.uid == geteuid() || who.uid == st.st_uid ? 0 : -EPERM;
 }
 
 static int send_all(const struct call *c, const char *data, size_t size)
@@ -127,6 +146,8 @@ int mgmt_call(const char *path, const char *verb, json_t *params, unsigned timeo
 	int error = text ? dial(&c, path) : -EINVAL;
 
 	json_decref(request);
+	if (!error)
+		error = look_who(&c, path);
 	if (!error)
 		error = send_all(&c, text, strlen(text));
 	if (!error)

@@ -482,6 +482,8 @@ struct mgmt *mgmt_create(struct daemon *d, const char *path, uint8_t origin, str
 
 	if (fd < 0)
 		return NULL;
+	if (origin == ORIGIN_WATCH)
+		mgmt_socket_lend(path);
 	m = calloc(1, sizeof *m);
 	if (!m)
 		abort();

@@ -11,14 +11,18 @@
 #define LOAD(WORD)         __atomic_load_n(&(WORD), __ATOMIC_ACQUIRE)
 #define STORE(WORD, VALUE) __atomic_store_n(&(WORD), (VALUE), __ATOMIC_RELEASE)
 
-/* Maps an open file that has the right size; -1 and EPROTO otherwise. */
-static int map(int fd, struct panic_page **page)
+/* Maps an open file that has the right size and owner; -1 and EPROTO or EPERM otherwise. */
+static int map(int fd, uid_t owner, struct panic_page **page)
 {
 	struct stat st;
 	void *at;
 
 	if (fstat(fd, &st))
 		return -1;
+	if (st.st_uid && st.st_uid != geteuid() && st.st_uid != owner) {
+		errno = EPERM; /* whose it is could cut it short under us */
+		return -1;
+	}
 	if (!S_ISREG(st.st_mode) || st.st_size != (off_t)sizeof **page) {
 		errno = EPROTO;
 		return -1;
@@ -30,14 +34,14 @@ static int map(int fd, struct panic_page **page)
 	return 0;
 }
 
-static struct panic_page *open_old(const char *path)
+static struct panic_page *open_old(const char *path, uid_t owner)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), error;
 	struct panic_page *page = NULL;
 
 	if (fd < 0)
 		return NULL;
-	error = map(fd, &page) ? errno : 0;
+	error = map(fd, owner, &page) ? errno : 0;
 	close(fd);
 	if (page && LOAD(page->magic) != PANIC_MAGIC) {
 		panic_close(page);
@@ -61,7 +65,7 @@ static struct panic_page *open_new(const char *path)
 		return NULL;
 	/* Every octet is there from now on: a full file system is told here, not by a signal. */
 	error = posix_fallocate(fd, 0, sizeof *page);
-	if (!error && map(fd, &page))
+	if (!error && map(fd, geteuid(), &page))
 		error = errno;
 	close(fd);
 	if (page)
@@ -73,13 +77,16 @@ static struct panic_page *open_new(const char *path)
 struct panic_page *panic_open(const char *run_dir, bool make)
 {
 	struct panic_page *page;
+	struct stat st;
 	char path[4096];
 
 	if ((size_t)snprintf(path, sizeof path, "%s/panic", run_dir) >= sizeof path) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	page = open_old(path);
+	if (stat(run_dir, &st))
+		return NULL;
+	page = open_old(path, st.st_uid);
 	return page || !make ? page : open_new(path);
 }
 

@@ -28,8 +28,8 @@ struct panic_page {
 };
 
 /* Opens RUN_DIR/panic, makes it (0600, zeroed, PANIC_MAGIC) if it is not there; maps it shared.
- * NULL and errno.  A file of another size or magic is made anew by the daemon (`make`), refused by
- * others (EPROTO). */
+ * NULL and errno.  A file of another size or magic, or that is neither root's, ours, nor the
+ * folder's owner's, is made anew by the daemon (`make`), refused by others (EPROTO, EPERM). */
 struct panic_page *panic_open(const char *run_dir, bool make);
 void panic_close(struct panic_page *p);
 

@@ -81,6 +81,16 @@ static void what_is_no_page_is_refused_or_made_anew(void **state)
 		panic_close(page);
 		page = other;
 	}
+	if (!geteuid()) { /* a stranger's, who may write to the folder */
+		assert_int_equal(chown(file, 65534, (gid_t)-1), 0);
+		assert_null(panic_open(dir, false));
+		assert_int_equal(errno, EPERM);
+		assert_int_equal(chown(dir, 65534, (gid_t)-1), 0);
+		other = panic_open(dir, false);
+		assert_non_null(other);
+		panic_close(other);
+		assert_int_equal(chown(dir, 0, (gid_t)-1), 0);
+	}
 	unlink(file);
 	assert_null(panic_open(dir, false));
 	assert_int_equal(errno, ENOENT);

@@ -185,7 +185,8 @@ static int clear_path(const struct sockaddr_un *addr, struct refusal *r)
 	return 0;
 }
 
-/* Makes the socket its folder's owner's: sluiced writes to it without being root's equal. */
+/* Makes the socket its folder's owner's; or, without the privilege to, its group's, of which this
+ * process has to be.  So sluiced writes to it without being root's equal. */
 static int give_away(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -198,7 +199,9 @@ static int give_away(const char *path)
 		return -errno;
 	if (st.st_uid == geteuid())
 		return 0;
-	return lchown(path, st.st_uid, st.st_gid) ? -errno : 0;
+	if (!lchown(path, st.st_uid, st.st_gid))
+		return 0;
+	return lchown(path, (uid_t)-1, st.st_gid) || chmod(path, 0660) ? -errno : 0;
 }
 
 int input_unix(struct inputs *in, const char *path, struct refusal *r)
@@ -231,7 +234,8 @@ int input_unix(struct inputs *in, const char *path, struct refusal *r)
 	if (fd >= 0)
 		close(fd);
 	return refuse(r, SYSTEM, NULL,
-		      "%s: %s; a folder of this user's, or any folder as root, would be accepted",
+		      "%s: %s; a folder of this user's, or one that a group of its may write "
+		      "to, would be accepted",
 		      path, strerror(error));
 }
 

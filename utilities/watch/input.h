@@ -31,8 +31,8 @@ struct inputs *inputs_create(struct event_base *base, struct sample_sink *to); /
 void inputs_free(struct inputs *in); /* takes samples.sock away again; NULL: nothing */
 
 /* sFlow over unix datagrams, from the sluiced of this host.  A socket that nobody reads any more
- * is replaced; one that somebody reads is refused (in-use).  It is of mode 0600 and belongs to
- * whom its folder belongs to, so sluiced may write to it. */
+ * is replaced; one that somebody reads is refused (in-use).  It belongs to whom its folder belongs
+ * to (mode 0600), or to its folder's group (0660), so sluiced may write to it. */
 int input_unix(struct inputs *in, const char *path, struct refusal *r);
 
 /* sFlow over UDP: `PORT` (all addresses of the host), `IP:PORT`, `[IP]:PORT`.  Port 0: any, to be
