@@ -527,6 +527,7 @@ static void words_are_checked_before_they_are_needed(void **state)
 					  "webhook:https:///s3cret",
 					  "webhook:http://host:99999/s3cret",
 					  "webhook:file:///s3cret",
+					  "webhook:http://u:s3cret@host/",
 					  "command:",
 					  "command:bin/true"};
 	struct refusal r;

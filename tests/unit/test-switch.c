@@ -403,6 +403,34 @@ static void what_was_not_answered_goes_out_again(void **state)
 	assert_ptr_equal(done_case, &second);
 }
 
+/* … before what had not gone out at all. */
+static void and_in_its_order(void **state)
+{
+	struct guard_rule rule = a_rule(0);
+	unsigned n = 0;
+
+	(void)state;
+	greet(NONE);
+	for (rule.priority = 1; rule.priority <= SWITCH_FLIGHT_MAX + 8; rule.priority++)
+		a->put(a, &rule, NULL);
+	for (; n < SWITCH_FLIGHT_MAX; n++)
+		json_decref(hear("add-guard"));
+	nothing_heard();
+	hang_up(&peer);
+	for (unsigned i = 0; i < 5; i++)
+		turn();
+	later(2 * SWITCH_TICK_NS);
+	greet(NONE);
+	for (n = 1; n <= SWITCH_FLIGHT_MAX + 8; n++) {
+		json_t *call = hear("add-guard");
+		char priority[32];
+
+		snprintf(priority, sizeof priority, ",priority=%u,", n);
+		assert_non_null(strstr(word(call, 0), priority));
+		answer(call, OK);
+	}
+}
+
 static void it_dials_each_second_at_least(void **state)
 {
 	unsigned tries = 0;
@@ -550,6 +578,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_was_not_answered_goes_out_again, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(and_in_its_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(it_dials_each_second_at_least, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_waits_is_bounded_in_number_and_time, set_up,
 						tear_down),
