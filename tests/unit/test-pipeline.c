@@ -155,10 +155,13 @@ static void every_refusal_says_where_and_what(void **state)
 		{SIGNAL "action hold=25h", "'25h' is out of bounds; accepted: 0s to 24h"},
 		{SIGNAL "action then=drop after=25h", "u.watch:2:18: option after: '25h' is out"},
 		{SIGNAL "action alert=syslog,mail:me",
-		 "u.watch:2:21: option alert: 'mail:me' is not known; accepted, with commas "
+		 "u.watch:2:21: option alert: 'mail' is not known; accepted, with commas "
 		 "between: syslog, webhook:URL, command:FILE"},
 		{SIGNAL "action alert=", "u.watch:2:8: option alert: '' is not known"},
-		{SIGNAL "action alert=webhook:", "'webhook:' is not known"},
+		{SIGNAL "action alert=webhook:", "option alert: webhook: the URL is refused"},
+		{SIGNAL "action alert=webhook:https:///s3cret", "it has no host"},
+		{SIGNAL "action alert=syslog,command:say",
+		 "u.watch:2:21: option alert: command:say: a program's whole path is expected"},
 		{SIGNAL "action alert=syslog,syslog,syslog,syslog,syslog,syslog,syslog,syslog,"
 			"syslog",
 		 "option alert: one word too many; at most 8 are accepted"},

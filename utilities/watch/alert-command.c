@@ -29,10 +29,11 @@ struct child {
 int command_check(const char *file, struct refusal *r)
 {
 	if (file[0] != '/' || strlen(file) >= 4096)
-		return refuse(r, BAD_VALUE, "alert",
-			      "alert=command:%.60s: a program's whole path is expected, without "
-			      "arguments",
-			      file);
+		return refuse(
+			r, BAD_VALUE, "alert",
+			"option alert: command:%.60s: a program's whole path is expected, without "
+			"arguments",
+			file);
 	return 0;
 }
 

@@ -84,10 +84,11 @@ int web_check(const char *url, struct refusal *r)
 
 	url_free(&u);
 	if (fault)
-		return refuse(r, BAD_VALUE, "alert",
-			      "alert=webhook: the URL is refused (it is not repeated here): %s; "
-			      "http[s]://HOST[:PORT]/… is expected",
-			      fault);
+		return refuse(
+			r, BAD_VALUE, "alert",
+			"option alert: webhook: the URL is refused (it is not repeated here): %s; "
+			"http[s]://HOST[:PORT]/… is expected",
+			fault);
 	return 0;
 }
 

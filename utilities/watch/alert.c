@@ -259,8 +259,11 @@ int alert_check(const char *to, struct refusal *r)
 		return web_check(to + strlen("webhook:"), r);
 	if (!strncmp(to, "command:", strlen("command:")))
 		return command_check(to + strlen("command:"), r);
+	/* What stands behind a colon may be a secret under a misspelt name. */
 	return refuse(r, BAD_VALUE, "alert",
-		      "alert=%.20s…: syslog, webhook:URL or command:FILE is expected", to);
+		      "option alert: '%.*s' is not known; accepted, with commas between: syslog, "
+		      "webhook:URL, command:FILE",
+		      (int)MIN(strcspn(to, ":"), 40u), to);
 }
 
 /* ---- The whole --------------------------------------------------------------------------- */

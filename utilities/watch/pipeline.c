@@ -9,6 +9,7 @@
 #include "ctl/file.h"
 #include "ctl/words.h"
 #include "lib/hash.h"
+#include "utilities/watch/alert.h"
 
 enum { LINE_SIGNAL, LINE_POLICY, LINE_ACTION, N_LINES };
 static const char *const line_names[N_LINES + 1] = {"signal", "policy", "action", NULL};
@@ -214,24 +215,22 @@ static int option_limit(struct reading *g, struct pipeline *p)
 /* syslog, webhook:URL, command:FILE; a comma ends each. */
 static int option_alerts(struct reading *g, struct pipeline *p)
 {
-	static const char *const forms[] = {"webhook:", "command:"};
 	const char *value = option(g->words, "alert"), *at = value;
-	char buf[48];
+	int error;
 
 	if (!value)
 		return 0;
 	for (;; at++) {
 		size_t size = strcspn(at, ",");
-		bool good = size == 6 && !memcmp(at, "syslog", 6);
+		char *word = strndup(at, size);
 
+		if (!word)
+			abort();
 		g->at = (unsigned)(at - value);
-		for (unsigned i = 0; i < ARRAY_SIZE(forms); i++)
-			good |= size > 8 && !memcmp(at, forms[i], 8);
-		if (!good)
-			return refuse(g->r, BAD_VALUE, "alert",
-				      "option alert: '%s' is not known; accepted, with commas "
-				      "between: syslog, webhook:URL, command:FILE",
-				      shown(at, size, buf));
+		error = alert_check(word, g->r);
+		free(word);
+		if (error)
+			return error;
 		if (p->n_alerts == PIPELINE_ALERTS)
 			return refuse(g->r, LIMIT, "alert",
 				      "option alert: one word too many; at most %d are accepted",
