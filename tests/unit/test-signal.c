@@ -102,7 +102,7 @@ static void imitated_stream(void **state)
 	unsigned n_late = 0;
 
 	(void)state;
-	for (unsigned run = 0; run < 40; run++) {
+	for (unsigned run = 0; run < 100; run++) {
 		struct bed b = bed_make(udp_line);
 		uint64_t begin;
 
@@ -122,7 +122,7 @@ static void imitated_stream(void **state)
 		assert_int_equal(b.n_over, b.n_found);
 		bed_end(&b);
 	}
-	assert_true(n_late <= 2);
+	assert_true(n_late <= 8);
 }
 
 static void not_before_learned(void **state)
@@ -134,6 +134,13 @@ static void not_before_learned(void **state)
 	assert_int_equal(b.n_found, 0);
 	run_stream(&b, 5000, 9);
 	assert_int_equal(b.n_found, 0); /* it was always so */
+	bed_end(&b);
+	b = bed_make(udp_line);
+	run_stream(&b, 417, 5);
+	run_stream(&b, 20000, 4.9);
+	assert_int_equal(b.n_found, 0); /* who knows */
+	run_stream(&b, 200000, 2);
+	assert_int_equal(b.n_found, 1);
 	bed_end(&b);
 }
 
@@ -161,9 +168,9 @@ static void short_pulses(void **state)
 	struct bed b = bed_make("kind=udp above=1kpps times=3 of=4/6 learn=10s clear=20s");
 
 	(void)state;
-	run_stream(&b, 417, 12.1);
-	for (unsigned i = 0; i < 12; i++) {
-		run_stream(&b, 3500, 0.3);
+	run_stream(&b, 417, 12.3);
+	for (unsigned i = 0; i < 20; i++) {
+		run_stream(&b, 3000, 0.3);
 		run_stream(&b, 417, 4.7);
 	}
 	assert_int_equal(b.n_found, 1);
@@ -194,6 +201,13 @@ static void floors(void **state)
 	run_stream(&b, 50, 12);
 	run_stream(&b, 3000, 20);
 	assert_int_equal(b.n_found, 0);
+	bed_end(&b);
+	b = bed_make("kind=udp above=1kpps,200mbps times=3 learn=10s clear=10s");
+	run_stream(&b, 50, 12);
+	run_stream(&b, 6000, 20); /* 58 Mbit/s */
+	assert_int_equal(b.n_found, 0);
+	run_stream(&b, 40000, 3);
+	assert_int_equal(b.n_found, 1);
 	bed_end(&b);
 }
 

@@ -113,10 +113,34 @@ static void asked_and_unasked(void **state)
 	for (unsigned i = 0; i < 200; i++)
 		see(bed_udp(0, S + 1 + i, T, 123u << 16 | 4000));
 	assert_true(unasked("10.9.0.53", ATTACK_AMPLIFICATION) > 150 * BED_EVERY);
-	/* What was asked of one service is no excuse for another's. */
-	for (unsigned i = 0; i < 300; i++)
+}
+
+/* What is asked of one service is no excuse for another's. */
+static void services_apart(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 600; i++) {
+		see(bed_udp(0, T, S, 4000u << 16 | 53));
 		see(bed_udp(0, S, T, 1900u << 16 | 4000));
-	assert_true(unasked("10.9.0.53", ATTACK_AMPLIFICATION) > 250 * BED_EVERY);
+	}
+	assert_true(unasked("10.9.0.53", ATTACK_AMPLIFICATION) > 450 * BED_EVERY);
+}
+
+/* A pair's answers are worth so many packets, and no more. */
+static void credit_runs_out(void **state)
+{
+	double before;
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++) {
+		see(bed_udp(0, T, S, 4000u << 16 | 5000));
+		see(bed_udp(0, S, T, 5000u << 16 | 4000));
+	}
+	before = unasked("10.9.0.53", ATTACK_UDP);
+	for (unsigned i = 0; i < 2000; i++)
+		see(bed_udp(0, S, T, 5000u << 16 | 4000));
+	assert_true(before <= 0);
+	assert_true(unasked("10.9.0.53", ATTACK_UDP) > 1500 * BED_EVERY);
 }
 
 /* A thousand small exchanges, of which rarely both halves are seen. */
@@ -253,6 +277,8 @@ int main(void)
 		TEST(kinds),
 		TEST(matches),
 		TEST(asked_and_unasked),
+		TEST(services_apart),
+		TEST(credit_runs_out),
 		TEST(the_tail),
 		TEST(resets_ask_for_nothing),
 		TEST(one_way_tcp),

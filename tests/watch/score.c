@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How good detection is: every scenario of kinds.def through the whole watcher, in warped time.
  *
- *	score [--runs N] [--only NAME] [--signals] [--table]
+ *	score [--runs N] [--first N] [--only NAME] [--signals] [--table]
  *
  * srcdir in the environment says where the tree is, for examples/watch.
  *
@@ -27,7 +27,7 @@
 static const double recall_wanted = 0.95, collateral_allowed = 0.01;
 
 static struct {
-	unsigned runs;
+	unsigned first, runs;
 	const char *only;
 	bool signals, table;
 	const char *examples;
@@ -185,6 +185,8 @@ static bool arguments(int argc, char **argv)
 			options.table = true;
 		else if (!strcmp(argv[i], "--runs") && i + 1 < argc)
 			options.runs = (unsigned)atoi(argv[++i]);
+		else if (!strcmp(argv[i], "--first") && i + 1 < argc)
+			options.first = (unsigned)atoi(argv[++i]);
 		else if (!strcmp(argv[i], "--only") && i + 1 < argc)
 			options.only = argv[++i];
 		else
@@ -203,14 +205,15 @@ int main(int argc, char **argv)
 	snprintf(examples, sizeof examples, "%s/examples/watch", srcdir ? srcdir : ".");
 	options.examples = examples;
 	if (!arguments(argc, argv)) {
-		fprintf(stderr, "score [--runs N] [--only NAME] [--signals] [--table]\n");
+		fprintf(stderr,
+			"score [--runs N] [--first N] [--only NAME] [--signals] [--table]\n");
 		return 2;
 	}
 	printf("%-26s %5s %6s %7s %8s %10s %5s %5s  %s\n", "scenario", "seed", "found", "after s",
 	       "covered%", "collateral%", "rules", "false", "the first rule, or a false one");
 	for (unsigned i = 0; i < scenario_count(); i++)
 		for (unsigned n = 0; n < options.runs; n++)
-			run(i, n);
+			run(i, options.first + n);
 	recall = totals.attacks ? share(totals.found, totals.attacks) : 1;
 	precision = totals.rules ? 1 - share(totals.false_rules, totals.rules) : 1;
 	printf("%u attacks, %u found: recall %.1f %%; %u rules, %u false: precision %.1f %%; worst "

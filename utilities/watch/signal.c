@@ -6,9 +6,9 @@
  * The square roots of Poisson counts have a variance of a quarter whatever the mean (Anscombe
  * 1948), so twice their difference is in standard deviations.
  *
- * An attack is found when N of the last M windows are above; or when the last N together are above
- * and yet surer (one of them was half empty); or when windows above keep coming back within a
- * minute (pulses).  It is over when nothing like half the bound came for `clear`. */
+ * An attack is found when N of the last M windows are above; or when N or more of the last together
+ * are above and yet surer (one of them was half empty); or when windows above keep coming back
+ * within a minute (pulses).  It is over when nothing like half the bound came for `clear`. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@
 #define DOUBTED_SHARE 0.125
 
 enum { ATTACKS_MAX = 256, JOINT = 4, PULSES_S = 60, HOLD_S = 2 };
-static const double sure_window = 3, sure_joint = 5, sure_bound = 1;
+static const double sure_window = 3.5, sure_joint = 5, sure_bound = 1;
 
 struct window {
 	double packets, octets, squares, seconds;
@@ -89,6 +89,14 @@ static double sureness(const struct window *w, double rate, double usual)
 	return 2 * (sqrt(n) - sqrt(expected));
 }
 
+/* What was learned from few samples may be more by this factor, in so many standard deviations. */
+static double unsure(const struct window *w, const struct usual *u, double deviations)
+{
+	double n = u->pps * u->seconds * w->packets / w->squares;
+
+	return n > 0 ? 1 + deviations / sqrt(n) : 1;
+}
+
 /* Over a bound, and not by the luck of one standard deviation. */
 static bool is_over(const struct window *w, double rate, uint64_t bound)
 {
@@ -102,9 +110,9 @@ static bool is_above(const struct signal_config *c, const struct window *w, cons
 
 	if (w->packets <= 0 || !is_over(w, pps, c->above_pps) || !is_over(w, bps, c->above_bps))
 		return false;
-	if (pps >= c->times * u->pps && sureness(w, pps, u->pps) >= sure)
+	if (pps >= c->times * u->pps && sureness(w, pps, u->pps * unsure(w, u, 1)) >= sure)
 		return true;
-	return bps >= c->times * u->bps && sureness(w, bps, u->bps) >= sure;
+	return bps >= c->times * u->bps && sureness(w, bps, u->bps * unsure(w, u, 1)) >= sure;
 }
 
 /* Half way down from what would be above, over the last windows: less is no attack any more. */
@@ -116,8 +124,11 @@ static bool is_like_it(const struct signal_config *c, const struct watched *d,
 
 	for (unsigned i = 0; i < JOINT; i++)
 		window_add(&w, &d->last[i]);
+	if (w.packets <= 0)
+		return false;
 	pps = w.packets / w.seconds;
 	bps = 8 * w.octets / w.seconds;
+	times *= unsure(&w, u, 2);
 	return 2 * pps >= (double)c->above_pps && 2 * bps >= (double)c->above_bps &&
 	       (pps >= times * u->pps || bps >= times * u->bps);
 }
@@ -133,19 +144,22 @@ static bool is_one_address(const struct entry *e, unsigned kind, const struct wi
 	       v->lead > v->total * (1 - u->pps / pps) / 4;
 }
 
-/* The last N windows together; false when one of them has not even half of a bound. */
-static bool join(const struct signal_config *c, const struct watched *d, struct window *out)
+/* So many of the last windows together are above; not when one of them has not even half of a
+ * bound. */
+static bool is_above_together(const struct signal_config *c, const struct watched *d,
+			      const struct usual *u, unsigned n)
 {
-	*out = (struct window){0};
-	for (unsigned i = 0; i < MIN(c->n, (unsigned)JOINT); i++) {
+	struct window sum = {0};
+
+	for (unsigned i = 0; i < n; i++) {
 		const struct window *w = &d->last[i];
 
 		if (2 * w->packets < (double)c->above_pps * w->seconds ||
 		    16 * w->octets < (double)c->above_bps * w->seconds)
 			return false;
-		window_add(out, w);
+		window_add(&sum, w);
 	}
-	return true;
+	return is_above(c, &sum, u, sure_joint);
 }
 
 static const char *why_found(const struct signal_config *c, struct watched *d,
@@ -155,14 +169,14 @@ static const char *why_found(const struct signal_config *c, struct watched *d,
 	unsigned in_minute = (unsigned)MIN(64ull, MAX(1ull, PULSES_S * NSEC_PER_SEC / window_ns));
 	uint64_t last_m = d->above & (~0ull >> (64 - c->m));
 	uint64_t minute = d->above & (~0ull >> (64 - in_minute));
-	struct window together;
 
 	if ((unsigned)__builtin_popcountll(last_m) >= c->n)
 		return u->pps > 0 ? "many times what is usual came unasked"
 				  : "nothing like it came unasked before";
-	if ((d->above & 3) && join(c, d, &together) && is_above(c, &together, u, sure_joint))
-		return "several windows together are surely above";
-	if ((unsigned)__builtin_popcountll(minute) >= MAX(3u, 2 * c->n - 1))
+	for (unsigned n = c->n; (d->above & 7) && n <= MIN(c->m, (unsigned)JOINT); n++)
+		if (is_above_together(c, d, u, n))
+			return "several windows together are surely above";
+	if ((unsigned)__builtin_popcountll(minute) >= MAX(3u, c->n + 1))
 		return "pulses: it comes back again and again";
 	return NULL;
 }
