@@ -21,7 +21,7 @@ TARGET = "10.9.0.2"
 LEARN, CLEAR, HOLD, EXPIRE = 10, 2, 3, 20  # seconds
 FOUND_S = 2.0      # from the first sample of the flood to the rule in force
 GOODPUT = 0.95     # of what it was before
-LIFTED_S = CLEAR + HOLD + 2.0
+LIFTED_S = CLEAR + HOLD + 5.0  # with what a machine busy with other work needs to hear of it
 COLLECTOR = 16343
 RECORD_EVERY = 400  # so that a whole scenario is a small capture
 
