@@ -217,6 +217,20 @@ void steer_off(struct steer *s)
 	s->link = -1;
 }
 
+/* 0: the program is a sluice's. */
+static int check_program(uint32_t id)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof info;
+	int fd = bpf_prog_get_fd_by_id(id), e;
+
+	if (fd < 0)
+		return fd;
+	e = bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	return e ? e : strcmp(info.name, "sluice_steer") ? -ENOENT : 0;
+}
+
 int steer_take_off(uint32_t link_id, int ifindex)
 {
 	int fd = bpf_link_get_fd_by_id(link_id), e;
@@ -227,6 +241,7 @@ int steer_take_off(uint32_t link_id, int ifindex)
 	e = link_info(fd, &info);
 	if (!e && (info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != (uint32_t)ifindex))
 		e = -ENOENT; /* the id was given to another's */
+	e = e ? e : check_program(info.prog_id);
 	e = e ? e : bpf_link_detach(fd);
 	close(fd);
 	return e;

@@ -49,8 +49,8 @@ void steer_off(struct steer *s);
 /* The link that holds it on its interface, by the kernel's word, since whoever knows the id may
  * take it off; 0: none. */
 uint32_t steer_link_id(const struct steer *s);
-/* Takes off a link that another process may own, if it is an XDP program's on this interface.  0,
- * -ENOENT when there is none (any more), or -errno. */
+/* Takes off a link that another process may own, if it holds a sluice's XDP program on this
+ * interface.  0, -ENOENT when there is none (any more), or -errno. */
 int steer_take_off(uint32_t link_id, int ifindex);
 
 /* The packets that the program sends to sluice, of an rx queue, go to socket `fd`. */

@@ -11,7 +11,8 @@
 #define LOAD(WORD)         __atomic_load_n(&(WORD), __ATOMIC_ACQUIRE)
 #define STORE(WORD, VALUE) __atomic_store_n(&(WORD), (VALUE), __ATOMIC_RELEASE)
 
-/* Maps an open file that has the right size and owner; -1 and EPROTO or EPERM otherwise. */
+/* Maps an open file that has the right size and owner, who alone can write to it, since root does as
+ * it says; -1 and EPROTO or EPERM otherwise. */
 static int map(int fd, uid_t owner, struct panic_page **page)
 {
 	struct stat st;
@@ -23,7 +24,8 @@ static int map(int fd, uid_t owner, struct panic_page **page)
 		errno = EPERM; /* whose it is could cut it short under us */
 		return -1;
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size != (off_t)sizeof **page) {
+	if (!S_ISREG(st.st_mode) || st.st_mode & (S_IWGRP | S_IWOTH) ||
+	    st.st_size != (off_t)sizeof **page) {
 		errno = EPROTO;
 		return -1;
 	}

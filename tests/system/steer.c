@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <sched.h>
@@ -315,6 +316,36 @@ static void the_hook_tells_who_is_there(void **state)
 	assert_false(steer_occupant(LOOPBACK, name, sizeof name));
 }
 
+/* A page that lies, or an id that was given away, must not cost anybody his program. */
+static void only_a_sluices_program_is_taken_off(void **state)
+{
+	const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = 1U << 1 /* generic */);
+	struct bpf_link_info info = {0};
+	uint32_t size = sizeof info, id;
+	char name[64];
+	int program, link;
+
+	(void)state;
+	program = bpf_prog_load(BPF_PROG_TYPE_XDP, "another", "GPL", pass, 2, NULL);
+	assert_true(program >= 0);
+	link = bpf_link_create(program, LOOPBACK, BPF_XDP, &opts);
+	assert_true(link >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(link, &info, &size), 0);
+	assert_int_equal(steer_take_off(info.id, LOOPBACK), -ENOENT);
+	assert_true(steer_occupant(LOOPBACK, name, sizeof name));
+	close(link);
+	close(program);
+	attach(STEER_HOST_KERNEL);
+	id = steer_link_id(steer);
+	assert_int_equal(steer_take_off(id, LOOPBACK + 1), -ENOENT);
+	assert_int_equal(steer_take_off(id, LOOPBACK), 0);
+	assert_int_equal(steer_link_id(steer), 0);
+	detach();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +356,7 @@ int main(void)
 		cmocka_unit_test(host_rules_shows_the_hosts_packets_to_the_rules),
 		cmocka_unit_test(claims_are_counted),
 		cmocka_unit_test(the_hook_tells_who_is_there),
+		cmocka_unit_test(only_a_sluices_program_is_taken_off),
 	};
 
 	if (geteuid() || unshare(CLONE_NEWNET)) {
