@@ -88,6 +88,11 @@ struct search {
 	struct condition condition[STEPS_MAX];
 };
 
+/* What a condition must reach: a share of what is covered, and to be judged better. */
+struct bounds {
+	double keep, least;
+};
+
 static double judge(const struct score *s)
 {
 	return 1 - s->covers + 4 * s->collateral + s->costs;
@@ -237,10 +242,10 @@ static double rate(const struct picks *p, const struct condition *c)
 	return p->seconds > 0 ? packets / p->seconds : 0;
 }
 
-/* The match so far with `c` (or as it is). */
-static struct score score(const struct search *s, const struct condition *c)
+/* The match so far with `c` (or as it is), of which `now` came since. */
+static struct score score_of(const struct search *s, const struct condition *c, double now)
 {
-	double now = rate(&s->attack, c), before = rate(&s->before, c);
+	double before = rate(&s->before, c);
 	struct score score = {.costs = s->score.costs + (c ? c->cost : 0)};
 
 	score.covers = (now - (s->by_excess ? before : 0)) / s->excess;
@@ -248,6 +253,22 @@ static struct score score(const struct search *s, const struct condition *c)
 	if (s->to_target > 0)
 		score.collateral = before * s->before.seconds / s->to_target;
 	return score;
+}
+
+static struct score score(const struct search *s, const struct condition *c)
+{
+	return score_of(s, c, rate(&s->attack, c));
+}
+
+/* Whether it would help if no lawful packet were like it.  What does not is not compared with those
+ * from before, which are the most: how many values there are to look at is the sender's choice. */
+static bool may_help(const struct search *s, const struct condition *c, double now,
+		     const struct bounds *b)
+{
+	struct score most = {.covers = MIN(now / s->excess, 1.0),
+			     .costs = s->score.costs + c->cost};
+
+	return most.covers >= b->keep * s->score.covers && judge(&most) < b->least;
 }
 
 /* The mask of a candidate; false when the match says as much already. */
@@ -346,10 +367,18 @@ static bool means_nothing(const struct condition *c)
 			      c->field == &fields[FIELD_PKT_LEN]);
 }
 
+/* The values that are frequent where the match so far hits. */
+static void find_frequent(const struct search *s, const struct condition *c, struct frequent *f)
+{
+	for (unsigned i = 0; i < s->attack.n; i++)
+		if (s->attack.pick[i].in && has_field(s->attack.pick[i].s, c->field))
+			count(f, c, &s->attack.pick[i]);
+}
+
 /* The best condition that keeps `keep` of what is covered.  False: none is better than none. */
 static bool best_condition(const struct search *s, double keep, struct condition *best)
 {
-	double least = judge(&s->score);
+	struct bounds b = {keep, judge(&s->score)};
 	bool found = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(candidates); i++) {
@@ -361,20 +390,22 @@ static bool best_condition(const struct search *s, double keep, struct condition
 			continue;
 		if (!candidate_mask(&candidates[i], &s->match, c.mask))
 			continue;
-		for (unsigned j = 0; j < s->attack.n; j++)
-			if (s->attack.pick[j].in && has_field(s->attack.pick[j].s, c.field))
-				count(&f, &c, &s->attack.pick[j]);
+		find_frequent(s, &c, &f);
 		for (unsigned j = 0; j < f.n; j++) {
 			struct score with;
+			double now;
 
 			for (unsigned k = 0; k < c.field->size; k++)
 				c.value[k] = f.of[j].value[k] & c.mask[k];
 			if (means_nothing(&c))
 				continue;
-			with = score(s, &c);
-			if (with.covers < keep * s->score.covers || judge(&with) >= least)
+			now = rate(&s->attack, &c);
+			if (!may_help(s, &c, now, &b))
 				continue;
-			least = judge(&with);
+			with = score_of(s, &c, now);
+			if (with.covers < keep * s->score.covers || judge(&with) >= b.least)
+				continue;
+			b.least = judge(&with);
 			*best = c;
 			found = true;
 		}
