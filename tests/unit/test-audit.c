@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -149,6 +151,42 @@ static void what_cannot_be_written_is_counted(void **state)
 	audit_file_free(f);
 }
 
+/* A full disk is said once, and what fits of a line does not spoil the next. */
+static void a_full_disk_costs_what_did_not_fit(void **state)
+{
+	const struct rlimit small = {40, RLIM_INFINITY}, whole = {RLIM_INFINITY, RLIM_INFINITY};
+	int log[2], saved = dup(STDERR_FILENO);
+	struct audit_file *f = audit_file_open(path, &r);
+	char said[4096] = "";
+
+	(void)state;
+	assert_true(saved >= 0 && !pipe(log)); /* of no size that is bounded */
+	log_configure("info", &r);
+	signal(SIGXFSZ, SIG_IGN);
+	dup2(log[1], STDERR_FILENO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	say(f, 1);
+	say(f, 2);
+	say(f, 3);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+	say(f, 4);
+	say(f, 5);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	assert_int_equal(audit_file_counters(f).failed, 3);
+	assert_int_equal(audit_file_counters(f).written, 2);
+	assert_null(line(path, 0)); /* half of the first */
+	check(path, 1, 4);
+	check(path, 2, 5);
+	assert_true(read(log[0], said, sizeof said - 1) > 0);
+	assert_non_null(strstr(said, "decisions go on without being written"));
+	assert_null(strstr(strstr(said, "without being") + 1, "without being"));
+	assert_non_null(strstr(said, "decisions are written again; 3 were not"));
+	close(log[0]);
+	close(log[1]);
+	audit_file_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +196,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_place_that_is_none_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_written_is_counted, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_full_disk_costs_what_did_not_fit, set_up,
 						tear_down),
 	};
 

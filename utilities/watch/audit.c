@@ -14,7 +14,8 @@ struct audit_file {
 	struct audit audit;
 	struct audit_counters n;
 	int fd;
-	char *path; /* NULL: the standard output */
+	char *path;        /* NULL: the standard output */
+	bool failing, cut; /* the last one was not written, or not to its end */
 };
 
 static int open_append(const char *file, struct refusal *r)
@@ -27,7 +28,8 @@ static int open_append(const char *file, struct refusal *r)
 	return fd;
 }
 
-/* The entry as one line, with its newline; NULL: no memory. */
+/* The entry as one line, with its newline; behind half a line with one in front.  NULL: no memory.
+ */
 static char *line_of(const struct audit_file *f, const json_t *entry, size_t *size)
 {
 	char *body = json_dumps(entry, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6)),
@@ -41,14 +43,27 @@ static char *line_of(const struct audit_file *f, const json_t *entry, size_t *si
 		clock_gettime(CLOCK_REALTIME, &now);
 		gmtime_r(&now.tv_sec, &tm);
 		strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm);
-		n = asprintf(&line, "{\"time\":\"%s.%03ldZ\",%s\n", time, now.tv_nsec / 1000000,
-			     body + 1);
+		n = asprintf(&line, "%s{\"time\":\"%s.%03ldZ\",%s\n", f->cut ? "\n" : "", time,
+			     now.tv_nsec / 1000000, body + 1);
 	} else if (body) {
-		n = asprintf(&line, "%s\n", body);
+		n = asprintf(&line, "%s%s\n", f->cut ? "\n" : "", body);
 	}
 	free(body);
 	*size = n < 0 ? 0 : (size_t)n;
 	return n < 0 ? NULL : line;
+}
+
+/* Said once, and again when it is over: decisions are many when there is trouble. */
+static void say_failing(struct audit_file *f, bool failing, const char *why)
+{
+	const char *where = f->path ? f->path : "standard output";
+
+	if (failing && !f->failing)
+		LOG(ERR, "audit: %s: %s; decisions go on without being written", where, why);
+	else if (!failing && f->failing)
+		LOG(INFO, "audit: %s: decisions are written again; %llu were not", where,
+		    (unsigned long long)f->n.failed);
+	f->failing = failing;
 }
 
 static void write_entry(struct audit *a, json_t *entry)
@@ -63,11 +78,14 @@ static void write_entry(struct audit *a, json_t *entry)
 	while (n < 0 && line && errno == EINTR);
 	if (line && n == (ssize_t)size) {
 		f->n.written++;
+		f->cut = false;
+		say_failing(f, false, NULL);
 	} else {
 		f->n.failed++;
-		LOG(ERR, "audit: %s: %s; decisions go on without being written",
-		    f->path ? f->path : "standard output",
-		    n < 0 ? strerror(line ? errno : ENOMEM) : "no room for the whole line");
+		f->cut |= n > 0;
+		say_failing(f, true,
+			    n >= 0 ? "no room for the whole line"
+				   : strerror(line ? errno : ENOMEM));
 	}
 	free(line);
 	json_decref(entry);
