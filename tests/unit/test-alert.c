@@ -483,6 +483,17 @@ static void a_command_that_stays_is_ended(void **state)
 	assert_int_equal(n.failed, 1);
 }
 
+/* perl is of every Debian, and a shell cannot do this. */
+static void a_command_that_leaves_its_group_is_ended(void **state)
+{
+	(void)state;
+	start(&(struct alerts_config){.command_ms = 300});
+	alert(program("exec perl -e 'setpgrp(0, getpgrp(getppid())); sleep 60'"), "10.9.0.2",
+	      "found", 1);
+	settle();
+	assert_int_equal(n.failed, 1);
+}
+
 static void commands_are_bounded(void **state)
 {
 	const unsigned many = ALERT_COMMANDS_MAX + ALERT_QUEUE_MAX + 3;
@@ -561,6 +572,7 @@ int main(void)
 		TEST(a_command_gets_the_decision_and_nothing_else),
 		TEST(a_command_that_fails_or_is_none_is_counted),
 		TEST(a_command_that_stays_is_ended),
+		TEST(a_command_that_leaves_its_group_is_ended),
 		TEST(commands_are_bounded),
 		TEST(words_are_checked_before_they_are_needed),
 	};

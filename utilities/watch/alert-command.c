@@ -86,6 +86,13 @@ static void child_free(struct child *c)
 	free(c);
 }
 
+/* Its group, and itself if it left that for one of its own. */
+static void end(const struct child *c)
+{
+	kill(-c->pid, SIGKILL);
+	kill(c->pid, SIGKILL);
+}
+
 static void on_late(evutil_socket_t fd, short events, void *arg)
 {
 	struct child *c = arg;
@@ -93,7 +100,7 @@ static void on_late(evutil_socket_t fd, short events, void *arg)
 	(void)fd;
 	(void)events;
 	LOG(WARN, "alert: command %s: still running after its time, and ended", c->letter->to);
-	kill(-c->pid, SIGKILL);
+	end(c);
 }
 
 static void on_sigchld(evutil_socket_t number, short events, void *arg)
@@ -149,7 +156,7 @@ static void command_stop(struct letter *l)
 {
 	struct child *c = l->under_way;
 
-	kill(-c->pid, SIGKILL);
+	end(c);
 	waitpid(c->pid, NULL, 0);
 	child_free(c);
 }
