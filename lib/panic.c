@@ -11,8 +11,8 @@
 #define LOAD(WORD)         __atomic_load_n(&(WORD), __ATOMIC_ACQUIRE)
 #define STORE(WORD, VALUE) __atomic_store_n(&(WORD), (VALUE), __ATOMIC_RELEASE)
 
-/* Maps an open file that has the right size and owner, who alone can write to it, since root does as
- * it says; -1 and EPROTO or EPERM otherwise. */
+/* Maps an open file that has the right size and owner, and that he alone can write to, since root
+ * does as it says; -1 and EPROTO or EPERM otherwise. */
 static int map(int fd, uid_t owner, struct panic_page **page)
 {
 	struct stat st;

@@ -440,9 +440,9 @@ static void close_watcher(struct watcher *w)
 			event_free(events[i]);
 	inputs_free(w->samples);
 	inputs_free(w->inputs);
-	switch_free(w->link);
 	if (w->watch)
-		watch_free(w->watch);
+		watch_free(w->watch); /* it lets go of the link */
+	switch_free(w->link);
 	alerts_free(w->alerts);
 	audit_file_free(w->audit);
 	if (w->base)
