@@ -382,6 +382,16 @@ uint8_t origin_by_name(const char *name)
 	return ORIGIN_CLI;
 }
 
+/* What is left of a stored rule's time.  The wall's clock may have been set back, or not yet be
+ * set: never more than the whole, nor than a guard rule may have. */
+static uint64_t time_left(const struct store_flow *f, const struct flow *flow, int64_t wall)
+{
+	int64_t left = MAX(0, f->expires_ns - MAX(wall, f->created_ns));
+
+	return flow->table == TABLE_GUARD ? MIN((uint64_t)left, GUARD_EXPIRE_MAX_NS)
+					  : (uint64_t)left;
+}
+
 int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *r)
 {
 	uint64_t now = ofproto_now(o), age;
@@ -405,7 +415,7 @@ int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *
 	age = (uint64_t)MAX(0, wall - f->created_ns);
 	flow.created_ns = now - MIN(age, now);
 	if (f->expires_ns)
-		flow.expires_ns = now + (uint64_t)MAX(0, f->expires_ns - wall);
+		flow.expires_ns = now + time_left(f, &flow, wall);
 	e = entry_new(o, &flow);
 	e->key = e->order = f->id;
 	e->older_ns = age - MIN(age, now);

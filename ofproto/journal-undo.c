@@ -8,9 +8,9 @@
 /* One line as a flow-mod, ready to be asked for. */
 struct undo_line {
 	struct journal_line line;
-	struct flow_mod mod;
+	struct flow_mod mod;     /* expire_ns: what is left of its time */
 	const struct entry *now; /* what is in its place; only before the first is taken back */
-	bool undone;
+	bool over, undone;       /* its time is over */
 };
 
 struct undo {
@@ -27,8 +27,21 @@ static void undo_free(struct undo *u)
 	free(u->line);
 }
 
-static int undo_read(struct ofproto *o, struct undo *u, const char *diff, struct refusal *r)
+/* Never more than it was when the entry was made: the wall's clock may have been set back. */
+static void take_time(struct ofproto *o, struct undo_line *l, int64_t at_ns)
 {
+	int64_t ends = l->line.expires_ns, left = ends - MAX(wall_now(o), at_ns);
+
+	if (!ends)
+		return;
+	l->over = left <= 0;
+	l->mod.expire_ns = (uint64_t)MAX(left, 1);
+}
+
+static int undo_read(struct ofproto *o, struct undo *u, const struct journal_entry *e,
+		     struct refusal *r)
+{
+	const char *diff = e->diff;
 	struct journal_line line;
 
 	u->line = mem_new(DIFF_LINES * sizeof *u->line);
@@ -41,6 +54,7 @@ static int undo_read(struct ofproto *o, struct undo *u, const char *diff, struct
 			return -EINVAL;
 		}
 		l->mod.origin = line.origin;
+		take_time(o, l, e->at_ns);
 		l->now =
 			entry_find(o, l->mod.table, l->line.origin, l->mod.priority, &l->mod.match);
 		u->n++;
@@ -106,11 +120,8 @@ static int take_out(struct ofproto *o, const struct undo_line *l, struct refusal
 /* True: there was something to do. */
 static bool undo_line(struct ofproto *o, struct undo_line *l, int *error, struct refusal *r)
 {
-	int64_t left = l->line.expires_ns ? l->line.expires_ns - wall_now(o) : 0;
-
-	if (left < 0 || (l->line.sign == '+' && !l->now))
+	if (l->over || (l->line.sign == '+' && !l->now))
 		return false;
-	l->mod.expire_ns = (uint64_t)left;
 	l->mod.reason = l->line.reason[0] ? l->line.reason : NULL;
 	if (l->line.sign == '+')
 		*error = take_out(o, l, r);
@@ -133,6 +144,7 @@ static void redo(struct ofproto *o, struct undo *u)
 		else
 			take_out(o, l, NULL);
 	}
+	journal_nothing(o);
 }
 
 int ofproto_undo(struct ofproto *o, int64_t id, struct waiter *w, struct refusal *r)
@@ -152,7 +164,7 @@ int ofproto_undo(struct ofproto *o, int64_t id, struct waiter *w, struct refusal
 			      "change %" PRId64 " took %u rules away and added %u: more than the "
 			      "journal holds (%u), so it cannot be undone",
 			      id, e->n_out, e->n_in, DIFF_LINES);
-	error = undo_read(o, &u, e->diff, r);
+	error = undo_read(o, &u, e, r);
 	if (!error)
 		error = undo_check(&u, id, r);
 	for (unsigned i = u.n; i-- > 0 && !error;)

@@ -72,7 +72,7 @@ static void keep(struct ofproto *o, struct kept_entry *k)
 		forget_oldest(j);
 }
 
-/* Rules were renewed and nothing else. */
+/* Rules were renewed, or changed and changed back, and nothing else. */
 static bool is_nothing(const struct kept_entry *k)
 {
 	return k->renewed && !k->n_lines && !k->e.undo;
@@ -245,6 +245,18 @@ void journal_flow(struct ofproto *o, char sign, const struct entry *e)
 		buf_octets(&k->lines, line.data, line.size);
 	}
 	buf_free(&line);
+}
+
+void journal_nothing(struct ofproto *o)
+{
+	struct kept_entry *k = o->journal.open;
+
+	if (!k)
+		return;
+	k->lines.size = k->last_line = 0;
+	k->n_lines = k->e.n_in = k->e.n_out = 0;
+	k->e.cut = false;
+	k->renewed = true;
 }
 
 /* ---- Reading ------------------------------------------------------------------------------- */

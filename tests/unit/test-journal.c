@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ofproto/flows.h"
 #include "ofproto/journal.h"
 #include "ofproto/store.h"
 #include "switch.h"
@@ -196,6 +197,111 @@ static void test_undo_keeps_expiry(void **state)
 	ofproto_destroy(o);
 }
 
+static void in_file(const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* The wall's clock was set back by an hour, or not set yet after a restart: neither a rule that is
+ * restored nor one that comes back lasts longer for it. */
+static void test_clock_set_back(void **state)
+{
+	const struct actor actor = {.origin = ORIGIN_WATCH, .who = "w", .what = "guard"};
+	struct ofproto *o = switch_up(file);
+	struct journal_line line;
+	struct refusal r = {0};
+	struct flow_mod fm;
+	const struct flow *f;
+	const char *diff;
+	char sql[256];
+
+	(void)state;
+	assert_int_equal(flow_parse("table=guard,udp actions=drop", OFPFC_ADD, &fm, &r), 0);
+	fm.origin = ORIGIN_WATCH;
+	fm.reason = "why";
+	fm.expire_ns = 100 * NSEC_PER_SEC;
+	ofproto_actor(o, &actor);
+	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	ofproto_actor(o, NULL);
+	sync_it(o);
+	ofproto_destroy(o);
+	in_file("UPDATE flow SET created = created + 3600000000000, expires = expires + "
+		"3600000000000 WHERE expires != 0");
+	o = switch_up(file);
+	f = ofproto_guard_flow(o, ORIGIN_WATCH, fm.priority, &fm.match);
+	assert_non_null(f);
+	assert_in_range(f->expires_ns - ofproto_now(o), 1, 100 * NSEC_PER_SEC);
+	fm.command = OFPFC_DELETE_STRICT;
+	ofproto_actor(o, &actor);
+	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	ofproto_actor(o, NULL);
+	sync_it(o);
+	diff = ofproto_journal_entry(o, 2)->diff;
+	assert_true(journal_line_read(&diff, &line));
+	free(line.flow);
+	ofproto_destroy(o);
+	snprintf(sql, sizeof sql,
+		 "UPDATE journal SET at = at + 3600000000000, diff = replace(diff, '%lld', '%lld')",
+		 (long long)line.expires_ns, (long long)line.expires_ns + 3600000000000);
+	in_file(sql);
+	o = switch_up(file);
+	assert_int_equal(undo(o, 2), REFUSED_NOTHING);
+	f = ofproto_guard_flow(o, ORIGIN_WATCH, fm.priority, &fm.match);
+	assert_non_null(f);
+	assert_in_range(f->expires_ns - ofproto_now(o), 1, 100 * NSEC_PER_SEC);
+	flow_mod_free(&fm);
+	ofproto_destroy(o);
+}
+
+static void guard_add(struct ofproto *o, const char *what, unsigned priority)
+{
+	struct refusal r = {0};
+	struct flow_mod fm;
+	char text[80];
+
+	snprintf(text, sizeof text, "table=guard,priority=%u,%s actions=drop", priority, what);
+	assert_int_equal(flow_parse(text, OFPFC_ADD, &fm, &r), 0);
+	fm.reason = "why";
+	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
+	flow_mod_free(&fm);
+}
+
+static bool guard_has(struct ofproto *o, const char *what)
+{
+	struct match m = {0};
+
+	assert_int_equal(match_parse_word(&m, what, NULL, NULL), 0);
+	assert_int_equal(match_finish(&m, NULL), 0);
+	return ofproto_guard_flow(o, ORIGIN_CLI, 1, &m);
+}
+
+/* The share of the guard is full when the second is to come back: all is as it was, it is no
+ * change, and it can be undone later. */
+static void test_refused_half_way(void **state)
+{
+	struct ofproto *o = switch_up(file);
+
+	(void)state;
+	guard_add(o, "tcp", 1);
+	guard_add(o, "udp", 1);
+	change_as(o, "a", OFPFC_DELETE, "table=guard");
+	for (unsigned i = 0; i < GUARD_QUOTA - 1; i++)
+		guard_add(o, "icmp", i + 2);
+	sync_it(o);
+	assert_int_equal(undo(o, 1), REFUSED_LIMIT);
+	assert_false(guard_has(o, "tcp") || guard_has(o, "udp"));
+	assert_null(strstr(journal(o), "undo"));
+	switch_flow(o, OFPFC_DELETE, "table=guard");
+	sync_it(o);
+	assert_int_equal(undo(o, 1), REFUSED_NOTHING);
+	assert_true(guard_has(o, "tcp") && guard_has(o, "udp"));
+	ofproto_destroy(o);
+}
+
 /* A controller's thousand messages of one commit are one entry; more than a diff holds is counted,
  * and cannot be taken back. */
 static void test_gathered_and_cut(void **state)
@@ -339,6 +445,8 @@ int main(void)
 		TEST(test_what_came_and_went),
 		TEST(test_undo),
 		TEST(test_undo_keeps_expiry),
+		TEST(test_clock_set_back),
+		TEST(test_refused_half_way),
 		TEST(test_gathered_and_cut),
 		TEST(test_bounded),
 		TEST(test_expiry),
