@@ -34,15 +34,18 @@ static void row_text(struct log_rows *rows, const struct journal_entry *e)
 	char at[32];
 
 	wall_text(e->at_ns, at);
-	buf_printf(&rows->text, "%" PRId64 "  %s  %s, %s: %s", e->id, at, origin_names[e->origin],
-		   e->who, e->what);
+	buf_printf(&rows->text, "%" PRId64 "  %s  %s, ", e->id, at, origin_names[e->origin]);
+	verb_put_line(&rows->text, e->who, SIZE_MAX);
+	buf_printf(&rows->text, ": ");
+	verb_put_line(&rows->text, e->what, SIZE_MAX);
 	if (e->undone)
 		buf_printf(&rows->text, "  (undone by %" PRId64 ")", e->undone);
 	buf_printf(&rows->text, "\n");
 	for (; journal_line_read(&diff, &l); free(l.flow)) {
 		buf_printf(&rows->text, "    %c %s", l.sign, l.flow);
 		if (l.reason[0])
-			buf_printf(&rows->text, "  # %s", l.reason);
+			buf_printf(&rows->text, "  # ");
+		verb_put_line(&rows->text, l.reason, SIZE_MAX);
 		buf_printf(&rows->text, "\n");
 	}
 	if (e->cut)

@@ -8,7 +8,6 @@
  *	automation  panic, mode, cases, heard_s (null: never), proposals
  *	change      id, age_s, origin, who, what; null: none
  *	uptime_s, ports, conns, rules, rx, tx, dropped, top_drop: since the start */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
@@ -35,20 +34,6 @@ static double number(const json_t *object, const char *key)
 	double v = json_number_value(json_object_get(object, key));
 
 	return v > 0 ? MIN(v, 1e15) : 0;
-}
-
-/* At most `max` octets on one line, without what moves a terminal. */
-static void one_line(const char *word, size_t max, struct buf *text)
-{
-	size_t n = strlen(word);
-
-	if (n > max)
-		for (n = max; n && (word[n] & 0xc0) == 0x80;) /* whole characters */
-			n--;
-	for (size_t i = 0; i < n; i++)
-		buf_printf(text, "%c", iscntrl((unsigned char)word[i]) ? '?' : word[i]);
-	if (word[n])
-		buf_printf(text, "…");
 }
 
 /* The report, unless it is too old to say what is now. */
@@ -189,7 +174,7 @@ static void target_text(const json_t *row, struct buf *text)
 	if (json_is_null(row)) {
 		buf_printf(text, "none: nothing was sampled lately\n");
 	} else {
-		one_line(json_str(row, "text"), 60, text);
+		verb_put_line(text, json_str(row, "text"), 60);
 		buf_printf(text, ": %s packets/s, %s\n", text_count((uint64_t)number(row, "pps")),
 			   text_bits((uint64_t)number(row, "bps")));
 	}
@@ -421,9 +406,9 @@ static void change_text(const json_t *row, struct buf *text)
 	}
 	buf_printf(text, "%.0f s ago (%" PRIu64 "), by %s, ", number(row, "age_s"),
 		   json_u64(row, "id"), json_str(row, "origin"));
-	one_line(json_str(row, "who"), 60, text);
+	verb_put_line(text, json_str(row, "who"), 60);
 	buf_printf(text, ": ");
-	one_line(json_str(row, "what"), 120, text);
+	verb_put_line(text, json_str(row, "what"), 120);
 	buf_printf(text, "\n");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/verb.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 struct verb_waiter {
@@ -16,23 +17,43 @@ static bool may_be_key(const char *value)
 	return strspn(value + (!strncmp(value, "0x", 2) ? 2 : 0), "0123456789abcdefABCDEF") >= 32;
 }
 
+void verb_put_line(struct buf *text, const char *word, size_t max)
+{
+	size_t n = strlen(word);
+
+	if (n > max)
+		for (n = max; n && (word[n] & 0xc0) == 0x80;) /* whole characters */
+			n--;
+	for (size_t i = 0; i < n; i++) {
+		/* U+0080 to U+009F: control characters, too */
+		bool c1 = (uint8_t)word[i] == 0xc2 && (uint8_t)word[i + 1] < 0xa0;
+
+		i += c1;
+		buf_printf(text, "%c", c1 || iscntrl((uint8_t)word[i]) ? '?' : word[i]);
+	}
+	if (word[n])
+		buf_printf(text, "…");
+}
+
 void verb_shown(const struct verb *v, const struct verb_call *call, struct buf *text)
 {
 	buf_printf(text, "%s", v->name);
 	for (unsigned i = 0; i < call->words.n && text->size < 400; i++) {
 		const char *word = call->words.word[i], *equals = strchr(word, '=');
 		const char *key = strstr(word, "key");
+		size_t name = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-_");
 
-		if (equals && ((key && key < equals) || may_be_key(equals + 1)))
-			buf_printf(text, " %.*s=…", (int)MIN(equals - word, 40), word);
-		else if (may_be_key(word))
-			buf_printf(text, " …");
-		else if (v->flags & VERB_FILE && !strcmp(word, "--"))
+		if (v->flags & VERB_FILE && !strcmp(word, "--"))
 			continue;
+		buf_printf(text, " ");
+		if (equals && ((key && key < equals) || may_be_key(equals + 1)))
+			buf_printf(text, "%.*s=…", (int)MIN(name, 40u), word);
+		else if (may_be_key(word))
+			buf_printf(text, "…");
 		else if (v->flags & VERB_FILE)
-			buf_printf(text, " (%zu octets)", strlen(word));
+			buf_printf(text, "(%zu octets)", strlen(word));
 		else
-			buf_printf(text, " %.200s", word);
+			verb_put_line(text, word, 200);
 	}
 }
 

@@ -37,6 +37,9 @@ void verb_undo_words(struct verb_call *call, json_t *words); /* [VERB, WORD…],
 /* The words that are no options from the `first` on, with spaces between. */
 char *verb_join(const struct verb_call *call, unsigned first);
 
+/* At most `max` octets of what somebody else wrote, on one line and without what moves a terminal;
+ * … where it was cut. */
+void verb_put_line(struct buf *text, const char *word, size_t max);
 /* The call as it may be shown and kept: keys are left out, so is the content of files. */
 void verb_shown(const struct verb *v, const struct verb_call *call, struct buf *text);
 

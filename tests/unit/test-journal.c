@@ -8,7 +8,7 @@
 #include "ofproto/flows.h"
 #include "ofproto/journal.h"
 #include "ofproto/store.h"
-#include "switch.h"
+#include "verb-bed.h"
 
 static char directory[64], file[128];
 
@@ -302,6 +302,37 @@ static void test_refused_half_way(void **state)
 	ofproto_destroy(o);
 }
 
+/* Whatever stands in the words, one line each, without what moves a terminal. */
+static void test_shown_on_one_line(void **state)
+{
+	static const char *const word[] = {"udp,\n\33[2J\302\2331m",
+					   "key=00112233445566778899aabbccddeeff",
+					   "00112233445566778899aabbccddeeff"};
+	const struct actor actor = {.origin = ORIGIN_CLI, .who = "a\nb", .what = "\33[2Jc"};
+	struct ofproto *o = switch_up(file);
+	struct daemon d = {.ofproto = o};
+	struct verb_call call = {.words = {3, (const char **)(uintptr_t)word}};
+	struct buf text = {0};
+	struct said s;
+
+	(void)state;
+	verb_shown(verb_find("add-guard"), &call, &text);
+	assert_string_equal(buf_text(&text), "add-guard udp,??[2J?1m key=… …");
+	text.size = 0;
+	verb_put_line(&text, "aéé", 4); /* whole characters */
+	assert_string_equal(buf_text(&text), "aé…");
+	ofproto_actor(o, &actor);
+	switch_flow(o, OFPFC_ADD, "priority=1 actions=drop");
+	ofproto_actor(o, NULL);
+	sync_it(o);
+	say(&s, &d, ORIGIN_CLI, "log");
+	assert_non_null(strstr(json_string_value(json_object_get(s.result, "text")),
+			       "cli, a?b: ?[2Jc\n    + table=0,priority=1 actions=drop\n"));
+	said_free(&s);
+	buf_free(&text);
+	ofproto_destroy(o);
+}
+
 /* A controller's thousand messages of one commit are one entry; more than a diff holds is counted,
  * and cannot be taken back. */
 static void test_gathered_and_cut(void **state)
@@ -447,6 +478,7 @@ int main(void)
 		TEST(test_undo_keeps_expiry),
 		TEST(test_clock_set_back),
 		TEST(test_refused_half_way),
+		TEST(test_shown_on_one_line),
 		TEST(test_gathered_and_cut),
 		TEST(test_bounded),
 		TEST(test_expiry),
