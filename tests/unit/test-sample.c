@@ -169,6 +169,26 @@ static void test_ends(void **state)
 	forget_output();
 }
 
+/* The rule that limits, not the last one on the path. */
+static void test_limited(void **state)
+{
+	const struct sample_record *r;
+
+	(void)state;
+	sampling(1, SAMPLE_MAX_MAX);
+	send_udp(20, 3);
+	turn();
+	do {
+		r = next_record();
+		assert_non_null(r);
+	} while (r->reason != DROP_LIMIT);
+	assert_int_equal(r->end, SAMPLE_DROPPED);
+	assert_int_equal(r->rule_id, rule_of(20));
+	assert_int_equal(r->table, 0);
+	forget_records();
+	forget_output();
+}
+
 /* One aggregate of a data unit to 10.2.0.5, as it left for the far end. */
 static size_t aggregate(uint8_t *f)
 {
@@ -551,6 +571,7 @@ int main(void)
 		TEST(test_bound_unasked),
 		TEST(test_off),
 		TEST(test_ends),
+		TEST(test_limited),
 		TEST(test_data_unit),
 		TEST(test_aggregate),
 		TEST(test_not_allowed),
