@@ -129,8 +129,8 @@ static void not_for_us(void **state)
 	static const char *const lines[] = {
 		"{\"event_type\": \"purge_init\", \"writer_pid\": 12}",
 		"{\"ip_src\": \"10.0.0.1\", \"packets\": 1, \"bytes\": 20}",
-		"{\"ip_src\": \"10.0.0.1\", \"ip_dst\": \"10.0.0.2\", \"ip_proto\": 6, "
-		"\"packets\": 0}",
+		("{\"ip_src\": \"10.0.0.1\", \"ip_dst\": \"10.0.0.2\", \"ip_proto\": 6, "
+		 "\"packets\": 0}"),
 		"{}",
 		"[]",
 	};

@@ -277,29 +277,27 @@ static void as_written(void **state)
 {
 	const struct sflow_datagram d = {{.octet = {192, 0, 2, 1}, .family = 4}, 1, 1000, 2};
 	const struct sflow_source from = {2u << 24 | 1, 7, 4096, 0};
-	struct {
-		struct sample_record s;
-		uint8_t octets[64];
-	} r = {0};
+	uint64_t room[(sizeof(struct sample_record) + 64) / 8] = {0};
+	struct sample_record *r = (void *)room;
 	const struct watch_sample *s = got.sample;
-	struct outer_key *o = &r.s.key.outer;
-	struct headers h = {.data = r.octets, .size = 54, .whole = 1514, .cut = true};
+	struct outer_key *o = &r->key.outer;
+	struct headers h = {.data = r->octet, .size = 54, .whole = 1514, .cut = true};
 
 	(void)state;
 	wire.size = 0;
 	put(ETH "0800" IP4 TCP);
-	memcpy(r.octets, wire.data, 54);
-	assert_int_equal(headers_parse(&h, HEADERS_ETHERNET, &r.s.key.du), HEADERS_PARSED);
-	r.s.key.du.in_port = r.s.key.du.in_phy_port = htobe32(3);
-	r.s.key.du.pkt_len = htobe32(1500);
-	r.s.key.du.disagree = htobe16(DISAGREE_DSCP);
-	r.s.every = 64;
-	r.s.length = 1500;
-	r.s.in_port = 3;
-	r.s.out_port = 4;
-	r.s.size = 54;
-	r.s.l3 = 14;
-	r.s.flags = SAMPLE_VIRTUAL_ETH;
+	memcpy(r->octet, wire.data, 54);
+	assert_int_equal(headers_parse(&h, HEADERS_ETHERNET, &r->key.du), HEADERS_PARSED);
+	r->key.du.in_port = r->key.du.in_phy_port = htobe32(3);
+	r->key.du.pkt_len = htobe32(1500);
+	r->key.du.disagree = htobe16(DISAGREE_DSCP);
+	r->every = 64;
+	r->length = 1500;
+	r->in_port = 3;
+	r->out_port = 4;
+	r->size = 54;
+	r->l3 = 14;
+	r->flags = SAMPLE_VIRTUAL_ETH;
 	o->has = htobe32(HAS_IPV4 | HAS_UDP | HAS_CONN | HAS_ESP | HAS_AGG | HAS_ETH);
 	o->in_port = htobe32(1);
 	o->ipv4_src = htobe32(0xc6336412);
@@ -313,14 +311,14 @@ static void as_written(void **state)
 	o->agg_dus = htobe16(7);
 	wire.size = 0;
 	sflow_put_header(&wire, &d);
-	sflow_put_flow(&wire, &from, &r.s);
+	sflow_put_flow(&wire, &from, r);
 	/* A frame that is dropped. */
-	r.s.flags = 0;
-	r.s.end = SAMPLE_DROPPED;
-	r.s.reason = DROP_RULE;
-	r.s.length = 1514;
-	r.s.key.du.pkt_len = htobe32(1514);
-	sflow_put_flow(&wire, &from, &r.s);
+	r->flags = 0;
+	r->end = SAMPLE_DROPPED;
+	r->reason = DROP_RULE;
+	r->length = 1514;
+	r->key.du.pkt_len = htobe32(1514);
+	sflow_put_flow(&wire, &from, r);
 	assert_int_equal(read_wire(), 0);
 	assert_int_equal(got.n, 2);
 	for (unsigned i = 0; i < 2; i++) {
@@ -331,12 +329,12 @@ static void as_written(void **state)
 		assert_true(s[i].collected);
 		assert_memory_equal(&s[i].key.outer, o, sizeof *o);
 	}
-	assert_memory_equal(&s[1].key.du, &r.s.key.du, sizeof r.s.key.du);
+	assert_memory_equal(&s[1].key.du, &r->key.du, sizeof r->key.du);
 	/* Of the first, the Ethernet header was on no wire. */
-	memset(r.s.key.du.eth_src, 0, 6);
-	memset(r.s.key.du.eth_dst, 0, 6);
-	r.s.key.du.pkt_len = htobe32(1500);
-	assert_memory_equal(&s[0].key.du, &r.s.key.du, sizeof r.s.key.du);
+	memset(r->key.du.eth_src, 0, 6);
+	memset(r->key.du.eth_dst, 0, 6);
+	r->key.du.pkt_len = htobe32(1500);
+	assert_memory_equal(&s[0].key.du, &r->key.du, sizeof r->key.du);
 }
 
 static void tunnels_of_others(void **state)
