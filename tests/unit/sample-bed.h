@@ -189,8 +189,8 @@ static const char *const flows[] = {
 	"cookie=12,priority=5,ip,nw_dst=10.2.0.12,actions=IN_PORT",
 	"cookie=15,priority=5,ip,nw_dst=10.2.0.15,actions=output:12",
 	"cookie=16,priority=5,ip,nw_dst=10.2.0.16,actions=output:14",
-	"cookie=20,priority=5,ip,nw_dst=10.2.0.20,actions=limit:1pps,burst=1p,write_actions(output:"
-	"2),goto_table:3",
+	("cookie=20,priority=5,ip,nw_dst=10.2.0.20,"
+	 "actions=limit:1pps,burst=1p,write_actions(output:2),goto_table:3"),
 	"cookie=1,priority=1,ip,actions=NORMAL",
 };
 
