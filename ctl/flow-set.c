@@ -6,8 +6,7 @@
 
 #include "lib/openflow.h"
 
-/* The text of a flow_mod as if it were installed; `key`: only what makes it the same rule. */
-static char *mod_text(const struct flow_mod *mod, bool key)
+char *flow_mod_text(const struct flow_mod *mod, bool key)
 {
 	struct flow f = {.match = mod->match,
 			 .table = mod->table,
@@ -47,8 +46,8 @@ static void set_add(struct flow_set *s, const struct flow_mod *mod)
 	}
 	e = &s->entry[s->n];
 	*e = (struct flow_entry){.mod = *mod, .order = (unsigned)s->n};
-	e->key = mod_text(mod, true);
-	e->text = mod_text(mod, false);
+	e->key = flow_mod_text(mod, true);
+	e->text = flow_mod_text(mod, false);
 	s->n++;
 }
 
@@ -195,7 +194,7 @@ static int key_against(const void *key, const void *entry)
 
 bool flow_set_has(const struct flow_set *s, const struct flow_mod *mod)
 {
-	char *key = mod_text(mod, true), *text = mod_text(mod, false);
+	char *key = flow_mod_text(mod, true), *text = flow_mod_text(mod, false);
 	const struct flow_entry *e =
 		s->n ? bsearch(key, s->entry, s->n, sizeof *s->entry, key_against) : NULL;
 	bool same = e && !strcmp(e->text, text);

@@ -26,6 +26,9 @@ int flow_set_read(struct flow_set *s, const char *content, struct refusal *r);
 /* The OpenFlow tables' rules in force. */
 void flow_set_current(struct flow_set *s, struct ofproto *o);
 void flow_set_free(struct flow_set *s);
+/* The text of a flow_mod as if it were installed, with ports' names; `key`: only what makes it the
+ * same rule.  free() it. */
+char *flow_mod_text(const struct flow_mod *mod, bool key);
 /* The very rule, with its instructions and timeouts, is there. */
 bool flow_set_has(const struct flow_set *s, const struct flow_mod *mod);
 

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "ctl/flow-set.h"
 #include "ctl/verb.h"
+#include "lib/openflow.h"
 
 enum { LOG_SHOWN = 20 };
 
@@ -27,6 +29,22 @@ static void wall_text(int64_t at_ns, char text[32])
 	strftime(text, 32, "%F %T", &tm);
 }
 
+/* The next line of a diff, its ports by the names that they have now. */
+static bool read_line(const char **diff, struct journal_line *l)
+{
+	struct flow_mod mod;
+	struct refusal r;
+
+	if (!journal_line_read(diff, l))
+		return false;
+	if (flow_parse(l->flow, OFPFC_ADD, &mod, &r))
+		return true;
+	free(l->flow);
+	l->flow = flow_mod_text(&mod, false);
+	flow_mod_free(&mod);
+	return true;
+}
+
 static void row_text(struct log_rows *rows, const struct journal_entry *e)
 {
 	const char *diff = e->diff;
@@ -41,7 +59,7 @@ static void row_text(struct log_rows *rows, const struct journal_entry *e)
 	if (e->undone)
 		buf_printf(&rows->text, "  (undone by %" PRId64 ")", e->undone);
 	buf_printf(&rows->text, "\n");
-	for (; journal_line_read(&diff, &l); free(l.flow)) {
+	for (; read_line(&diff, &l); free(l.flow)) {
 		buf_printf(&rows->text, "    %c %s", l.sign, l.flow);
 		if (l.reason[0])
 			buf_printf(&rows->text, "  # ");
@@ -77,7 +95,7 @@ static json_t *row_json(const struct journal_entry *e)
 	json_put(row, "origin", json_string(origin_names[e->origin]));
 	json_put(row, "who", json_text(e->who));
 	json_put(row, "what", json_text(e->what));
-	for (; journal_line_read(&diff, &l); free(l.flow))
+	for (; read_line(&diff, &l); free(l.flow))
 		json_array_append_new(l.sign == '+' ? in : out, line_json(&l));
 	json_put(row, "removed", out);
 	json_put(row, "added", in);
