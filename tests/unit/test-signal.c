@@ -182,12 +182,17 @@ static void short_pulses(void **state)
 static void slow_ramp(void **state)
 {
 	struct bed b = bed_make(udp_line);
+	uint64_t begin;
 
 	(void)state;
 	run_stream(&b, 417, 30);
+	begin = b.now;
 	for (unsigned i = 0; i < 600 && !b.n_found; i++)
 		run_stream(&b, 417 * (1 + 9.0 * i / 600), 1);
 	assert_int_equal(b.n_found, 1);
+	/* It is known to have begun long before it was found. */
+	assert_true(b.found.first_ns + 30 * NSEC_PER_SEC < b.found.found_ns);
+	assert_true(b.found.first_ns + 15 * NSEC_PER_SEC > begin);
 	assert_true(b.found.pps < 417 * 6);
 	bed_end(&b);
 }

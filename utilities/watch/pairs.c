@@ -3,14 +3,14 @@
 
 #include <stdlib.h>
 
-enum { WAYS = 4, TICKS_A_SECOND = 4, FIRST = 1, KNOWN = 2, DOUBT = 4, DOUBTS = 63 };
+enum { WAYS = 4, TICKS_A_SECOND = 4, FIRST = 1, KNOWN = 2, DOUBT = 4, DOUBTS = 48 };
 
 struct pair {
-	uint32_t tag;
+	uint16_t tag;
 	uint16_t tick; /* when it was last seen, modulo */
 	/* Per direction: whether the first of its kind came, KNOWN, and in steps of DOUBT how many
-	 * came that nobody had asked for, at most DOUBTS. */
-	uint8_t seen[2];
+	 * came that nobody had asked for: at most as many as an answer asks for, and DOUBTS. */
+	uint16_t seen[2];
 	float credit[2]; /* packets that this direction still may send */
 };
 _Static_assert(sizeof(struct pair) * WAYS == CACHE_LINE, "a line holds the ways of a set");
@@ -51,7 +51,7 @@ static struct pair *place(struct pairs *p, uint64_t hash, uint16_t tick)
 {
 	struct pair *set = &p->pair[(hash >> 32 & (p->n_sets - 1)) * WAYS], *oldest = set;
 	const uint16_t life = (uint16_t)(PAIR_LIFE_NS / NSEC_PER_SEC * TICKS_A_SECOND);
-	uint32_t tag = (uint32_t)hash | 1;
+	uint16_t tag = (uint16_t)hash | 1;
 
 	for (struct pair *e = set; e < set + WAYS; e++) {
 		if (e->tag == tag) {
@@ -85,7 +85,8 @@ struct pair_seen pairs_sample(struct pairs *p, const struct pair_use *use, uint6
 
 		*credit -= used;
 		seen.unasked -= used;
-		if (seen.unasked > 0 && e->seen[use->way] / DOUBT < DOUBTS) {
+		if (seen.unasked > 0 &&
+		    (float)(e->seen[use->way] / DOUBT) < MIN(use->asks, (float)DOUBTS)) {
 			e->seen[use->way] += DOUBT;
 			seen.doubtful = seen.known;
 		}

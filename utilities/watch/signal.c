@@ -18,8 +18,8 @@
  * always seen in time. */
 #define DOUBTED_SHARE 0.125
 
-enum { ATTACKS_MAX = 256, JOINT = 4, PULSES_S = 60, HOLD_S = 2 };
-static const double sure_window = 3.5, sure_joint = 5, sure_bound = 1;
+enum { ATTACKS_MAX = 256, JOINT = 4, PULSES_S = 60, HOLD_S = 2, SLOW_S = 8 };
+static const double sure_window = 3.5, sure_joint = 5, sure_bound = 1.5;
 
 struct window {
 	double packets, octets, squares, seconds;
@@ -30,6 +30,8 @@ struct watched {
 	uint64_t above;      /* the last windows, the newest lowest */
 	uint64_t first_ns;   /* when the first of them began */
 	struct gauge at;     /* the entry's gauge at the last look */
+	double slow_pps;     /* over some SLOW_S */
+	uint64_t calm_ns;    /* when that was last about as usual */
 	struct window last[JOINT];
 	uint16_t attack; /* 1 + its place; 0: none */
 };
@@ -97,7 +99,7 @@ static double unsure(const struct window *w, const struct usual *u, double devia
 	return n > 0 ? 1 + deviations / sqrt(n) : 1;
 }
 
-/* Over a bound, and not by the luck of one standard deviation. */
+/* Over a bound, and not by luck: one standard deviation and a half. */
 static bool is_over(const struct window *w, double rate, uint64_t bound)
 {
 	return rate >= (double)bound && (!bound || sureness(w, rate, (double)bound) >= sure_bound);
@@ -227,6 +229,29 @@ static void end(struct signal *s, struct watched *d, struct attack_sink *to)
 	d->above = 0;
 }
 
+/* A ramp began long before it is above; who asks what was there before must not be given its foot.
+ * The slow mean lags by SLOW_S and tells a quarter more from chance half of that later. */
+static void keep_calm(const struct signal_config *c, struct watched *d, const struct usual *u,
+		      uint64_t now_ns)
+{
+	const struct window *w = &d->last[0];
+	double pps = w->packets / w->seconds;
+	double calm = w->packets > 0 ? 1.25 * u->pps * unsure(w, u, 1) : INFINITY;
+
+	d->slow_pps += (pps - d->slow_pps) * MIN(1.0, w->seconds / SLOW_S);
+	if (d->slow_pps <= MAX(calm, (double)c->above_pps / 8))
+		d->calm_ns = now_ns;
+}
+
+static uint64_t began(const struct watched *d)
+{
+	const uint64_t slow_ns = SLOW_S * NSEC_PER_SEC;
+
+	if (d->first_ns < d->calm_ns + slow_ns / 2)
+		return d->first_ns;
+	return d->calm_ns - MIN(d->calm_ns, slow_ns + slow_ns / 2);
+}
+
 static struct running *begin(struct signal *s, struct watched *d)
 {
 	for (unsigned i = 0; i < ATTACKS_MAX; i++) {
@@ -237,7 +262,7 @@ static struct running *begin(struct signal *s, struct watched *d)
 		memset(run, 0, sizeof *run);
 		run->used = true;
 		run->attack.id = ++s->n_attacks;
-		run->attack.first_ns = d->first_ns;
+		run->attack.first_ns = began(d);
 		d->attack = (uint16_t)(i + 1);
 		return run;
 	}
@@ -277,6 +302,8 @@ static void look_at(struct signal *s, const struct look *l, struct entry *e, str
 	const char *why;
 
 	d->at = e->now[kind];
+	if (!run)
+		keep_calm(&s->c, d, &u, l->now_ns);
 	if (above && !d->above)
 		d->first_ns = l->now_ns - (uint64_t)(l->seconds * NSEC_PER_SEC);
 	d->above = d->above << 1 | above;
@@ -347,6 +374,10 @@ void signal_tick(struct signal *s, struct traffic *t, uint64_t now_ns, struct at
 			end(s, d, to);
 			memset(d, 0, sizeof *d);
 			d->generation = e->generation;
+		}
+		if (!s->busy[i]) {
+			d->calm_ns = now_ns;
+			d->slow_pps = 0;
 		}
 		if (d->attack || d->above)
 			table->heavy.pinned[i] = PINNED_S;
