@@ -66,9 +66,13 @@ class Kill(Night):
         self.alone()
 
     def renewed(self):
-        """By the watcher that found it there."""
-        left = min(row["expires_ns"] for row in self.guard())
-        self.until("a renewal", lambda: self.guard()[0]["expires_ns"] > left, EXPIRE)
+        """By the watcher that found it there: the time that it has left grows from one look to the next."""
+        last = [self.guard()[0]["expires_ns"]]
+
+        def grows():
+            last.append(self.guard()[0]["expires_ns"])
+            return last[-1] > last[-2]
+        self.until("a renewal", grows, EXPIRE)
         self.expect("the rule is renewed while the flood lasts", self.whole())
 
     def alone(self):
