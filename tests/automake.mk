@@ -175,7 +175,7 @@ check_PROGRAMS += $(FUZZERS)
 noinst_HEADERS += tests/unit/bed.h tests/unit/ports-fixture.h tests/unit/random-match.h tests/unit/random.h
 noinst_HEADERS += tests/unit/route-bed.h
 noinst_HEADERS += tests/unit/switch.h tests/unit/verb-bed.h tests/unit/bed.h tests/unit/random-match.h
-noinst_HEADERS += tests/unit/sample-bed.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
+noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
 	tests/openflow/osken-multiparts.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)

@@ -10,31 +10,7 @@
 
 #include "ofproto/journal.h"
 #include "ofproto/store.h"
-#include "switch.h"
-
-static char directory[64], file[128];
-
-static int set_up(void **state)
-{
-	(void)state;
-	snprintf(directory, sizeof directory, "/tmp/sluice-change-XXXXXX");
-	assert_non_null(mkdtemp(directory));
-	snprintf(file, sizeof file, "%s/db", directory);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-marks"};
-	char path[160];
-
-	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		snprintf(path, sizeof path, "%s%s", file, suffixes[i]);
-		unlink(path);
-	}
-	return rmdir(directory);
-}
+#include "store-dir.h"
 
 struct answer {
 	struct waiter waiter;

@@ -8,31 +8,8 @@
 #include "ofproto/flows.h"
 #include "ofproto/journal.h"
 #include "ofproto/store.h"
+#include "store-dir.h"
 #include "verb-bed.h"
-
-static char directory[64], file[128];
-
-static int set_up(void **state)
-{
-	(void)state;
-	snprintf(directory, sizeof directory, "/tmp/sluice-journal-XXXXXX");
-	assert_non_null(mkdtemp(directory));
-	snprintf(file, sizeof file, "%s/db", directory);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-marks"};
-	char path[160];
-
-	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		snprintf(path, sizeof path, "%s%s", file, suffixes[i]);
-		unlink(path);
-	}
-	return rmdir(directory);
-}
 
 static void sync_it(struct ofproto *o)
 {
