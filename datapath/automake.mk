@@ -1,6 +1,10 @@
 noinst_LIBRARIES += datapath/libdatapath.a
 datapath_libdatapath_a_SOURCES = \
 	datapath/act-limit.c \
+	datapath/cond-range.c \
+	datapath/cond.c \
+	datapath/cond.h \
+	datapath/conds.def \
 	datapath/act-output.c \
 	datapath/act-sample.c \
 	datapath/act-set-field.c \

@@ -76,7 +76,7 @@ bool match_project_early(const struct match *m, struct match *projected)
 		value[i] = MATCH_WORD(&m->value, i) & mask[i];
 		whole &= mask[i] == MATCH_WORD(&m->mask, i);
 	}
-	return whole;
+	return whole && !m->n_conds;
 }
 
 /* ---- Ranks and heaps ------------------------------------------------------------------ */
@@ -408,8 +408,7 @@ static void take_record(struct best best[N_LEVELS], const struct record *r)
 	}
 }
 
-bool early_lookup(const struct early *e, const struct key_view *key, uint64_t version,
-		  struct early_verdict *verdict)
+bool early_lookup(const struct early *e, struct probe *probe, struct early_verdict *verdict)
 {
 	static const struct best none = {RANK_NONE, RANK_NONE, RULE_NONE};
 	const struct subtable_list *l = rcu_get(e->masks.list);
@@ -419,10 +418,11 @@ bool early_lookup(const struct early *e, const struct key_view *key, uint64_t ve
 
 	for (unsigned i = 0; i < l->n && !settled(best, l->slot[i].bound); i++) {
 		const struct subtable *s = l->slot[i].subtable;
-		const struct entry *entry = entry_find(s, value, subtable_mask(s, key, value));
+		const struct entry *entry =
+			entry_find(s, value, subtable_mask(s, &probe->key, value));
 		const struct record *r = entry ? rcu_get(entry->record) : NULL;
 
-		while (r && r->version > version)
+		while (r && r->version > probe->version)
 			r = rcu_get(r->prev);
 		if (r) {
 			take_record(best, r);
@@ -467,7 +467,7 @@ static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
 {
 	struct outer *o = p->outer;
 	const struct port *conn = port_get(w->dp, o->conn);
-	struct key_view view = key_view_of(du, &o->key);
+	struct probe probe = {key_view_of(du, &o->key), w->version, w, p, false};
 	struct early_verdict v;
 
 	if (!conn || conn->gen != o->gen)
@@ -475,7 +475,7 @@ static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
 	o->early_done = true;
 	du->in_port = htobe32(conn->ofport);
 	du->tunnel_id = o->key.tunnel_id;
-	if (!early_lookup(w->dp->early, &view, w->version, &v)) {
+	if (!early_lookup(w->dp->early, &probe, &v)) {
 		trace(w, p, EARLY_PASS, rank_priority(v.drop_rank), rank_priority(v.other_rank));
 		return false;
 	}

@@ -123,6 +123,9 @@ bool match_put_oxm(const struct match *m, struct buf *wire, bool standard_only)
 	struct field_set set = match_fields(m);
 	size_t start = wire->size, size;
 
+	/* Conditions have no OXM form yet; who reads the match must not take it for a wider one. */
+	if (m->n_conds)
+		return false;
 	for (unsigned i = 0; standard_only && i < N_FIELDS; i++)
 		if (field_set_has(&set, i) && fields[i].oxm_class == OFPXMC_EXPERIMENTER)
 			return false;

@@ -477,6 +477,39 @@ static const struct field *shared_field(const struct match *m, const char *key)
 	return NULL;
 }
 
+/* Sets what a field's name says, unless it is a name of several fields whose protocol is not known
+ * yet: match_finish() sees to the rest. */
+static int imply_known(struct match *m, const struct field *f, bool shared, struct refusal *r)
+{
+	if (shared && !(f->prereq == PRE_IPV4 || f->prereq == PRE_ARP ? m->mask.du.eth_type
+								      : m->mask.du.ip_proto))
+		return 0;
+	return imply_for(m, f, r);
+}
+
+/* A value that is a condition; -ENOENT: it is none. */
+static int set_cond(struct match *m, const struct field *f, const char *value, struct refusal *r)
+{
+	struct cond c = {.field = (uint16_t)(f - fields), .field2 = N_FIELDS};
+	int error = -ENOENT;
+
+	if (*value == '!') {
+		c.flags = COND_NEGATED;
+		value++;
+	}
+	for (; c.kind < N_CONDS; c.kind++) {
+		const struct cond_class *class = cond_class(c.kind);
+
+		error = class->parse ? class->parse(f, value, &c, r) : -ENOENT;
+		if (error != -ENOENT)
+			break;
+	}
+	if (error == -ENOENT && c.flags)
+		return refuse(r, BAD_VALUE, f->name, "%s: '!%.48s' is no range and no set", f->name,
+			      value);
+	return error ? error : match_add_cond(m, &c, r);
+}
+
 int match_parse_word(struct match *m, const char *key, const char *value, struct refusal *r)
 {
 	uint8_t octets[FIELD_SIZE_MAX], mask[FIELD_SIZE_MAX];
@@ -500,6 +533,9 @@ int match_parse_word(struct match *m, const char *key, const char *value, struct
 		return set_vlan(m, key, value, r);
 	if (!f)
 		return -ENOENT;
+	error = set_cond(m, f, value, r);
+	if (error != -ENOENT)
+		return error ? error : imply_known(m, f, shared, r);
 	error = field_parse(f, value, octets, mask, r);
 	if (error)
 		return error;
@@ -513,11 +549,7 @@ int match_parse_word(struct match *m, const char *key, const char *value, struct
 	if (f == &fields[FIELD_VLAN_VID] && m->mask.du.vlan_vid == htobe16(OFPVID_PRESENT) &&
 	    m->mask.du.vlan_pcp && octets[0] & 0x10)
 		m->mask.du.vlan_vid = m->value.du.vlan_vid = 0;
-	/* A shared name says nothing before its protocol is known; match_finish() sees to the rest.
-	 */
-	if (!shared || (f->prereq == PRE_IPV4 || f->prereq == PRE_ARP ? m->mask.du.eth_type
-								      : m->mask.du.ip_proto))
-		error = imply_for(m, f, r);
+	error = imply_known(m, f, shared, r);
 	return error ? error : match_set(m, f, octets, mask, r);
 }
 
@@ -546,6 +578,14 @@ void match_format(const struct match *m, struct buf *text)
 		buf_printf(text, "%s%s=", comma, fields[i].name);
 		field_format(&fields[i], field_in(&m->value, &fields[i]),
 			     field_in(&m->mask, &fields[i]), text);
+		comma = ",";
+	}
+	for (unsigned i = 0; i < m->n_conds; i++) {
+		const struct cond *c = &m->cond[i];
+
+		buf_printf(text, "%s%s=%s", comma, fields[c->field].name,
+			   c->flags & COND_NEGATED ? "!" : "");
+		cond_class(c->kind)->format(c, text);
 		comma = ",";
 	}
 }

@@ -335,13 +335,26 @@ int match_finish(struct match *m, struct refusal *r)
 			memset((uint8_t *)&left + fields[i].off, 0, fields[i].size);
 			has |= fields[i].has;
 		}
+	for (unsigned i = 0; i < m->n_conds; i++)
+		has |= fields[m->cond[i].field].has;
 	m->value.outer.has |= htobe32(has);
 	m->mask.outer.has |= htobe32(has);
 	f = orphan(m, &left);
+	for (unsigned i = 0; !f && i < m->n_conds; i++)
+		if (!match_meets(m, &fields[m->cond[i].field]))
+			f = &fields[m->cond[i].field];
 	if (f)
 		return refuse(r, BAD_PREREQ, f->name, "%s is matched without what it needs: %s",
 			      f->name, field_needs(f));
 	return 0;
+}
+
+static bool field_exact(const struct match *m, const struct field *f)
+{
+	uint8_t ones[FIELD_SIZE_MAX];
+
+	field_ones(f, ones);
+	return !memcmp(field_in(&m->mask, f), ones, f->size);
 }
 
 static uint64_t word_of(const struct key *key, unsigned i)
@@ -352,6 +365,41 @@ static uint64_t word_of(const struct key *key, unsigned i)
 bool match_equal(const struct match *a, const struct match *b)
 {
 	return !memcmp(a, b, sizeof *a);
+}
+
+/* A condition of `wide` is one of narrow's, or a wider one, or true of its exact value. */
+static bool cond_covered(const struct cond *c, const struct match *narrow)
+{
+	const struct cond_class *class = cond_class(c->kind);
+	struct key_view view = key_view_of(&narrow->value.du, &narrow->value.outer);
+	struct probe probe = {.key = view};
+
+	for (unsigned i = 0; i < narrow->n_conds; i++) {
+		const struct cond *n = &narrow->cond[i];
+
+		if (!memcmp(c, n, sizeof *c) || (n->kind == c->kind && n->field == c->field &&
+						 class->covers && !(c->flags & COND_NEGATED) &&
+						 !(n->flags & COND_NEGATED) && class->covers(c, n)))
+			return true;
+	}
+	return c->kind == COND_RANGE && field_exact(narrow, &fields[c->field]) &&
+	       conds_hold(c, 1, &probe);
+}
+
+/* Nothing meets both conditions. */
+static bool conds_exclude(const struct match *a, const struct match *b)
+{
+	for (unsigned i = 0; i < a->n_conds; i++)
+		for (unsigned j = 0; j < b->n_conds; j++) {
+			const struct cond *x = &a->cond[i], *y = &b->cond[j];
+			const struct cond_class *class = cond_class(x->kind);
+
+			if (x->kind == y->kind && x->field == y->field && class->excludes &&
+			    !(x->flags & COND_NEGATED) && !(y->flags & COND_NEGATED) &&
+			    class->excludes(x, y))
+				return true;
+		}
+	return false;
 }
 
 bool match_covers(const struct match *wide, const struct match *narrow)
@@ -365,6 +413,9 @@ bool match_covers(const struct match *wide, const struct match *narrow)
 		    (word_of(&wide->value, i) ^ word_of(&narrow->value, i)) & mask)
 			return false;
 	}
+	for (unsigned i = 0; i < wide->n_conds; i++)
+		if (!cond_covered(&wide->cond[i], narrow))
+			return false;
 	return true;
 }
 
@@ -374,7 +425,7 @@ bool match_overlaps(const struct match *a, const struct match *b)
 		if ((word_of(&a->value, i) ^ word_of(&b->value, i)) & word_of(&a->mask, i) &
 		    word_of(&b->mask, i))
 			return false;
-	return true;
+	return !conds_exclude(a, b);
 }
 
 bool match_hits(const struct match *m, const struct key_view *key)
@@ -384,6 +435,11 @@ bool match_hits(const struct match *m, const struct key_view *key)
 
 		if (mask && (key_word(key, i) ^ word_of(&m->value, i)) & mask)
 			return false;
+	}
+	if (m->n_conds) {
+		struct probe s = {.key = *key};
+
+		return conds_hold(m->cond, (unsigned)m->n_conds, &s);
 	}
 	return true;
 }

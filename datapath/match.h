@@ -6,12 +6,13 @@
  * fields (text, OXM, the early projection, table-features) reads the same rows.
  *
  * A match is a value and a mask in the shape of `struct key`; bits outside the mask are zero in
- * the value.  match_finish() adds what a field implies (its prerequisites, the outer record's
- * presence bits) and refuses contradictions. */
+ * the value; and conditions (cond.h), which ask more than bits can.  match_finish() adds what a
+ * field implies (its prerequisites, the outer record's presence bits) and refuses contradictions.
+ */
 #ifndef SLUICE_MATCH_H
 #define SLUICE_MATCH_H
 
-#include "datapath/key.h"
+#include "datapath/cond.h"
 #include "lib/cursor.h"
 #include "lib/refuse.h"
 
@@ -91,6 +92,8 @@ const char *field_needs(const struct field *f); /* its prerequisites, for messag
 
 struct match {
 	struct key value, mask;
+	struct cond cond[MATCH_CONDS]; /* in cond.h's order; what is not used is zero */
+	uint64_t n_conds;
 };
 
 /* Which match fields are set (any mask bit), as bits by field id. */
@@ -130,7 +133,8 @@ bool match_equal(const struct match *a, const struct match *b);
 bool match_covers(const struct match *wide, const struct match *narrow);
 /* Some packet could match both (for CHECK_OVERLAP). */
 bool match_overlaps(const struct match *a, const struct match *b);
-bool match_hits(const struct match *m, const struct key_view *key); /* the linear twin's test */
+/* The linear twin's test, of the key alone: a condition that wants octets does not hold. */
+bool match_hits(const struct match *m, const struct key_view *key);
 
 /* One field's text: the value without its name. */
 /* `in_port=NAME`: the control side lends its port names (NULL: numbers only).  Control thread. */

@@ -26,11 +26,11 @@ static const struct rule *lookup(struct worker *w, const struct pkt *p, unsigned
 				 const struct du_key *key)
 {
 	const struct table *t = rcu_get(w->dp->table[table]);
-	const struct key_view view = key_view_of(key, &p->outer->key);
+	struct probe probe = {key_view_of(key, &p->outer->key), w->version, w, p, false};
 	const struct rule *r;
 
 	counter_add(&w->table[table].lookups, 1);
-	r = t ? table_lookup(t, &view, w->version) : NULL;
+	r = t ? table_lookup(t, &probe) : NULL;
 	if (!r) {
 		trace(w, p, MISS, table, w->version);
 		return NULL;

@@ -61,8 +61,8 @@ struct rule *rule_create(const struct match *m, int32_t priority, uint32_t id,
 			 struct program *program)
 {
 	uint64_t words = match_words(m);
-	size_t n = (size_t)__builtin_popcountll(words);
-	struct rule *r = calloc(1, sizeof *r + n * sizeof r->value[0]);
+	size_t n = (size_t)__builtin_popcountll(words), conds = m->n_conds * sizeof m->cond[0];
+	struct rule *r = calloc(1, sizeof *r + n * sizeof r->value[0] + conds);
 
 	if (!r)
 		abort();
@@ -71,6 +71,9 @@ struct rule *rule_create(const struct match *m, int32_t priority, uint32_t id,
 	r->remove_version = VERSION_NEVER;
 	r->program = program;
 	match_pack(m, words, r->value);
+	r->n_conds = (uint8_t)m->n_conds;
+	if (conds)
+		r->conds = memcpy(r->value + n, m->cond, conds);
 	return r;
 }
 
@@ -164,7 +167,12 @@ void table_remove(struct table *t, struct rule *r)
 		subtables_bound(&t->masks, s, bound_of(s));
 }
 
-const struct rule *table_lookup(const struct table *t, const struct key_view *key, uint64_t version)
+static bool rule_met(const struct rule *r, struct probe *s)
+{
+	return rule_visible(r, s->version) && (!r->n_conds || conds_hold(r->conds, r->n_conds, s));
+}
+
+const struct rule *table_lookup(const struct table *t, struct probe *probe)
 {
 	const struct subtable_list *l = rcu_get(t->masks.list);
 	const struct rule *best = NULL;
@@ -176,8 +184,8 @@ const struct rule *table_lookup(const struct table *t, const struct key_view *ke
 
 		if (best && l->slot[i].bound < best->priority)
 			break;
-		r = chain_find(s, value, subtable_mask(s, key, value));
-		while (r && !rule_visible(r, version))
+		r = chain_find(s, value, subtable_mask(s, &probe->key, value));
+		while (r && !rule_met(r, probe))
 			r = rcu_get(r->next);
 		if (r && (!best || rule_beats(r, best)))
 			best = r;
@@ -195,8 +203,7 @@ static bool rule_hits(const struct rule *r, const struct key_view *key)
 	return true;
 }
 
-const struct rule *table_lookup_linear(const struct table *t, const struct key_view *key,
-				       uint64_t version)
+const struct rule *table_lookup_linear(const struct table *t, struct probe *s)
 {
 	const struct subtable_list *l = rcu_get(t->masks.list);
 	const struct rule *best = NULL;
@@ -207,7 +214,7 @@ const struct rule *table_lookup_linear(const struct table *t, const struct key_v
 
 		while ((node = rmap_each(&l->slot[i].subtable->map, &position)))
 			for (const struct rule *r = rule_of(node); r; r = rcu_get(r->next))
-				if (rule_visible(r, version) && rule_hits(r, key) &&
+				if (rule_hits(r, &s->key) && rule_met(r, s) &&
 				    (!best || rule_beats(r, best)))
 					best = r;
 	}

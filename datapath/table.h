@@ -56,6 +56,8 @@ struct rule {
 	struct subtable *subtable;
 	uint32_t early_at;  /* early.c's: its place in a heap */
 	uint8_t early_heap; /* early.c's: which heap */
+	uint8_t n_conds;
+	const struct cond *conds; /* behind the value */
 	struct rcu_head rcu;
 	uint64_t value[]; /* packed by the subtable's map */
 };
@@ -77,12 +79,10 @@ void table_insert(struct table *t, struct rule *r, const struct match *m);
  * need it (and see nothing in its place). */
 void table_remove(struct table *t, struct rule *r);
 
-/* Reader: the best rule visible at `version`; NULL: a miss. */
-const struct rule *table_lookup(const struct table *t, const struct key_view *key,
-				uint64_t version);
+/* Reader: the best rule visible at the probe's version; NULL: a miss. */
+const struct rule *table_lookup(const struct table *t, struct probe *s);
 /* The same by looking at every rule: the oracle of tests. */
-const struct rule *table_lookup_linear(const struct table *t, const struct key_view *key,
-				       uint64_t version);
+const struct rule *table_lookup_linear(const struct table *t, struct probe *s);
 unsigned table_n_rules(const struct table *t);
 unsigned table_n_masks(const struct table *t);
 
@@ -111,9 +111,9 @@ void early_remove(struct early *e, const struct match *m, struct rule *r, uint64
 /* Writer, after publishing `version` and a grace period: forgets records nobody can read. */
 void early_prune(struct early *e, uint64_t version);
 /* Reader: true when the packet is to be dropped. */
-bool early_lookup(const struct early *e, const struct key_view *key, uint64_t version,
-		  struct early_verdict *verdict);
-/* The match's projection onto fields known by KNOWN_OUTER; true when nothing was lost. */
+bool early_lookup(const struct early *e, struct probe *s, struct early_verdict *verdict);
+/* The match's projection onto fields known by KNOWN_OUTER; true when nothing was lost (a condition
+ * is lost). */
 bool match_project_early(const struct match *m, struct match *projected);
 
 #endif

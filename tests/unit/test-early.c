@@ -195,7 +195,7 @@ static unsigned look(uint64_t at, unsigned times)
 		bool drop;
 
 		random_collected(&k);
-		drop = early_lookup(early, &view, at, &verdict);
+		drop = early_lookup(early, &(struct probe){.key = view, .version = at}, &verdict);
 		assert_int_equal(drop, should_drop(&k, at));
 		for (unsigned i = 0; drop && i < 4; i++) {
 			struct key du = k;
@@ -269,18 +269,18 @@ static void many_rules_meet_in_one_entry(void **state)
 	}
 	rule[N] = rule_create(&outer, N / 2, N, NULL);
 	early_insert(early, &outer, rule[N], true);
-	assert_false(early_lookup(early, &view, 0, &verdict));
+	assert_false(early_lookup(early, &(struct probe){.key = view, .version = 0}, &verdict));
 	for (uint32_t i = 0; i < N; i++)
 		if (rule[i]->priority >= N / 2)
 			early_remove(early, &inner, rule[i], 1);
-	assert_false(early_lookup(early, &view, 0, &verdict));
-	assert_true(early_lookup(early, &view, 1, &verdict));
+	assert_false(early_lookup(early, &(struct probe){.key = view, .version = 0}, &verdict));
+	assert_true(early_lookup(early, &(struct probe){.key = view, .version = 1}, &verdict));
 	assert_int_equal(verdict.drop_rule, N);
 	early_prune(early, 1);
-	assert_true(early_lookup(early, &view, 1, &verdict));
+	assert_true(early_lookup(early, &(struct probe){.key = view, .version = 1}, &verdict));
 	early_remove(early, &outer, rule[N], 2);
 	early_prune(early, 2);
-	assert_false(early_lookup(early, &view, 2, &verdict));
+	assert_false(early_lookup(early, &(struct probe){.key = view, .version = 2}, &verdict));
 	assert_int_equal(verdict.drop_rule, RULE_NONE);
 	for (uint32_t i = 0; i <= N; i++)
 		rule_destroy(rule[i]);

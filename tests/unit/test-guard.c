@@ -222,7 +222,7 @@ static bool drops_early(uint8_t dscp)
 	assert_int_equal(match_parse_word(&m, "outer_dscp", text, &r), 0);
 	assert_int_equal(match_finish(&m, &r), 0);
 	memcpy(&outer, m.value.outer_word, sizeof outer);
-	return early_lookup(dp->early, &key, dp->version, &v);
+	return early_lookup(dp->early, &(struct probe){.key = key, .version = dp->version}, &v);
 }
 
 struct shades {

@@ -158,8 +158,10 @@ static unsigned look(uint64_t at, unsigned times)
 
 		random_key(&k);
 		r = twin(&k, at);
-		assert_ptr_equal(table_lookup(table, &view, at), r);
-		assert_ptr_equal(table_lookup_linear(table, &view, at), r);
+		assert_ptr_equal(table_lookup(table, &(struct probe){.key = view, .version = at}),
+				 r);
+		assert_ptr_equal(
+			table_lookup_linear(table, &(struct probe){.key = view, .version = at}), r);
 		found += r != NULL;
 	}
 	return found;
@@ -221,13 +223,14 @@ static void chains_are_in_order(void **state)
 	}
 	assert_int_equal(table_n_masks(table), 1);
 	for (int32_t best = N - 1; best >= 0; best--) {
-		const struct rule *r = table_lookup(table, &view, 0);
+		const struct rule *r =
+			table_lookup(table, &(struct probe){.key = view, .version = 0});
 
 		assert_int_equal(r->priority, best);
 		table_remove(table, rule[r->id]);
 		rule_destroy(rule[r->id]);
 	}
-	assert_null(table_lookup(table, &view, 0));
+	assert_null(table_lookup(table, &(struct probe){.key = view, .version = 0}));
 	assert_int_equal(table_n_masks(table), 0);
 	table_destroy(table);
 	rcu_barrier();
@@ -277,7 +280,8 @@ static void *reader(void *arg)
 		uint64_t at = rcu_get(shared.version);
 
 		for (unsigned i = 0; i < 8; i++, ++*n) {
-			const struct rule *r = table_lookup(shared.table, &view, at);
+			const struct rule *r = table_lookup(
+				shared.table, &(struct probe){.key = view, .version = at});
 
 			if (!r || r->priority != 2 || r->id != at % 4)
 				abort();

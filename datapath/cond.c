@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "datapath/cond.h"
+
+#include "datapath/match.h"
+
+#define COND(ID, OBJECT) extern const struct cond_class OBJECT;
+#include "datapath/conds.def"
+#undef COND
+
+static const struct cond_class *const classes[] = {
+#define COND(ID, OBJECT) [COND_##ID] = &(OBJECT),
+#include "datapath/conds.def"
+#undef COND
+};
+
+_Static_assert(sizeof(struct cond) == 24, "conditions are compared as octets");
+
+const struct cond_class *cond_class(enum cond_kind kind)
+{
+	return classes[kind];
+}
+
+static int cond_order(const struct cond *a, const struct cond *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->field != b->field)
+		return a->field < b->field ? -1 : 1;
+	return memcmp(a, b, sizeof *a);
+}
+
+int match_add_cond(struct match *m, const struct cond *c, struct refusal *r)
+{
+	unsigned at = 0;
+
+	while (at < m->n_conds && cond_order(&m->cond[at], c) < 0)
+		at++;
+	if (at < m->n_conds && !cond_order(&m->cond[at], c))
+		return refuse(r, DUP_FIELD, fields[c->field].name, "%s has the same %s twice",
+			      fields[c->field].name, cond_class(c->kind)->name);
+	if (m->n_conds == MATCH_CONDS)
+		return refuse(r, BAD_VALUE, fields[c->field].name,
+			      "a match of more than %d ranges, sets and programs", MATCH_CONDS);
+	memmove(m->cond + at + 1, m->cond + at, (m->n_conds - at) * sizeof m->cond[0]);
+	m->cond[at] = *c;
+	m->n_conds++;
+	return 0;
+}
+
+bool conds_hold(const struct cond *c, unsigned n, struct probe *s)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (classes[c[i].kind]->holds(&c[i], s) == !!(c[i].flags & COND_NEGATED))
+			return false;
+	return true;
+}
