@@ -101,7 +101,8 @@ void fib_forward(struct worker *w, struct pkt *p)
 		output_run(w, p, OFPP_LOCAL, 0);
 		return;
 	}
-	path = route && route->kind == FIB_UNICAST ? fib_path_choose(route, p->flow_hash) : NULL;
+	path = route && route->kind == FIB_UNICAST ? fib_path_choose(route, pkt_flow_hash(p))
+						   : NULL;
 	if (!path)
 		drop(w, p, DROP_NO_ROUTE);
 	else

@@ -9,7 +9,7 @@
 /* One frame on its way; a packet of several is several parcels, all but the last with `more`. */
 struct parcel {
 	struct handoff_to to;
-	uint32_t frame, in_port, flow_hash, trace_id;
+	uint32_t frame, in_port, flow_hash_memo, trace_id;
 	uint16_t off, len;
 	uint8_t flags;
 	bool more;
@@ -81,7 +81,7 @@ static void pack(struct worker *w, struct pair *pair, const struct pkt *p, struc
 			.to = to,
 			.frame = frame,
 			.in_port = p->in_port,
-			.flow_hash = p->flow_hash,
+			.flow_hash_memo = p->flow_hash_memo,
 			.trace_id = p->trace_id,
 			.off = FRAME_HEADROOM,
 			.len = (uint16_t)part,
@@ -158,7 +158,7 @@ static struct pkt *unpack(struct worker *w, struct pair *pair, uint32_t *tail)
 		drop(w, p, DROP_ACTION_INVALID);
 		return NULL;
 	}
-	p->flow_hash = first->flow_hash;
+	p->flow_hash_memo = first->flow_hash_memo;
 	return p;
 }
 

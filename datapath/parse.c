@@ -244,7 +244,7 @@ static int parse_ipv6(struct parse *c)
 	}
 }
 
-static uint32_t flow_hash(const struct du_key *k)
+uint32_t pkt_flow_hash_find(const struct du_key *k)
 {
 	uint64_t word, h = hash_seed;
 
@@ -256,7 +256,7 @@ static uint32_t flow_hash(const struct du_key *k)
 	h = hash_add(h, (uint64_t)k->ip_proto << 32 | (uint32_t)k->tp_src << 16 | k->tp_dst);
 	if (!k->ip_proto)
 		memcpy(&word, k->eth_src, 8), h = hash_add(h, word);
-	return hash_finish(h);
+	return hash_finish(h) | 1;
 }
 
 static int parse_l3(struct parse *c)
@@ -316,7 +316,7 @@ int pkt_parse(struct worker *w, struct pkt *p)
 	uint32_t age = p->key.agg_age_us;
 	int reason;
 
-	memset(&p->key, 0, sizeof p->key);
+	zero_words(&p->key, sizeof p->key);
 	p->key.agg_fragments = fragments;
 	p->key.disagree = disagree;
 	p->key.agg_age_us = age;
@@ -325,7 +325,7 @@ int pkt_parse(struct worker *w, struct pkt *p)
 	p->l3 = h.l3;
 	p->l4 = h.l4;
 	p->payload = h.payload;
-	p->flow_hash = flow_hash(&p->key);
+	p->flow_hash_memo = 0;
 	p->flags |= PKT_KEYED;
 	trace(w, p, PARSE, be16toh(p->key.eth_type), p->key.ip_proto);
 	return reason;

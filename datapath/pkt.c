@@ -37,7 +37,7 @@ struct pkt *pkt_alloc(struct worker *w)
 	p->program = NULL;
 	p->rule = (struct path_rule){.id = RULE_NONE};
 	p->trace_id = 0;
-	p->flow_hash = 0;
+	p->flow_hash_memo = 0;
 	p->sample = 0;
 	p->key.agg_fragments = 0;
 	p->key.disagree = 0;

@@ -63,9 +63,8 @@ struct pkt {
 	const struct program *program; /* set by the rules stage, run by the actions stage */
 	struct path_rule rule;         /* whose action runs: for packet-ins */
 	uint32_t trace_id;
-	uint32_t
-		flow_hash; /* of addresses, protocol and ports: spreads over queues and next hops */
-	uint16_t sample;   /* its slot with the sampler (sample.h); 0: none */
+	uint32_t flow_hash_memo; /* pkt_flow_hash()'s; 0: nobody has asked */
+	uint16_t sample;         /* its slot with the sampler (sample.h); 0: none */
 	struct du_key key;
 	struct seg seg[PKT_SEGS];
 };
@@ -139,6 +138,17 @@ int pkt_linearise(struct worker *w, struct pkt *p, unsigned max_segs);
 static inline uint32_t pkt_octets(const struct pkt *p)
 {
 	return p->len - (p->flags & PKT_VIRTUAL_ETH ? ETH_HLEN_ : 0);
+}
+
+/* Of addresses, protocol and ports, for what spreads flows over queues, next hops and buckets;
+ * never 0.  Found when it is first asked for: most packets of a flood never are. */
+uint32_t pkt_flow_hash_find(const struct du_key *k);
+
+static inline uint32_t pkt_flow_hash(struct pkt *p)
+{
+	if (!p->flow_hash_memo)
+		p->flow_hash_memo = pkt_flow_hash_find(&p->key);
+	return p->flow_hash_memo;
 }
 
 /* The ends of a packet (and pkt_free, for ports that have sent it: they count tx). */

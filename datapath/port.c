@@ -47,7 +47,7 @@ static void outer_begin(struct worker *w, struct pkt *p)
 	uint32_t f = p->seg[0].frame;
 	struct outer *outer = &w->frames.umem->frame[f].outer;
 
-	memset(outer, 0, sizeof *outer);
+	zero_words(outer, sizeof *outer);
 	outer->rx_ns = w->now;
 	outer->conn = CONN_NONE;
 	outer->key.frame_len = htobe32(pkt_octets(p));
@@ -125,7 +125,7 @@ void port_output_queue(struct worker *w, struct pkt *p, struct queue *q)
 
 void port_output(struct worker *w, struct pkt *p, struct port *port)
 {
-	struct queue *q = &port->queue[port->n_queues > 1 ? p->flow_hash % port->n_queues : 0];
+	struct queue *q = &port->queue[port->n_queues > 1 ? pkt_flow_hash(p) % port->n_queues : 0];
 
 	trace(w, p, OUTPUT, port->id, pkt_octets(p));
 	if (unlikely(p->sample))
