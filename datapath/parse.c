@@ -256,7 +256,7 @@ uint32_t pkt_flow_hash_find(const struct du_key *k)
 	h = hash_add(h, (uint64_t)k->ip_proto << 32 | (uint32_t)k->tp_src << 16 | k->tp_dst);
 	if (!k->ip_proto)
 		memcpy(&word, k->eth_src, 8), h = hash_add(h, word);
-	return hash_finish(h) | 1;
+	return MAX(hash_finish(h), 1u);
 }
 
 static int parse_l3(struct parse *c)
