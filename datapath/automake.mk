@@ -50,6 +50,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/marks.h \
 	datapath/match-oxm.c \
 	datapath/match-text.c \
+	datapath/match-word.c \
 	datapath/match.c \
 	datapath/match.h \
 	datapath/netdev.c \

@@ -20,6 +20,25 @@ const struct cond_class *cond_class(enum cond_kind kind)
 	return classes[kind];
 }
 
+const struct field *cond_field(const struct cond *c)
+{
+	return c->field < N_FIELDS ? &fields[c->field] : NULL;
+}
+
+const char *cond_word(const struct cond *c)
+{
+	const struct cond_class *class = cond_class(c->kind);
+	const struct field *f = cond_field(c);
+
+	return class->word ? class->word(c) : f ? f->name : class->name;
+}
+
+void cond_format(const struct cond *c, struct buf *text)
+{
+	buf_printf(text, "%s=%s", cond_word(c), c->flags & COND_NEGATED ? "!" : "");
+	cond_class(c->kind)->format(c, text);
+}
+
 static int cond_order(const struct cond *a, const struct cond *b)
 {
 	if (a->kind != b->kind)
@@ -36,10 +55,10 @@ int match_add_cond(struct match *m, const struct cond *c, struct refusal *r)
 	while (at < m->n_conds && cond_order(&m->cond[at], c) < 0)
 		at++;
 	if (at < m->n_conds && !cond_order(&m->cond[at], c))
-		return refuse(r, DUP_FIELD, fields[c->field].name, "%s has the same %s twice",
-			      fields[c->field].name, cond_class(c->kind)->name);
+		return refuse(r, DUP_FIELD, cond_word(c), "%s has the same %s twice", cond_word(c),
+			      cond_class(c->kind)->name);
 	if (m->n_conds == MATCH_CONDS)
-		return refuse(r, BAD_VALUE, fields[c->field].name,
+		return refuse(r, BAD_VALUE, cond_word(c),
 			      "a match of more than %d ranges, sets and programs", MATCH_CONDS);
 	memmove(m->cond + at + 1, m->cond + at, (m->n_conds - at) * sizeof m->cond[0]);
 	m->cond[at] = *c;
@@ -49,8 +68,11 @@ int match_add_cond(struct match *m, const struct cond *c, struct refusal *r)
 
 bool conds_hold(const struct cond *c, unsigned n, struct probe *s)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (classes[c[i].kind]->holds(&c[i], s) == !!(c[i].flags & COND_NEGATED))
+	for (unsigned i = 0; i < n; i++) {
+		bool holds = classes[c[i].kind]->holds(&c[i], s);
+
+		if (holds == !!(c[i].flags & COND_NEGATED) || unlikely(s->unknown))
 			return false;
+	}
 	return true;
 }

@@ -12,7 +12,11 @@
  *
  * What is asked about is a `struct probe`: the packet as a lookup sees it.  A condition whose
  * answer may change while the key stays (a BPF program reads octets, a set's entry expires) says so
- * in probe->fleeting, and the answer of that lookup is not kept in the worker's cache.
+ * in probe->fleeting, and the answer of that lookup is not kept in the worker's cache.  One that
+ * cannot be answered at all (octets are asked for, and only a key is known) says so in
+ * probe->unknown, and does not hold, negated or not.
+ *
+ * Not every condition is of a field: cond_field() says NULL for those that are not.
  *
  * Threads: holds() on workers, under RCU; the rest is the control thread's. */
 #ifndef SLUICE_COND_H
@@ -22,7 +26,6 @@
 #include "lib/cursor.h"
 #include "lib/refuse.h"
 
-struct bpf;
 struct field;
 struct match;
 struct pkt;
@@ -46,15 +49,24 @@ enum cond_flags {
 /* No padding, unused octets zero: conditions are compared as octets. */
 struct cond {
 	uint8_t kind, flags;
-	uint16_t field, field2; /* enum field_id; of a pair the second, else N_FIELDS */
+	uint16_t field, field2; /* enum field_id; N_FIELDS: none.  Of a pair the second, too */
 	uint16_t reserved;
 	union {
 		struct {
 			uint64_t lo, hi; /* host order, both within */
 		} range;
 		uint64_t set; /* its number (set.h) */
-		const struct bpf *bpf;
+		uint64_t bpf; /* its handle (bpf.h) */
 	};
+};
+
+/* Octets for those who have no packet but a piece of one: a snapshot. */
+struct probe_octets {
+	const uint8_t *data; /* an Ethernet header first */
+	uint32_t size;       /* octets that are known */
+	uint32_t len;        /* of the packet, Ethernet header included */
+	uint16_t l3;         /* where the IP header begins; 0: there is none */
+	bool outer;          /* they are the frame as it arrived */
 };
 
 /* A packet as lookups see it. */
@@ -62,19 +74,31 @@ struct probe {
 	struct key_view key;
 	uint64_t version;      /* of the tables */
 	struct worker *worker; /* NULL: nobody's traffic (tests, dry runs): nothing counts */
-	const struct pkt *pkt; /* its octets; NULL: only the key is known */
+	const struct pkt *pkt; /* its octets; NULL: only the key is known, unless … */
 	bool fleeting;         /* out: the same key may be answered otherwise next time */
+	bool unknown;          /* out: what is known does not say */
+	const struct probe_octets *octets; /* … these are; NULL */
 };
 
 struct cond_class {
 	const char *name;
+	uint8_t oxm; /* its number among our experimenter's OXM fields */
 	/* Whether it holds, COND_NEGATED apart.  Bounded work. */
 	bool (*holds)(const struct cond *c, struct probe *s);
 	/* The value in `field=value` of FLOW text (a leading `!` is taken off): fills the argument
 	 * (kind, field and flags are set).  -ENOENT: no value of this kind. */
 	int (*parse)(const struct field *f, const char *value, struct cond *c, struct refusal *r);
+	/* A whole word of FLOW text whose name is no field's (`bpf=…`): adds what it says to the
+	 * match.  `value` may be NULL.  -ENOENT: the word is not of this kind.  NULL: none is. */
+	int (*parse_word)(struct match *m, const char *name, const char *value, struct refusal *r);
+	/* The name in front of `=`.  NULL: the field's. */
+	const char *(*word)(const struct cond *c);
 	/* The value again. */
 	void (*format)(const struct cond *c, struct buf *text);
+	/* OXM: the argument behind flags and target field (match-oxm.c), which `get` fills from all
+	 * of `body`; `put` says false when a field of OXM cannot hold it.  NULL: has no form. */
+	int (*get)(struct cond *c, struct reader *body, struct refusal *r);
+	bool (*put)(const struct cond *c, struct buf *wire);
 	/* Whatever meets `narrow` meets `wide`: conditions of this kind on the same field. */
 	bool (*covers)(const struct cond *wide, const struct cond *narrow);
 	/* Nothing can meet both. */
@@ -82,6 +106,10 @@ struct cond_class {
 };
 
 const struct cond_class *cond_class(enum cond_kind kind);
+const struct field *cond_field(const struct cond *c); /* NULL: it is of no field */
+const char *cond_word(const struct cond *c);          /* what stands in front of `=` */
+/* `name=value`, as it is in FLOW text. */
+void cond_format(const struct cond *c, struct buf *text);
 
 /* Adds a condition in its place.  Refuses the ninth, and one that is there already.  */
 int match_add_cond(struct match *m, const struct cond *c, struct refusal *r);

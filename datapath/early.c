@@ -467,7 +467,8 @@ static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
 {
 	struct outer *o = p->outer;
 	const struct port *conn = port_get(w->dp, o->conn);
-	struct probe probe = {key_view_of(du, &o->key), w->version, w, p, false};
+	struct probe probe = {
+		.key = key_view_of(du, &o->key), .version = w->version, .worker = w, .pkt = p};
 	struct early_verdict v;
 
 	if (!conn || conn->gen != o->gen)

@@ -510,6 +510,20 @@ static int set_cond(struct match *m, const struct field *f, const char *value, s
 	return error ? error : match_add_cond(m, &c, r);
 }
 
+/* A word that is a condition of no field; -ENOENT: it is none. */
+static int set_cond_word(struct match *m, const char *key, const char *value, struct refusal *r)
+{
+	int error = -ENOENT;
+
+	for (unsigned kind = 0; error == -ENOENT && kind < N_CONDS; kind++) {
+		const struct cond_class *class = cond_class(kind);
+
+		if (class->parse_word)
+			error = class->parse_word(m, key, value, r);
+	}
+	return error;
+}
+
 int match_parse_word(struct match *m, const char *key, const char *value, struct refusal *r)
 {
 	uint8_t octets[FIELD_SIZE_MAX], mask[FIELD_SIZE_MAX];
@@ -520,6 +534,11 @@ int match_parse_word(struct match *m, const char *key, const char *value, struct
 	int error = 0;
 
 	f = f || special ? f : field_by_name(key);
+	if (!f && !special) {
+		error = set_cond_word(m, key, value, r);
+		if (error != -ENOENT)
+			return error;
+	}
 	if (!value || !*value) {
 		error = set_short_word(m, key, r);
 		if (error != -ENOENT || (!f && !special))
@@ -581,11 +600,8 @@ void match_format(const struct match *m, struct buf *text)
 		comma = ",";
 	}
 	for (unsigned i = 0; i < m->n_conds; i++) {
-		const struct cond *c = &m->cond[i];
-
-		buf_printf(text, "%s%s=%s", comma, fields[c->field].name,
-			   c->flags & COND_NEGATED ? "!" : "");
-		cond_class(c->kind)->format(c, text);
+		buf_printf(text, "%s", comma);
+		cond_format(&m->cond[i], text);
 		comma = ",";
 	}
 }

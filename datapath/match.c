@@ -335,14 +335,17 @@ int match_finish(struct match *m, struct refusal *r)
 			memset((uint8_t *)&left + fields[i].off, 0, fields[i].size);
 			has |= fields[i].has;
 		}
-	for (unsigned i = 0; i < m->n_conds; i++)
-		has |= fields[m->cond[i].field].has;
+	for (unsigned i = 0; i < m->n_conds; i++) {
+		f = cond_field(&m->cond[i]);
+		has |= f ? f->has : 0;
+	}
 	m->value.outer.has |= htobe32(has);
 	m->mask.outer.has |= htobe32(has);
 	f = orphan(m, &left);
-	for (unsigned i = 0; !f && i < m->n_conds; i++)
-		if (!match_meets(m, &fields[m->cond[i].field]))
-			f = &fields[m->cond[i].field];
+	for (unsigned i = 0; !f && i < m->n_conds; i++) {
+		f = cond_field(&m->cond[i]);
+		f = f && !match_meets(m, f) ? f : NULL;
+	}
 	if (f)
 		return refuse(r, BAD_PREREQ, f->name, "%s is matched without what it needs: %s",
 			      f->name, field_needs(f));

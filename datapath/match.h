@@ -158,6 +158,13 @@ void match_format(const struct match *m, struct buf *text);
  * short word implies are set.  -ENOENT when the word is no field (the caller knows others). */
 int match_parse_word(struct match *m, const char *key, const char *value, struct refusal *r);
 
+/* The next `name=value` or `name` of FLOW text; value NULL: it has none.  Commas and white space
+ * part words, but not between double quotes.  Writes into the text and moves it on.  1: a word; 0:
+ * none is left; -EINVAL: a quote does not end. */
+int match_next_word(char **text, char **name, char **value, struct refusal *r);
+/* What stands behind `actions=` outside of quotes, cut off from the words in front; NULL: none. */
+char *match_find_actions(char *text);
+
 /* OXM (TS-023, 7.2.3).  ofp_match with its padding: reads all of it; writes it padded to 8. */
 int match_get_oxm(struct match *m, struct reader *wire, struct refusal *r);
 /* `standard_only`: experimenter fields cannot be said; returns false (and writes nothing) when the

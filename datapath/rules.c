@@ -26,7 +26,10 @@ static const struct rule *lookup(struct worker *w, const struct pkt *p, unsigned
 				 const struct du_key *key)
 {
 	const struct table *t = rcu_get(w->dp->table[table]);
-	struct probe probe = {key_view_of(key, &p->outer->key), w->version, w, p, false};
+	struct probe probe = {.key = key_view_of(key, &p->outer->key),
+			      .version = w->version,
+			      .worker = w,
+			      .pkt = p};
 	const struct rule *r;
 
 	counter_add(&w->table[table].lookups, 1);

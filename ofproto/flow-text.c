@@ -217,47 +217,30 @@ static int read_word(struct flow_mod *fm, const char *key, const char *value, st
 
 /* ---- The line ----------------------------------------------------------------------------- */
 
-/* Where `actions=` begins, outside any word; NULL: there is none. */
-static char *find_actions(char *text)
-{
-	for (char *p = text; (p = strstr(p, "action")); p++) {
-		size_t n = strncmp(p, "actions=", 8) ? strncmp(p, "action=", 7) ? 0 : 7 : 8;
-
-		if (n && (p == text || strchr(", \t\r\n", p[-1]))) {
-			*p = '\0';
-			return p + n;
-		}
-	}
-	return NULL;
-}
-
 static int read_words(char *text, struct flow_mod *fm, struct refusal *r)
 {
-	static const char separators[] = ", \t\r\n";
-	char *save = NULL;
-	bool first = true;
+	bool selects = fm->command == OFPFC_MODIFY || fm->command == OFPFC_DELETE;
+	char *name, *value;
+	int more;
 
-	for (char *w = strtok_r(text, separators, &save); w;
-	     w = strtok_r(NULL, separators, &save)) {
-		char *value = strchr(w, '=');
-		int error;
+	for (bool first = true; (more = match_next_word(&text, &name, &value, r)) > 0;
+	     first = false) {
+		int error = 0;
 
-		if (value)
-			*value++ = '\0';
-		if (first && !value && !strcmp(w, "strict") &&
-		    (fm->command == OFPFC_MODIFY || fm->command == OFPFC_DELETE))
+		if (first && !value && selects && !strcmp(name, "strict"))
 			fm->command++; /* the strict command is the next number */
-		else if ((error = read_word(fm, w, value, r)))
+		else
+			error = read_word(fm, name, value, r);
+		if (error)
 			return error;
-		first = false;
 	}
-	return 0;
+	return more;
 }
 
 static int read_flow(char *text, struct flow_mod *fm, struct refusal *r)
 {
 	bool needs = fm->command <= OFPFC_MODIFY_STRICT;
-	char *actions = find_actions(text);
+	char *actions = match_find_actions(text);
 	int error;
 
 	if (needs && !actions)

@@ -74,24 +74,18 @@ void guard_match_text(const struct guard_rule *rule, struct buf *text)
 /* `name=value,word,…`: false when a word is no field. */
 static bool parse_match(const char *text, struct match *m)
 {
-	char copy[2048], *at = copy, *word;
+	char copy[2048], *at = copy, *word, *value;
 	struct refusal r;
+	int more;
 
 	memset(m, 0, sizeof *m);
 	if (!text || strlen(text) >= sizeof copy)
 		return false;
 	strcpy(copy, text);
-	while ((word = strsep(&at, ","))) {
-		char *value = strchr(word, '=');
-
-		if (!*word)
-			continue;
-		if (value)
-			*value++ = '\0';
+	while ((more = match_next_word(&at, &word, &value, &r)) > 0)
 		if (match_parse_word(m, word, value, &r))
 			return false;
-	}
-	return !match_finish(m, &r);
+	return !more && !match_finish(m, &r);
 }
 
 static bool parse_actions(const char *text, struct guard_rule *rule)
