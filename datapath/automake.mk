@@ -80,6 +80,10 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/sample.h \
 	datapath/secrets.c \
 	datapath/secrets.h \
+	datapath/set-key.c \
+	datapath/set-table.c \
+	datapath/set.c \
+	datapath/set.h \
 	datapath/spine.c \
 	datapath/spine.h \
 	datapath/steer-abi.h \
