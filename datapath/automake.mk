@@ -84,6 +84,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/set-table.c \
 	datapath/set.c \
 	datapath/set.h \
+	datapath/shape.c \
+	datapath/shape.h \
 	datapath/spine.c \
 	datapath/spine.h \
 	datapath/steer-abi.h \

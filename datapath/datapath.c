@@ -35,6 +35,7 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	rmap_init(&dp->conn_ends);
 	rmap_init(&dp->by_ifindex);
 	fib_init(&dp->fib);
+	shapes_init(&dp->shapes);
 	dp->early = early_create();
 	dp->bucket = buckets_reserve(RULE_IDS);
 	if (!dp->bucket || umem_create(&dp->umem, frames) || handoff_create(dp) ||
@@ -69,6 +70,7 @@ void datapath_destroy(struct datapath *dp)
 	for (unsigned i = 0; i < N_TABLES; i++)
 		if (dp->table[i])
 			table_destroy(dp->table[i]);
+	shapes_destroy(&dp->shapes);
 	if (dp->early)
 		early_destroy(dp->early);
 	buckets_release(dp->bucket, RULE_IDS);
@@ -85,6 +87,23 @@ void datapath_destroy(struct datapath *dp)
 		close(dp->event_fd);
 	rcu_barrier();
 	umem_destroy(&dp->umem);
+}
+
+struct table *datapath_table(struct datapath *dp, unsigned table)
+{
+	struct table *t = dp->table[table];
+
+	if (!t) {
+		t = table_create();
+		table_share(t, &dp->shapes);
+		rcu_set(dp->table[table], t);
+	}
+	return t;
+}
+
+const struct key_shape *tables_shape(const struct datapath *dp)
+{
+	return rcu_get(dp->shapes.published);
 }
 
 /* ---- Ports ------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ struct handoff_pairs;
 struct datapath {
 	uint64_t version;              /* of all tables; rcu_set() publishes */
 	struct table *table[N_TABLES]; /* OpenFlow's, and the guard; created as needed, RCU */
+	struct shapes shapes;          /* what all tables look at: tables_shape() */
 	struct early *early;
 	struct bucket *bucket;        /* of action limit, by rule id; reserved address space */
 	struct port *port[PORT_MAX];  /* by id, RCU */

@@ -15,7 +15,8 @@ const char *const origin_names[N_ORIGINS + 1] = {"cli",     "bgp",        "watch
 
 struct table {
 	struct subtables masks;
-	unsigned n_rules; /* read by workers: an empty table is skipped */
+	unsigned n_rules;      /* read by workers: an empty table is skipped */
+	struct shapes *shapes; /* NULL: nobody wants to know */
 };
 
 struct table *table_create(void)
@@ -26,6 +27,26 @@ struct table *table_create(void)
 		abort();
 	subtables_init(&t->masks);
 	return t;
+}
+
+void table_share(struct table *t, struct shapes *shapes)
+{
+	t->shapes = shapes;
+}
+
+/* What a rule looks at comes into the union, or leaves it. */
+static void shape_rule(struct table *t, const struct rule *r,
+		       void (*change)(struct shapes *, const struct key *))
+{
+	const struct subtable *s = r->subtable;
+	struct key mask;
+
+	if (!t->shapes)
+		return;
+	conds_mask(r->conds, r->n_conds, &mask);
+	for (unsigned i = 0; i < s->n_words; i++)
+		((uint64_t *)&mask)[s->at[i]] |= s->mask[i];
+	change(t->shapes, &mask);
 }
 
 static struct rule *rule_of(struct rmap_node *node)
@@ -49,6 +70,7 @@ void table_destroy(struct table *t)
 
 			for (struct rule *r = rule_of(node); r; r = next) {
 				next = r->next;
+				shape_rule(t, r, shapes_remove);
 				rule_destroy(r);
 			}
 		}
@@ -112,6 +134,7 @@ void table_insert(struct table *t, struct rule *r, const struct match *m)
 
 	r->subtable = s;
 	r->node.hash = hash;
+	shape_rule(t, r, shapes_add);
 	if (r->priority > s->bound)
 		subtables_bound(&t->masks, s, r->priority);
 	if (!head) {
@@ -149,6 +172,7 @@ void table_remove(struct table *t, struct rule *r)
 	struct subtable *s = r->subtable;
 	struct rule *head = chain_find(s, r->value, r->node.hash);
 
+	shape_rule(t, r, shapes_remove);
 	if (head != r) {
 		struct rule **at = &head->next;
 

@@ -21,6 +21,7 @@
 
 #include "datapath/action.h"
 #include "datapath/match.h"
+#include "datapath/shape.h"
 #include "lib/rmap.h"
 
 enum {
@@ -64,7 +65,12 @@ struct rule {
 
 struct table;
 
+struct datapath;
+
+/* On its own, or as a part of a datapath: see datapath_table(). */
 struct table *table_create(void);
+/* What its rules look at is counted in `shapes` too.  While it is empty. */
+void table_share(struct table *t, struct shapes *shapes);
 void table_destroy(struct table *t); /* with all its rules; after every reader has gone */
 
 /* A rule in no table yet: owns `program`. */
@@ -93,6 +99,11 @@ static inline bool rule_visible(const struct rule *r, uint64_t version)
 
 /* The table-miss entry: priority 0, matches everything (TS-023, 5.4). */
 bool rule_is_miss(const struct rule *r);
+
+/* The tables of a datapath: as needed, made on first use (control thread), and what all of them
+ * look at.  A reader takes the tables' version before the shape. */
+struct table *datapath_table(struct datapath *dp, unsigned table);
+const struct key_shape *tables_shape(const struct datapath *dp);
 
 /* The early classifier. */
 struct early;

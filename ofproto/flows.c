@@ -182,9 +182,7 @@ void entry_stage(struct ofproto *o, struct entry *e)
 	f->rule->origin = f->origin;
 	f->rule->early = (f->table == TABLE_GUARD || !f->table) && program->flags & PROGRAM_DROPS &&
 			 match_project_early(&f->match, &projected);
-	if (!o->dp.table[f->table])
-		rcu_set(o->dp.table[f->table], table_create());
-	table_insert(o->dp.table[f->table], f->rule, &f->match);
+	table_insert(datapath_table(&o->dp, f->table), f->rule, &f->match);
 
 	e->next = *head;
 	e->link = head;

@@ -50,9 +50,7 @@ static uint32_t rule(unsigned table, int32_t priority, const char *match, const 
 	r = rule_create(&m, priority, n_rules, compile(actions));
 	r->table = (uint8_t)table;
 	r->add_version = w->version;
-	if (!dp.table[table])
-		dp.table[table] = table_create();
-	table_insert(dp.table[table], r, &m);
+	table_insert(datapath_table(&dp, table), r, &m);
 	rules[n_rules] = r;
 	return n_rules++;
 }
