@@ -2,7 +2,7 @@
 SLUICE_LIBS = ctl/libctl.a ofproto/libofproto.a datapath/libdatapath.a lib/libsl.a
 
 sbin_PROGRAMS += utilities/sluiced utilities/sluice-watch
-bin_PROGRAMS += utilities/sluice-ctl
+bin_PROGRAMS += utilities/sluice-ctl utilities/sluice-bench
 noinst_PROGRAMS += utilities/make-docs
 
 # What sluice-watch is made of, beside its main().
@@ -93,6 +93,26 @@ utilities_sluice_watch_SOURCES = \
 	utilities/sluice-watch.c
 utilities_sluice_watch_LDADD = utilities/watch/libwatch.a $(SLUICE_LIBS) $(LDADD)
 
+# What a packet costs in memory: a scenario is a row of scenarios.def, a file and a line here.
+utilities_sluice_bench_SOURCES = \
+	utilities/bench/bed.c \
+	utilities/bench/bench.h \
+	utilities/bench/copy64.c \
+	utilities/bench/drop.c \
+	utilities/bench/forward.c \
+	utilities/bench/lookup.c \
+	utilities/bench/measure.c \
+	utilities/bench/report.c \
+	utilities/bench/rules.c \
+	utilities/bench/scenarios.def \
+	utilities/bench/traffic.c \
+	utilities/bench/verdict.c \
+	utilities/bench/worst.c \
+	utilities/help.c \
+	utilities/help.h \
+	utilities/sluice-bench.c
+utilities_sluice_bench_LDADD = $(SLUICE_LIBS) $(LDADD)
+
 # Manual pages and completion come from the verbs' own rows.
 utilities_make_docs_SOURCES = \
 	utilities/help.c \
@@ -101,18 +121,20 @@ utilities_make_docs_SOURCES = \
 utilities_make_docs_LDADD = $(SLUICE_LIBS) $(LDADD)
 
 GENERATED_DOCS = utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8 \
+	utilities/sluice-bench.8 \
 	utilities/sluice-ctl.completion
-utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8: utilities/make-docs$(EXEEXT)
+utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8 utilities/sluice-bench.8: utilities/make-docs$(EXEEXT)
 	$(AM_V_GEN)utilities/make-docs $(@F) >$@.tmp && mv $@.tmp $@
 utilities/sluice-ctl.completion: utilities/make-docs$(EXEEXT)
 	$(AM_V_GEN)utilities/make-docs completion >$@.tmp && mv $@.tmp $@
 
-man_MANS += utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8
+man_MANS += utilities/sluiced.8 utilities/sluice-ctl.8 utilities/sluice-watch.8 utilities/sluice-bench.8
 CLEANFILES += $(GENERATED_DOCS)
 completiondir = $(datadir)/bash-completion/completions
 completion_DATA = utilities/sluice-ctl.completion
 install-data-hook:
 	cd '$(DESTDIR)$(completiondir)' && mv -f sluice-ctl.completion sluice-ctl && \
-	  ln -sf sluice-ctl sluiced && ln -sf sluice-ctl sluice-watch
+	  ln -sf sluice-ctl sluiced && ln -sf sluice-ctl sluice-watch && \
+	  ln -sf sluice-ctl sluice-bench
 uninstall-hook:
-	cd '$(DESTDIR)$(completiondir)' && rm -f sluice-ctl sluiced sluice-watch
+	cd '$(DESTDIR)$(completiondir)' && rm -f sluice-ctl sluiced sluice-watch sluice-bench

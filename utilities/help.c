@@ -362,6 +362,52 @@ void man_daemon(FILE *out)
 	fputs(".SH SEE ALSO\n.BR sluice\\-ctl (8)\n", out);
 }
 
+const struct option_row bench_options[] = {
+	{"--list", NULL, "scenarios, and the cells they consist of"},
+	{"--scenario", "NAME",
+	 "a scenario, or a pattern of cells (as 'drop/1000x8/*/on'); may be repeated (default: "
+	 "all)"},
+	{"--json", NULL, "one object a line, for each cell"},
+	{"--rounds", "N", "of each cell, in turn with the others' (default: 7)"},
+	{"--packets", "N",
+	 "of a round (default: 131072, fewer where that would take longer than 0.2 s)"},
+	{"--seed", "N", "the same packets for the same number (default: 1)"},
+	{"--no-stages", NULL, "without the rounds that time each stage"},
+	{"--check", NULL, "compare verdicts with the linear twin's, and measure nothing"},
+	{"--help", NULL, "this text"},
+	{"--version", NULL, "the version"},
+	{NULL, NULL, NULL},
+};
+
+void help_bench(FILE *out)
+{
+	fputs("usage: sluice-bench [OPTION]…\n\n", out);
+	option_lines(bench_options, out);
+	fputs("\nexit status: 0 done, 1 verdicts differ from the linear twin's, 2 wrong usage\n",
+	      out);
+}
+
+void man_bench(FILE *out)
+{
+	man_head("sluice\\-bench", "what a packet costs in memory", out);
+	fputs(".SH SYNOPSIS\n.B sluice\\-bench\n[\\-\\-list] [\\-\\-scenario NAME]... [\\-\\-json] "
+	      "[\\-\\-rounds N] [\\-\\-packets N] [\\-\\-seed N]\n[\\-\\-no\\-stages] "
+	      "[\\-\\-check]\n.SH DESCRIPTION\nRuns the packet path over frames in memory, on one "
+	      "core, "
+	      "without input or output: each scenario over rule sets and traffic, with the cache "
+	      "on "
+	      "and off.  A cell is called SCENARIO/RULES/TRAFFIC/CACHE.  What is shown is CPU time "
+	      "per packet, the median of rounds that alternate between the cells of a scenario, "
+	      "and "
+	      "the part of each stage.  What became of the first packets must be what the linear "
+	      "twin of the rule table says.\n.SH OPTIONS\n",
+	      out);
+	man_options(bench_options, out);
+	fputs(".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\nverdicts differ from the linear "
+	      "twin's\n.TP\n.B 2\nwrong usage\n.SH SEE ALSO\n.BR sluiced (8)\n",
+	      out);
+}
+
 static const char watch_text[] =
 	"Reads samples (sFlow v5 of sluiced and of other routers, JSON lines of pmacct), learns "
 	"what "
@@ -437,4 +483,5 @@ void completion(FILE *out)
 	      out);
 	completion_of("sluiced", daemon_options, out);
 	completion_of("sluice-watch", watch_options, out);
+	completion_of("sluice-bench", bench_options, out);
 }

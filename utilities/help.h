@@ -16,16 +16,19 @@ struct option_row {
 extern const struct option_row daemon_options[]; /* ends with a NULL name */
 extern const struct option_row ctl_options[];
 extern const struct option_row watch_options[];
+extern const struct option_row bench_options[];
 
 void help_ctl(FILE *out);
 void help_verb(const struct verb *v, FILE *out);
 void help_daemon(FILE *out);
 void help_watch(FILE *out);
+void help_bench(FILE *out);
 void help_pipeline(FILE *out);
 
 void man_ctl(FILE *out);
 void man_daemon(FILE *out);
 void man_watch(FILE *out);
+void man_bench(FILE *out);
 void completion(FILE *out); /* bash */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make-docs sluice-ctl.8|sluiced.8|sluice-watch.8|completion: run by the build, not installed. */
+/* make-docs sluice-ctl.8|sluiced.8|sluice-watch.8|sluice-bench.8|completion: run by the build, not installed. */
 #include <stdio.h>
 
 #include "utilities/help.h"
@@ -14,6 +14,8 @@ int main(int argc, char **argv)
 		man_daemon(stdout);
 	else if (!strcmp(what, "sluice-watch.8"))
 		man_watch(stdout);
+	else if (!strcmp(what, "sluice-bench.8"))
+		man_bench(stdout);
 	else if (!strcmp(what, "completion"))
 		completion(stdout);
 	else

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <time.h>
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
+
+#include "utilities/bench/bench.h"
+
+enum {
+	NS_A_PACKET = 100, /* how far the worker's clock goes on for each */
+	WARM = 8192,       /* packets before a round, at least … */
+	WARM_MAX = 131072, /* … and at most: all flows, where there are so many */
+	ROUND_NS = 200000000,
+};
+
+static uint64_t cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+/* ---- The spine ------------------------------------------------------------------------------- */
+
+static void run_spine(struct cell *c)
+{
+	struct bed *b = c->bed;
+
+	while (b->at < b->n) {
+		b->w->now += BATCH_MAX * NS_A_PACKET;
+		worker_turn(b->w);
+	}
+}
+
+static void run(struct cell *c)
+{
+	if (c->scenario->run)
+		c->scenario->run(c);
+	else
+		run_spine(c);
+}
+
+/* What counts: the one function inside which --callgrind collects. */
+__attribute__((noinline)) static void bench_measured(struct cell *c)
+{
+	run(c);
+	__asm__ volatile("" ::: "memory");
+}
+
+static void switch_cache(const struct cell *c)
+{
+	(void)c; /* no such switch in the datapath yet */
+}
+
+static uint64_t packets_of(const struct cell *c, uint64_t frames)
+{
+	return frames * MAX(c->scenario->packets_per_frame, 1u);
+}
+
+static uint64_t frames_of(const struct cell *c, uint64_t packets)
+{
+	return MAX(packets / MAX(c->scenario->packets_per_frame, 1u), 1u);
+}
+
+/* `n` frames, not timed. */
+static void warm(struct cell *c, uint64_t n)
+{
+	switch_cache(c);
+	for (uint64_t done = 0; done < n; done += c->bed->n) {
+		bed_write(c->bed, c, (unsigned)MIN(n - done, (uint64_t)BENCH_SLICE));
+		run(c);
+	}
+}
+
+static uint64_t warming(const struct cell *c)
+{
+	uint64_t flows = MIN(c->traffic.class->flows, (uint64_t)WARM_MAX);
+
+	return MIN(frames_of(c, MAX(flows, (uint64_t)WARM)),
+		   MAX(c->packets, (uint64_t)BENCH_SLICE));
+}
+
+/* Nanoseconds of CPU for `n` frames. */
+static uint64_t timed(struct cell *c, uint64_t n)
+{
+	uint64_t ns = 0;
+
+	for (uint64_t done = 0; done < n; done += c->bed->n) {
+		uint64_t from;
+
+		bed_write(c->bed, c, (unsigned)MIN(n - done, (uint64_t)BENCH_SLICE));
+		from = cpu_now();
+		bench_measured(c);
+		ns += cpu_now() - from;
+	}
+	return ns;
+}
+
+void cell_round(struct cell *c)
+{
+	uint64_t frames = frames_of(c, c->packets);
+
+	warm(c, warming(c));
+	c->ns[c->n_rounds++] = (double)timed(c, frames) / (double)packets_of(c, frames);
+}
+
+void cell_size(struct cell *c, const struct bench_options *o)
+{
+	uint64_t ns;
+
+	c->packets = o->packets;
+	if (o->packets_given)
+		return;
+	warm(c, BENCH_SLICE);
+	ns = timed(c, BENCH_SLICE) / packets_of(c, BENCH_SLICE);
+	c->packets = MIN(c->packets, MAX(ROUND_NS / MAX(ns, 1u), (uint64_t)BENCH_SLICE));
+}
+
+/* ---- By stage ----------------------------------------------------------------------------------
+ */
+
+static inline uint64_t ticks(void)
+{
+#ifdef __x86_64__
+	return __rdtsc();
+#else
+	return clock_now();
+#endif
+}
+
+struct laps {
+	uint64_t at, sum[N_BENCH_STAGES];
+};
+
+static inline void lap(struct laps *l, enum bench_stage stage)
+{
+	uint64_t now = ticks();
+
+	l->sum[stage] += now - l->at;
+	l->at = now;
+}
+
+/* As spine_run() has it, with a look at the clock behind each stage. */
+static void lap_rules(struct worker *w, struct batch *b, struct laps *l)
+{
+	stage_key(w, b);
+	lap(l, BENCH_key);
+	stage_sample(w, b);
+	lap(l, BENCH_sample);
+	stage_rules(w, b);
+	lap(l, BENCH_rules);
+	stage_actions(w, b);
+	lap(l, BENCH_actions);
+}
+
+static void lap_spine(struct bed *bed, struct laps *l)
+{
+	struct batch b = {.n = 0}, dus;
+	struct worker *w = bed->w;
+	bool done;
+
+	w->version = rcu_get(bed->dp->version);
+	l->at = ticks();
+	bed_rx(bed, &b);
+	lap(l, BENCH_rx);
+	stage_parse(w, &b);
+	lap(l, BENCH_parse);
+	stage_collect(w, &b);
+	lap(l, BENCH_collect);
+	stage_early(w, &b);
+	lap(l, BENCH_early);
+	stage_handoff(w, &b);
+	lap(l, BENCH_handoff);
+	b.at = 0;
+	b.popping = NULL;
+	do {
+		dus.n = 0;
+		done = stage_decap(w, &b, &dus);
+		lap(l, BENCH_decap);
+		lap_rules(w, &dus, l);
+	} while (!done);
+	stage_tx(w);
+	lap(l, BENCH_tx);
+}
+
+/* Ticks a nanosecond, by the wall clock: both go on while somebody else has the core. */
+static double ticks_per_ns(void)
+{
+	static double rate;
+	uint64_t t, ns = clock_now(), from = ticks();
+
+	if (rate > 0)
+		return rate;
+	while ((t = clock_now()) - ns < 20 * NSEC_PER_MSEC)
+		;
+	rate = (double)(ticks() - from) / (double)(t - ns);
+	return rate;
+}
+
+double stage_overhead_ns(void)
+{
+	enum { TIMES = 100000 };
+	struct laps l = {.at = ticks()};
+	uint64_t from = l.at;
+
+	for (unsigned i = 0; i < TIMES; i++) {
+		lap(&l, BENCH_rx);
+		__asm__ volatile("" ::"r"(&l) : "memory");
+	}
+	return (double)(ticks() - from) / TIMES * N_BENCH_STAGES / BATCH_MAX / ticks_per_ns();
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+enum { SLICES_MAX = 512 };
+
+/* The median slice's, of each stage: a slice in which somebody else had the core tells nothing. */
+static void take_medians(struct cell *c, uint64_t (*lap)[SLICES_MAX], unsigned n)
+{
+	double packets = (double)packets_of(c, BENCH_SLICE) * ticks_per_ns();
+
+	for (unsigned i = 0; i < N_BENCH_STAGES; i++) {
+		qsort(lap[i], n, sizeof lap[i][0], by_value);
+		c->stage_ns[i] = (double)lap[i][n / 2] / packets;
+	}
+	c->has_stages = true;
+}
+
+void cell_stages(struct cell *c)
+{
+	static uint64_t laps[N_BENCH_STAGES][SLICES_MAX];
+	unsigned n =
+		(unsigned)MIN(frames_of(c, c->packets) / BENCH_SLICE + 1, (uint64_t)SLICES_MAX);
+
+	if (c->scenario->run)
+		return;
+	warm(c, warming(c));
+	for (unsigned slice = 0; slice < n; slice++) {
+		struct laps l = {0};
+
+		bed_write(c->bed, c, BENCH_SLICE);
+		while (c->bed->at < c->bed->n) {
+			c->bed->w->now += BATCH_MAX * NS_A_PACKET;
+			lap_spine(c->bed, &l);
+		}
+		for (unsigned i = 0; i < N_BENCH_STAGES; i++)
+			laps[i][slice] = l.sum[i];
+	}
+	take_medians(c, laps, n);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What became of each packet, and what should have. */
+#include "lib/hash.h"
+#include "utilities/bench/bench.h"
+
+enum {
+	VERDICTS_MAX = 16384,
+	VERDICTS_MIN = 512,
+	LINEAR_MAX = 60000000, /* rules looked at by the twin, in all */
+};
+
+/* A sum, so that the order in which packets end does not matter. */
+void verdict_add(uint64_t *checksum, const struct verdict *v)
+{
+	uint64_t h = hash_add(0, v->index);
+
+	h = hash_add(h, (uint64_t)v->rule << 32 | v->end);
+	*checksum += hash_mix(hash_add(h, v->detail));
+}
+
+/* The packet's number, which IP carries as its identification. */
+static uint64_t index_of(const struct sample_record *s)
+{
+	return s->l3 && s->l3 + 6u <= s->size ? get_be16(s->octet + s->l3 + 4) : UINT64_MAX;
+}
+
+static struct verdict seen(const struct sample_record *s)
+{
+	return (struct verdict){index_of(s), s->rule_id, s->end,
+				s->end == SAMPLE_SENT ? s->out_port : s->reason};
+}
+
+/* Where the rule sends it: its first output. */
+static uint32_t output_of(const struct program *program)
+{
+	OP_FOR_EACH(op, program->ops, program->apply_size)
+	if (op->kind == ACTION_OUTPUT)
+		return op->arg;
+	return 0;
+}
+
+static struct verdict expected(const struct cell *c, const struct sample_record *s)
+{
+	const struct table *t = c->bed->dp->table[0];
+	struct probe probe = {.key = key_view_of(&s->key.du, &s->key.outer),
+			      .version = c->bed->w->version};
+	const struct rule *r = t ? table_lookup_linear(t, &probe) : NULL;
+	struct verdict v = {index_of(s), r ? r->id : RULE_NONE, SAMPLE_DROPPED, DROP_TABLE_MISS};
+
+	if (!r)
+		return v;
+	if (!output_of(r->program)) {
+		v.detail = s->flags & SAMPLE_AGGREGATE ? DROP_EARLY : DROP_RULE;
+		return v;
+	}
+	v.end = SAMPLE_SENT;
+	v.detail = output_of(r->program);
+	return v;
+}
+
+static void read_samples(struct cell *c, struct verdicts *v)
+{
+	struct ring *ring = &c->bed->w->samples;
+	const struct sample_record *s;
+	uint32_t size;
+
+	while ((s = ring_peek(ring, &size))) {
+		struct verdict is = seen(s), ought = expected(c, s);
+
+		verdict_add(&v->checksum, &is);
+		verdict_add(&v->twin, &ought);
+		v->n++;
+		ring_release(ring);
+	}
+}
+
+/* Every packet is sampled while this runs: the clock goes on so far that no bound is met. */
+static void sampled(struct cell *c, struct verdicts *v)
+{
+	struct worker *w = c->bed->w;
+
+	while (c->bed->at < c->bed->n) {
+		w->now += NSEC_PER_SEC / 100;
+		worker_turn(w);
+		read_samples(c, v);
+	}
+}
+
+static unsigned how_many(const struct cell *c)
+{
+	unsigned rules = MAX(bed_n_rules(c->bed), 1u), n = LINEAR_MAX / rules;
+
+	n = MAX(MIN(n, (unsigned)VERDICTS_MAX), (unsigned)VERDICTS_MIN);
+	return c->scenario->packets_per_frame ? n / c->scenario->packets_per_frame : n;
+}
+
+void verdicts_take(struct cell *c, struct verdicts *v)
+{
+	struct datapath *dp = c->bed->dp;
+	unsigned n = how_many(c), every = dp->sample_every, max = dp->sample_max;
+
+	*v = (struct verdicts){0};
+	if (c->scenario->no_verdicts)
+		return;
+	dp->sample_every = 1;
+	dp->sample_max = SAMPLE_MAX_MAX;
+	while (n) {
+		unsigned part = MIN(n, (unsigned)BENCH_SLICE);
+
+		bed_write(c->bed, c, part);
+		if (c->scenario->verdicts)
+			c->scenario->verdicts(c, v);
+		else
+			sampled(c, v);
+		n -= part;
+	}
+	c->bed->n = 0; /* keys made of frames are no frames any more */
+	dp->sample_every = every;
+	dp->sample_max = max;
+	c->bed->w->now += NSEC_PER_SEC; /* the sampler looks at its settings */
+	worker_turn(c->bed->w);
+}
