@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make-docs sluice-ctl.8|sluiced.8|sluice-watch.8|sluice-bench.8|completion: run by the build, not installed. */
+/* make-docs sluice-ctl.8|sluiced.8|sluice-watch.8|sluice-bench.8|completion: run by the build, not
+ * installed. */
 #include <stdio.h>
 
 #include "utilities/help.h"
