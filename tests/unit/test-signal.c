@@ -178,6 +178,92 @@ static void short_pulses(void **state)
 	bed_end(&b);
 }
 
+static const char stall_line[] =
+	"kind=udp above=1kpps times=3 of=2/3 window=250ms learn=10s clear=10s";
+
+/* Nothing comes for so long; with `ticks`, it is the gateway that stands still, else the watcher.
+ * Then all of it at once, in a tenth of a second, while the stream goes on. */
+static void stand_still(struct bed *b, double pps, unsigned ms, bool ticks)
+{
+	unsigned waiting = 0;
+
+	for (unsigned i = 0; i < ms; i++) {
+		waiting += bed_happens(pps / BED_EVERY, 0.001);
+		if (ticks)
+			bed_step(b);
+		else
+			b->now += STEP;
+	}
+	for (unsigned left = 100; left; left--) {
+		unsigned n = waiting / left;
+
+		waiting -= n;
+		while (n--) {
+			struct watch_sample s = bed_udp(b->now, CLEAN, TARGET, 6202u << 16 | 5202);
+
+			traffic_sample(b->t, &s);
+		}
+		run_stream(b, pps, 0.001);
+	}
+}
+
+/* What stood still catches up: that is no attack, wherever windows end, and however often. */
+static void standstill(void **state)
+{
+	(void)state;
+	for (unsigned run = 0; run < 20; run++) {
+		struct bed b = bed_make(stall_line);
+
+		run_stream(&b, 4000, 12);
+		for (unsigned i = 0; i < 12; i++) {
+			stand_still(&b, 4000, 800 + rnd() % 1700, i & 1);
+			run_stream(&b, 4000, 1 + rnd() % 2000 * 0.001);
+		}
+		assert_int_equal(b.n_found, 0);
+		bed_end(&b);
+	}
+}
+
+/* A flood that begins while nobody says anything is found, and has begun when it did. */
+static void out_of_silence(void **state)
+{
+	(void)state;
+	for (unsigned run = 0; run < 20; run++) {
+		struct bed b = bed_make(stall_line);
+		uint64_t begin;
+
+		run_stream(&b, 417, 12);
+		run_stream(&b, 0, 3 + run * 0.03);
+		begin = b.now;
+		run_stream(&b, 20000, 1.5);
+		assert_int_equal(b.n_found, 1);
+		assert_true(b.found.found_ns <= begin + 5 * NSEC_PER_SEC / 4);
+		assert_true(b.found.first_ns + 5 * NSEC_PER_SEC > begin);
+		run_stream(&b, 0, 12);
+		assert_int_equal(b.n_over, 1);
+		bed_end(&b);
+	}
+}
+
+/* An agent that says each second what it has is looked at, whether windows are shorter or longer.
+ */
+static void by_the_second(void **state)
+{
+	static const char *const lines_of[] = {
+		stall_line, "kind=udp above=1kpps times=3 of=2/3 window=2s learn=10s clear=10s"};
+
+	(void)state;
+	for (unsigned line = 0; line < ARRAY_SIZE(lines_of); line++) {
+		struct bed b = bed_make(lines_of[line]);
+
+		run_stream(&b, 417, 12);
+		for (unsigned i = 0; i < 20; i++)
+			stand_still(&b, i < 10 ? 417 : 20000, 900, true);
+		assert_int_equal(b.n_found, 1);
+		bed_end(&b);
+	}
+}
+
 /* Ten times as much within ten minutes: learning must not follow. */
 static void slow_ramp(void **state)
 {
@@ -283,6 +369,8 @@ int main(void)
 		cmocka_unit_test(pulses),          cmocka_unit_test(short_pulses),
 		cmocka_unit_test(slow_ramp),       cmocka_unit_test(floors),
 		cmocka_unit_test(carpet),          cmocka_unit_test(lines),
+		cmocka_unit_test(standstill),      cmocka_unit_test(out_of_silence),
+		cmocka_unit_test(by_the_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

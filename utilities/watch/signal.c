@@ -8,7 +8,11 @@
  *
  * An attack is found when N of the last M windows are above; or when N or more of the last together
  * are above and yet surer (one of them was half empty); or when windows above keep coming back
- * within a minute (pulses).  It is over when nothing like half the bound came for `clear`. */
+ * within a minute (pulses).  It is over when nothing like half the bound came for `clear`.
+ *
+ * What stood still (this process, the gateway, the machine) catches up all at once, and what was
+ * usual over seconds comes in one window.  So a silence of everybody belongs to the window in which
+ * it ends, and that one does not end before it has had its own time after it. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -351,16 +355,32 @@ static bool is_busy(const struct watched *d)
 	return d->attack || d->above || packets > 0;
 }
 
+/* When the window began that ends now; now_ns: it does not end yet. */
+static uint64_t window_from(const struct signal *s, const struct traffic *t, uint64_t now_ns)
+{
+	uint64_t window_ns = s->c.window_ns;
+
+	if (now_ns < s->last_ns + window_ns)
+		return now_ns;
+	/* Shorter ones could not make even twice of what is usual; and of two that are noticed the
+	 * first one's window has always ended. */
+	if (t->again_ns < s->last_ns || t->again_ns - t->silent_ns < window_ns + TRAFFIC_TICK_NS)
+		return s->last_ns;
+	return now_ns < t->again_ns + window_ns ? now_ns : MIN(s->last_ns, t->silent_ns);
+}
+
 void signal_tick(struct signal *s, struct traffic *t, uint64_t now_ns, struct attack_sink *to)
 {
+	uint64_t from_ns;
 	struct table *table = &t->table[s->c.target];
 	struct look l = {.t = t, .to = to, .now_ns = now_ns};
 
 	if (!s->watched)
 		start(s, t, now_ns);
-	if (now_ns < s->last_ns + s->c.window_ns)
+	from_ns = window_from(s, t, now_ns);
+	if (from_ns == now_ns)
 		return;
-	l.seconds = (double)(now_ns - s->last_ns) / NSEC_PER_SEC;
+	l.seconds = (double)(now_ns - from_ns) / NSEC_PER_SEC;
 	l.believed = t->loaded || traffic_age(t, now_ns) * NSEC_PER_SEC >= (double)s->c.learn_ns;
 	s->last_ns = now_ns;
 	for (uint32_t i = 0; i < s->n_watched; i++) {

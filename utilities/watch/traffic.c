@@ -306,6 +306,15 @@ static bool passed_over(const struct watch_sample *s)
 	return s->by_rule || (s->aggregate && s->end == END_DROPPED && s->reason == DROP_EARLY);
 }
 
+static void hear(struct traffic *t, uint64_t ns)
+{
+	if (t->heard_ns && ns >= t->heard_ns + SILENCE_NS) {
+		t->silent_ns = MAX(t->heard_ns, ns - MIN(ns, SILENCE_MAX_NS));
+		t->again_ns = ns;
+	}
+	t->heard_ns = MAX(t->heard_ns, ns);
+}
+
 static void count_all(struct traffic *t, const struct watch_sample *s, float packets)
 {
 	if (!t->begun) {
@@ -326,6 +335,7 @@ void traffic_sample(struct traffic *t, const struct watch_sample *s)
 	struct entry *e, *at_prefix;
 	struct share share;
 
+	hear(t, s->ns);
 	if (passed_over(s))
 		return;
 	count_all(t, s, packets);

@@ -71,6 +71,8 @@ struct traffic {
 	struct baselines *baselines;
 	uint64_t begin_ns, second_ns; /* the first sample; when this second began */
 	uint32_t second;              /* since begin_ns */
+	uint64_t heard_ns;            /* the last sample, of whatever */
+	uint64_t silent_ns, again_ns; /* the last silence of everybody: from when, until when */
 	bool begun;
 	uint64_t free_ns; /* how long baselines learn freely: the least learn= that was asked */
 	int64_t wall_s_at_zero;
@@ -84,6 +86,10 @@ struct traffic {
 	double top_pps, top_bps;
 	uint32_t generation;
 };
+
+/* A silence of everybody that is noticed; one that is remembered whole. */
+#define SILENCE_NS     (2 * TRAFFIC_TICK_NS)
+#define SILENCE_MAX_NS (4 * NSEC_PER_SEC)
 
 /* Seconds of traffic so far. */
 double traffic_age(const struct traffic *t, uint64_t now_ns);
