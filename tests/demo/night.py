@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A night of the demo's network (bed.py) with sluice-watch beside the gateway, and nobody there: what
 tests/demo/unattended and tests/system/watch-kill.py share."""
+import collections
 import datetime
 import json
 import math
 import os
 import re
+import shlex
 import signal
-import subprocess
 import sys
 import time
 
-from bed import HERE, Bed
+from bed import CURL, HERE, Bed
 
 # The bound is well above what is lawful here: it is half the bound that a flood has to fall below to be over, and in
 # a window of 250 ms four samples of 1 in 64 already stand for 1,000 packets/s.
@@ -25,6 +26,7 @@ FOUND_S, GOODPUT = 2.0, 0.95
 FOUND_LATE_S, GOODPUT_LOW = 4.0, 0.9
 LIFTED_S = CLEAR + HOLD + 5.0  # with what a machine busy with other work needs to hear of it
 COLLECTOR = 16343
+CROWD = 200
 RECORD_EVERY = 400  # so that a whole scenario is a small capture
 
 
@@ -198,25 +200,26 @@ class Night(Bed):
             self.expect(f"{name}: nothing is found{' but ' + ', '.join(found) if found else ''}", not found and not self.guard())
         self.expect("samples came all the while", self.datagrams() > 100)
 
-    def client(self, where, *command, seconds=30):
-        done = subprocess.run(("nsenter", f"--net=/run/netns/sl-{where}", "--", *command), capture_output=True,
-                              text=True, timeout=seconds, check=False)
-        return done
-
     def crowd(self):
         """Many clients, a connection each, for pages of 50 kB."""
-        done = self.client("rcv", "sh", "-c", "seq 200 | xargs -P 40 -I{} curl -s -o /dev/null -m 10 http://10.1.0.2/page",
-                           seconds=60)
-        self.expect("the crowd is served", done.returncode == 0)
+        curl = shlex.join((*CURL, "-m", "90", "-w", "%{http_code} %{size_download} %{errormsg}\\n", "http://10.1.0.2/page"))
+        done = self.finish("sh", "-c", f"seq {CROWD} | xargs -P 40 -I{{}} {curl}", where="rcv", timeout=300)
+        said = collections.Counter(done.stdout.splitlines())
+        served = sum(n for line, n in said.items() if line.startswith("200 50000"))
+        not_all = "" if served == CROWD else f": {dict(said)} {done.stderr[-200:]}"
+        self.expect("the crowd is served" + not_all, not not_all)
 
     def speed_test(self):
         self.start("rcv", "iperf-c", "iperf3", "-s", "-1", "-p", "5203")
         self.until("the speed test's server", lambda: ":5203" in self.run("ss", "-Hltn", where="rcv"))
-        done = self.client("src", "iperf3", "-c", TARGET, "-p", "5203", "-B", "10.1.0.2", "-P", "8", "-t", "8")
-        self.expect("the speed test runs", done.returncode == 0)
+        done = self.finish("iperf3", "-c", TARGET, "-p", "5203", "-B", "10.1.0.2", "-P", "8", "-t", "8", where="src",
+                           timeout=120)
+        self.expect("the speed test runs" + done.stderr[-200:], done.returncode == 0)
 
     def backup(self):
+        """Of more than can come in the time."""
         with open(self.path("web", "backup"), "wb") as f:
             f.truncate(1 << 30)
-        done = self.client("rcv", "curl", "-s", "-o", "/dev/null", "-m", "8", "http://10.1.0.2/backup")
-        self.expect("the backup goes on", done.returncode == 28)
+        done = self.finish(*CURL, "-w", "%{size_download}", "-m", "8", "http://10.1.0.2/backup", where="rcv",
+                           timeout=60)
+        self.expect(f"the backup goes on: {done.stdout} octets", done.returncode == 28 and int(done.stdout) > 100_000)
