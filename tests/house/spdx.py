@@ -6,7 +6,7 @@ EXT = (".c", ".h", ".def", ".at", ".sh", ".py")
 
 
 def check(tree):
-    for path in tree.files(ext=EXT) + [p for p in ("quickstart", ".ci/run") if tree.has(p)]:
+    for path in tree.files(ext=EXT) + [p for p in ("quickstart", ".ci/run", ".ci/why") if tree.has(p)]:
         head = "\n".join(tree.read(path).splitlines()[:3])
         want = "BSD-2-Clause" if path.endswith(".bpf.c") else "Apache-2.0"
         if "SPDX-License-Identifier:" not in head or want not in head:
