@@ -11,7 +11,7 @@ enum { WAYS = 2 };
 
 int cache_init(struct cache *c)
 {
-	*c = (struct cache){.epoch = 1, .version = -1ull};
+	*c = (struct cache){.epoch = 2, .version = -1ull};
 	c->entries = aligned_alloc(CACHE_LINE, CACHE_OCTETS);
 	c->paths = calloc(CACHE_PATHS, sizeof *c->paths);
 	if (!c->entries || !c->paths) {
@@ -63,7 +63,7 @@ static void begin_epoch(struct worker *w, struct cache *c, const struct key_shap
 {
 	const struct table *guard = rcu_get(w->dp->table[TABLE_GUARD]);
 
-	c->epoch++;
+	c->epoch += 2;
 	c->version = w->version;
 	c->sets_gen = sets_gen;
 	c->guard = guard && table_n_rules(guard);
@@ -71,16 +71,6 @@ static void begin_epoch(struct worker *w, struct cache *c, const struct key_shap
 		c->paths[i].size = 0;
 	if (c->shape != shape->gen)
 		take_shape(c, shape);
-}
-
-/* A window is over: was it worth it? */
-static void judge(struct cache *c)
-{
-	if (c->n_found < c->n_asked / CACHE_WORTH)
-		c->rest = CACHE_REST * CACHE_WINDOW;
-	counter_add(&c->hits, c->n_found);
-	counter_add(&c->misses, c->n_asked - c->n_found);
-	c->n_asked = c->n_found = 0;
 }
 
 bool cache_begin(struct worker *w, unsigned n)
@@ -97,13 +87,22 @@ bool cache_begin(struct worker *w, unsigned n)
 	}
 	shape = tables_shape(w->dp);
 	sets_gen = __atomic_load_n(&w->dp->sets_gen, __ATOMIC_ACQUIRE);
-	if (unlikely(c->version != w->version || c->sets_gen != sets_gen ||
-		     c->shape != shape->gen))
+	if (unlikely(c->version != w->version || c->sets_gen != sets_gen || c->shape != shape->gen))
 		begin_epoch(w, c, shape, sets_gen);
-	if (c->n_asked >= CACHE_WINDOW)
-		judge(c);
-	c->n_asked += n;
 	return c->n_words <= CACHE_WORDS;
+}
+
+void cache_end(struct cache *c, unsigned asked, unsigned found)
+{
+	c->n_asked += asked;
+	c->n_found += found;
+	counter_add(&c->hits, found);
+	counter_add(&c->misses, asked - found);
+	if (c->n_asked < CACHE_WINDOW)
+		return;
+	if (c->n_found < c->n_asked / CACHE_WORTH) /* it was not worth it */
+		c->rest = CACHE_REST * CACHE_WINDOW;
+	c->n_asked = c->n_found = 0;
 }
 
 /* ---- Entries ----------------------------------------------------------------------------- */
@@ -118,8 +117,8 @@ static struct cache_entry *other_way(const struct cache *c, struct cache_entry *
 	return (void *)((uint8_t *)e + c->stride);
 }
 
-/* Words in pairs, each with a secret of its place, so that multiplications don't wait for each other
- * and nobody can choose what collides (the scheme of wyhash, public domain). */
+/* Words in pairs, each with a secret of its place, so that multiplications don't wait for each
+ * other and nobody can choose what collides (the scheme of wyhash, public domain). */
 static inline uint64_t hash_words(const struct cache *c, const struct cache_key *key)
 {
 	uint64_t hash = 0;
@@ -151,7 +150,8 @@ void cache_prepare(const struct cache *c, const struct pkt *p, struct cache_key 
 static bool entry_is(const struct cache *c, const struct cache_entry *e,
 		     const struct cache_key *key)
 {
-	return e->epoch == c->epoch && !memcmp(e->word, key->word, c->n_words * sizeof e->word[0]);
+	return (e->epoch & ~CACHE_FOUND) == c->epoch &&
+	       !memcmp(e->word, key->word, c->n_words * sizeof e->word[0]);
 }
 
 const struct cache_entry *cache_find(struct cache *c, const struct cache_key *key)
@@ -163,22 +163,26 @@ const struct cache_entry *cache_find(struct cache *c, const struct cache_key *ke
 		if (!entry_is(c, e, key))
 			return NULL;
 	}
-	c->n_found++;
+	if (!(e->epoch & CACHE_FOUND))
+		e->epoch |= CACHE_FOUND;
 	return e;
 }
 
-/* The entry to write; NULL: those there stay, this time. */
+/* The entry to write: a stale one, else one that nobody has found lately; NULL: there is none now,
+ * but the next to come may have one of them. */
 static struct cache_entry *entry_to_write(struct cache *c, const struct cache_key *key)
 {
-	struct cache_entry *e = set_of(c, key), *other = other_way(c, e);
+	struct cache_entry *way[WAYS] = {set_of(c, key)};
 
-	if (e->epoch != c->epoch)
-		return e;
-	if (other->epoch != c->epoch)
-		return other;
-	if (++c->spare % CACHE_SPARE)
-		return NULL;
-	return c->spare / CACHE_SPARE % WAYS ? other : e;
+	way[1] = other_way(c, way[0]);
+	for (unsigned i = 0; i < WAYS; i++)
+		if ((way[i]->epoch & ~CACHE_FOUND) != c->epoch)
+			return way[i];
+	for (unsigned i = 0; i < WAYS; i++)
+		if (!(way[i]->epoch & CACHE_FOUND))
+			return way[i];
+	way[key->hash >> 40 & 1]->epoch &= ~CACHE_FOUND;
+	return NULL;
 }
 
 /* ---- Paths --------------------------------------------------------------------------------- */
@@ -209,8 +213,7 @@ static bool path_is(const struct cache_path *kept, uint32_t hash, const struct p
 /* The cache's copy of a path in the arena; NULL: no room. */
 static const struct program *path_keep(struct cache *c, const struct program *path)
 {
-	size_t ops = sizeof *path + path->apply_size,
-	       rules = path->n_rules * sizeof path->rules[0];
+	size_t ops = sizeof *path + path->apply_size, rules = path->n_rules * sizeof path->rules[0];
 	uint32_t hash = path_hash(path);
 
 	if (ops + rules > CACHE_PATH_OCTETS)

@@ -14,10 +14,10 @@
  * with the program, each time.
  *
  * **Nobody can make it grow or be of harm.**  Its memory is fixed: CACHE_OCTETS of entries, two
- * ways a set, and CACHE_PATHS paths, each distinct one once.  An entry in force is overwritten by
- * one miss in CACHE_SPARE, lest traffic that never repeats sweep out what does.  And where fewer
- * than one in CACHE_WORTH are found, the cache is left alone for a while: then a packet costs its
- * lookup and nothing else.
+ * ways a set, and CACHE_PATHS paths, each distinct one once.  An entry that was found since a miss
+ * last looked for room is passed over once, so traffic that never repeats does not sweep out what
+ * does.  And where fewer than one in CACHE_WORTH are found, the cache is left alone for a while:
+ * then a packet costs its lookup and nothing else.
  *
  * The worker's alone. */
 #ifndef SLUICE_CACHE_H
@@ -30,14 +30,16 @@ enum {
 	CACHE_WORDS = 13, /* of a key; where rules look at more, there is no cache */
 	CACHE_PATHS = 256,
 	CACHE_PATH_OCTETS = 504, /* longer ones are composed each time */
-	CACHE_SPARE = 4,
 	CACHE_WORTH = 8,
 	CACHE_WINDOW = 4096, /* packets after which the hits are looked at … */
 	CACHE_REST = 15,     /* … and windows without the cache when they are few */
 };
 
+/* In an entry's epoch; epochs are even. */
+#define CACHE_FOUND 1ull
+
 struct cache_entry {
-	uint64_t epoch;
+	uint64_t epoch;                /* and CACHE_FOUND */
 	const struct program *program; /* NULL: a miss in every table that was asked */
 	struct path_rule rule;         /* of a plain program */
 	uint64_t word[];
@@ -57,11 +59,11 @@ struct cache {
 	uint64_t version, sets_gen, shape; /* what the epoch stands for */
 	bool guard;                        /* the guard is asked first */
 	bool fleeting;                     /* the lookup under way may not be kept */
-	uint8_t n_words, n_du;  /* words of a key; the first of them of the packet's own part */
+	uint8_t n_words, n_du;   /* words of a key; the first of them of the packet's own part */
 	uint8_t at[CACHE_WORDS]; /* where in their part */
 	uint32_t stride, set_mask;
-	uint32_t n_asked, n_found, spare; /* in this window; misses */
-	uint32_t rest;                    /* packets to go without */
+	uint32_t n_asked, n_found; /* in this window */
+	uint32_t rest;             /* packets to go without */
 	uint64_t mask[CACHE_WORDS], secret[CACHE_WORDS + 1];
 	uint64_t hits, misses, kept; /* counters */
 };
@@ -77,6 +79,8 @@ void cache_destroy(struct cache *c);
 
 /* Before a batch of `n`: whether the cache is to be asked. */
 bool cache_begin(struct worker *w, unsigned n);
+/* Behind it: how many were asked for and found. */
+void cache_end(struct cache *c, unsigned asked, unsigned found);
 /* The key of a packet; its entry is on its way into the processor then. */
 void cache_prepare(const struct cache *c, const struct pkt *p, struct cache_key *key);
 /* NULL: a miss. */

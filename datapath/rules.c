@@ -326,7 +326,7 @@ static int look_up(struct worker *w, struct batch *b, struct pkt *p, const struc
 void stage_rules(struct worker *w, struct batch *b)
 {
 	struct cache_key key[BATCH_MAX];
-	unsigned total = b->n;
+	unsigned total = b->n, found = 0;
 	bool cached = cache_begin(w, total);
 
 	for (unsigned i = 0; cached && i < total; i++)
@@ -339,10 +339,13 @@ void stage_rules(struct worker *w, struct batch *b)
 
 		if (cached && likely(!(p->flags & PKT_TRACED) && !w->bypass))
 			e = cache_find(&w->cache, &key[i]);
+		found += e != NULL;
 		reason = e ? take_entry(w, p, e) : look_up(w, b, p, cached ? &key[i] : NULL);
 		if (reason < 0)
 			b->pkt[b->n++] = p;
 		else
 			drop(w, p, (enum drop_reason)reason);
 	}
+	if (cached)
+		cache_end(&w->cache, total, found);
 }

@@ -313,7 +313,8 @@ static void plain_packets(void **state)
 			f[i] = (uint8_t)random();
 		a.size = 14 + (uint32_t)random() % (sizeof f - 13);
 		a.whole = a.size + (uint32_t)random() % 8;
-		put_be16(ip + 2, (uint16_t)(random() % 5 ? a.whole - 14 - random() % 3 : random() % 99));
+		put_be16(ip + 2,
+			 (uint16_t)(random() % 5 ? a.whole - 14 - random() % 3 : random() % 99));
 		put_be16(ip + 6, (uint16_t)(random() % 5 ? 0x4000 : random()));
 		ip[9] = random() % 2 ? 17 : 6;
 		if (!(random() % 8))
