@@ -22,8 +22,6 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/aggfrag.h \
 	datapath/bucket.c \
 	datapath/bucket.h \
-	datapath/cache.c \
-	datapath/cache.h \
 	datapath/collect.c \
 	datapath/conn.c \
 	datapath/conn.h \
@@ -93,8 +91,6 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/steer-abi.h \
 	datapath/steer.c \
 	datapath/steer.h \
-	datapath/subtable.c \
-	datapath/subtable.h \
 	datapath/table.c \
 	datapath/table.h \
 	datapath/timer.c \
@@ -102,6 +98,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/trace.c \
 	datapath/trace.h \
 	datapath/traces.def \
+	datapath/tuple.c \
+	datapath/tuple.h \
 	datapath/worker.c \
 	datapath/worker.h \
 	datapath/xsk.c \

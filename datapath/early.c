@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "datapath/spine.h"
-#include "datapath/subtable.h"
+#include "datapath/tuple.h"
 
 enum { LEVEL_TABLE, LEVEL_GUARD, N_LEVELS };
 enum { HEAP_DROP, HEAP_OTHER, N_HEAPS };
@@ -41,8 +41,8 @@ struct heap {
 };
 
 struct entry {
-	struct rmap_node node;
-	struct subtable *subtable;
+	struct tuple *tuple;
+	uint32_t hash;
 	struct record *record; /* RCU; the newest */
 	struct heap heap[N_LEVELS][N_HEAPS];
 	uint32_t n_ends;
@@ -53,7 +53,7 @@ struct entry {
 };
 
 struct early {
-	struct subtables masks;
+	struct tuples masks;
 	uint32_t n_droppable; /* read by workers: without any there is nothing to ask */
 	struct entry *changed;
 };
@@ -151,40 +151,24 @@ static void heap_remove(struct heap *h, const struct rule *r)
 
 /* ---- Entries -------------------------------------------------------------------------- */
 
-static struct entry *entry_of(struct rmap_node *n)
-{
-	return container_of(n, struct entry, node);
-}
-
-static struct entry *entry_find(const struct subtable *s, const uint64_t *value, uint32_t hash)
-{
-	struct rmap_node *n;
-
-	RMAP_FOR_EACH (n, &s->map, hash)
-		if (subtable_equal(s, entry_of(n)->value, value))
-			return entry_of(n);
-	return NULL;
-}
-
 static struct entry *entry_get(struct early *e, const struct match *projected)
 {
-	struct subtable *s = subtables_get(&e->masks, projected);
+	struct tuple *t = tuples_get(&e->masks, projected);
+	uint32_t hash = tuples_hash(&e->masks, t, projected), position = 0;
 	uint64_t value[KEY_WORDS];
 	struct entry *entry;
-	uint32_t hash;
 
-	match_pack(projected, s->words, value);
-	hash = subtable_hash(s, value);
-	entry = entry_find(s, value, hash);
-	if (entry)
-		return entry;
-	entry = calloc(1, sizeof *entry + s->n_words * sizeof entry->value[0]);
+	match_pack(projected, t->words, value);
+	while ((entry = tuples_item(&e->masks, hash, &position)))
+		if (entry->tuple == t && tuple_equal(t, entry->value, value))
+			return entry;
+	entry = calloc(1, sizeof *entry + t->n_words * sizeof entry->value[0]);
 	if (!entry)
 		abort();
-	entry->subtable = s;
-	memcpy(entry->value, value, s->n_words * sizeof value[0]);
-	rmap_insert(&s->map, &entry->node, hash);
-	s->n++;
+	entry->tuple = t;
+	entry->hash = hash;
+	memcpy(entry->value, value, t->n_words * sizeof value[0]);
+	tuples_insert(&e->masks, t, hash, entry, 0);
 	return entry;
 }
 
@@ -234,19 +218,19 @@ static void entry_publish(struct early *e, struct entry *entry, uint64_t version
 	}
 }
 
-/* The highest rank that any reader may still see in a subtable. */
-static int64_t bound_of(const struct subtable *s)
+/* The highest rank that any reader may still see in each tuple. */
+static void find_bounds(struct early *e)
 {
-	int64_t bound = RANK_NONE;
-	struct rmap_node *n;
+	struct entry *entry;
 	uint32_t position = 0;
 
-	while ((n = rmap_each(&s->map, &position)))
-		for (const struct record *r = entry_of(n)->record; r; r = r->prev)
+	tuples_bounds_begin(&e->masks);
+	while ((entry = tuples_each(&e->masks, &position)))
+		for (const struct record *r = entry->record; r; r = r->prev)
 			for (unsigned i = 0; i < N_LEVELS; i++)
-				bound = MAX(bound,
+				tuple_bound(entry->tuple,
 					    MAX(r->best[i].drop_rank, r->best[i].other_rank));
-	return bound;
+	tuples_bounds_end(&e->masks);
 }
 
 /* ---- The writer's side ---------------------------------------------------------------- */
@@ -257,29 +241,25 @@ struct early *early_create(void)
 
 	if (!e)
 		abort();
-	subtables_init(&e->masks);
+	tuples_init(&e->masks);
 	return e;
 }
 
 void early_destroy(struct early *e)
 {
-	const struct subtable_list *l = e->masks.list;
+	uint32_t position = 0;
+	struct entry *entry;
 
-	for (unsigned i = 0; i < l->n; i++) {
-		struct rmap_node *n;
-		uint32_t position = 0;
+	while ((entry = tuples_each(&e->masks, &position))) {
+		struct record *prev;
 
-		while ((n = rmap_each(&l->slot[i].subtable->map, &position))) {
-			struct record *prev;
-
-			for (struct record *r = entry_of(n)->record; r; r = prev) {
-				prev = r->prev;
-				free(r);
-			}
-			entry_free(&entry_of(n)->rcu);
+		for (struct record *r = entry->record; r; r = prev) {
+			prev = r->prev;
+			free(r);
 		}
+		entry_free(&entry->rcu);
 	}
-	subtables_destroy(&e->masks);
+	tuples_destroy(&e->masks);
 	free(e);
 }
 
@@ -308,8 +288,7 @@ void early_insert(struct early *e, const struct match *m, struct rule *r, bool d
 		r->early_heap |= ENDS_PATH;
 		entry->n_ends++;
 	}
-	if (rule_rank(r) > entry->subtable->bound)
-		subtables_bound(&e->masks, entry->subtable, rule_rank(r));
+	tuples_raise(&e->masks, entry->tuple, rule_rank(r));
 	entry_publish(e, entry, r->add_version);
 }
 
@@ -343,7 +322,6 @@ static bool entry_empty(const struct entry *entry)
 /* Forgets what no reader of `version` or later looks at; true when nothing is left to forget. */
 static bool entry_prune(struct early *e, struct entry *entry, uint64_t version)
 {
-	struct subtable *s = entry->subtable;
 	struct record *keep = entry->record, *prev;
 
 	while (keep && keep->version > version)
@@ -358,17 +336,14 @@ static bool entry_prune(struct early *e, struct entry *entry, uint64_t version)
 	if (keep != entry->record)
 		return false;
 	if (entry_empty(entry)) {
-		rmap_remove(&s->map, &entry->node);
+		tuples_remove(&e->masks, entry->tuple, entry->hash, entry);
 		rcu_free(entry->record);
 		rcu_defer(&entry->rcu, entry_free);
-		s->n--;
 	} else {
 		entry->changed = false;
 	}
-	if (!s->n)
-		subtables_drop(&e->masks, s);
-	else if (subtable_entry_ended(s))
-		subtables_bound(&e->masks, s, bound_of(s));
+	if (tuples_ended(&e->masks))
+		find_bounds(e);
 	return true;
 }
 
@@ -408,26 +383,38 @@ static void take_record(struct best best[N_LEVELS], const struct record *r)
 	}
 }
 
+/* What an entry says at the probe's version. */
+static bool take_entry(const struct entry *entry, const struct tuple *tuple,
+		       const struct probe *probe, struct best best[N_LEVELS])
+{
+	const struct record *r;
+
+	if ((const void *)entry == &tuple_gone || entry->tuple != tuple ||
+	    !tuple_hits(tuple, &probe->key, entry->value))
+		return false;
+	r = rcu_get(entry->record);
+	while (r && r->version > probe->version)
+		r = rcu_get(r->prev);
+	if (!r)
+		return false;
+	take_record(best, r);
+	return r->ends;
+}
+
 bool early_lookup(const struct early *e, struct probe *probe, struct early_verdict *verdict)
 {
 	static const struct best none = {RANK_NONE, RANK_NONE, RULE_NONE};
-	const struct subtable_list *l = rcu_get(e->masks.list);
 	struct best best[N_LEVELS] = {none, none}, *decides;
-	uint64_t value[KEY_WORDS];
+	struct tuple_search c;
 	bool ends = false;
 
-	for (unsigned i = 0; i < l->n && !settled(best, l->slot[i].bound); i++) {
-		const struct subtable *s = l->slot[i].subtable;
-		const struct entry *entry =
-			entry_find(s, value, subtable_mask(s, &probe->key, value));
-		const struct record *r = entry ? rcu_get(entry->record) : NULL;
-
-		while (r && r->version > probe->version)
-			r = rcu_get(r->prev);
-		if (r) {
-			take_record(best, r);
-			ends |= r->ends;
-		}
+	tuple_search_begin(&c, &e->masks, &probe->key);
+	while (tuple_search_more(&c) && !settled(best, tuple_search_limit(&c))) {
+		tuple_search_filter(&c);
+		while (tuple_search_gather(&c, INT64_MIN))
+			for (unsigned i = 0; i < c.n_hits; i++)
+				ends |= take_entry(rcu_get(c.hit[i].slot->item), c.hit[i].tuple,
+						   probe, best);
 	}
 	decides = &best[LEVEL_GUARD];
 	if (decides->drop_rank <= decides->other_rank) {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rule tables, the reader's side: which rule a packet meets.
  *
- * A table is a classifier: tuple space search, one hash of values per mask in use, masks tried in
- * the order of their best priority until none left can win.  Highest priority wins; among equal
- * ones that overlap, the standard leaves it open, and the older rule wins here.
+ * A table is a classifier: tuple space search (tuple.h), masks tried in the order of their best
+ * priority until none left can win.  Highest priority wins; among equal ones that overlap, the
+ * standard leaves it open, and the older rule wins here.
+ *
+ * What a lookup may cost is bounded by what is admitted, whatever arrives: so many masks, and so
+ * many conditions that may have to be asked one by one (table_admits).
  *
  * **Versions.**  A rule is visible to a batch that reads version v when add <= v < remove.  The
  * control thread inserts rules of the next version, marks what they replace, and publishes all at
@@ -22,7 +25,7 @@
 #include "datapath/action.h"
 #include "datapath/match.h"
 #include "datapath/shape.h"
-#include "lib/rmap.h"
+#include "lib/refuse.h"
 
 enum {
 	TABLE_MAX = 254,   /* OpenFlow tables 0 to 253 */
@@ -37,31 +40,29 @@ enum {
 enum origin { ORIGIN_CLI, ORIGIN_BGP, ORIGIN_WATCH, ORIGIN_REQUEST, ORIGIN_CONTROLLER, N_ORIGINS };
 extern const char *const origin_names[N_ORIGINS + 1]; /* cli, bgp, …; NULL at the end */
 
-/* Packed words of a match: bit i of `map` says that word i takes part; their values (then, in a
- * mask, the masks) follow in ascending order of i. */
-struct packed {
-	uint64_t map;
-	uint64_t word[];
-};
+struct tuple;
 
 struct rule {
-	struct rmap_node node; /* in its subtable, by hash of the value words */
-	struct rule *next;     /* RCU: same mask and value, lower precedence */
-	uint32_t id;
-	int32_t priority; /* of OpenFlow, or composed of origin and priority in the guard */
-	uint8_t table, origin;
-	bool early; /* may drop before decryption (set when published) */
+	struct rule *next;         /* RCU: same mask and value, lower precedence */
+	const struct tuple *tuple; /* its mask */
+	struct program *program;   /* RCU: replaced by modify */
 	uint64_t add_version;
 	uint64_t remove_version; /* read with rcu_get: VERSION_NEVER until marked */
-	struct program *program; /* RCU: replaced by modify */
-	struct subtable *subtable;
+	uint32_t id;
+	int32_t priority;   /* of OpenFlow, or composed of origin and priority in the guard */
+	uint32_t hash;      /* of the value under the mask */
 	uint32_t early_at;  /* early.c's: its place in a heap */
 	uint8_t early_heap; /* early.c's: which heap */
-	uint8_t n_conds;
-	const struct cond *conds; /* behind the value */
-	struct rcu_head rcu;
-	uint64_t value[]; /* packed by the subtable's map */
+	uint8_t table, origin;
+	bool early; /* may drop before decryption (set when published) */
+	uint8_t n_words, n_conds;
+	uint64_t value[]; /* of the mask's words, in ascending order; then its conditions */
 };
+
+static inline const struct cond *rule_conds(const struct rule *r)
+{
+	return (const void *)(r->value + r->n_words);
+}
 
 struct table;
 
@@ -73,14 +74,20 @@ struct table *table_create(void);
 void table_share(struct table *t, struct shapes *shapes);
 void table_destroy(struct table *t); /* with all its rules; after every reader has gone */
 
+/* Whether a rule of this match may be added: a table has at most TUPLES_MAX masks (a range counts
+ * as up to five), and the rules with conditions that a packet may have to ask one by one are
+ * bounded. `t` may be NULL: none yet.  Writer. */
+int table_admits(const struct table *t, const struct match *m, struct refusal *r);
+
 /* A rule in no table yet: owns `program`. */
 struct rule *rule_create(const struct match *m, int32_t priority, uint32_t id,
 			 struct program *program);
 void rule_destroy(struct rule *r); /* never published, or after a grace period */
+void rule_retire(struct rule *r);  /* destroys it after a grace period */
 
 /* Writer: visible from add_version on.  The caller sets add_version, table, origin before. */
 void table_insert(struct table *t, struct rule *r, const struct match *m);
-/* Writer: takes the rule out; the caller defers rule_destroy().  For a rule that was visible: after
+/* Writer: takes the rule out; the caller retires it.  For a rule that was visible: after
  * its remove_version is published and a grace period, since batches of older versions still
  * need it (and see nothing in its place). */
 void table_remove(struct table *t, struct rule *r);

@@ -200,15 +200,10 @@ static void unlink_entry(struct entry *e)
 		e->next->link = e->link;
 }
 
-static void rule_gone(struct rcu_head *head)
-{
-	rule_destroy(container_of(head, struct rule, rcu));
-}
-
 static void take_out(struct ofproto *o, struct entry *e)
 {
 	table_remove(o->dp.table[e->flow.table], e->flow.rule);
-	rcu_defer(&e->flow.rule->rcu, rule_gone);
+	rule_retire(e->flow.rule);
 	unlink_entry(e);
 	entry_free(o, e);
 }

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Slots are probed linearly from the first of a bucket, up to one that was never used.  One whose
+ * item has gone may be used again: no item ever moves, and one that takes another's place does so
+ * in the same slot, so a reader in the middle of a sequence misses nothing it may see. */
+#include "datapath/tuple.h"
+
+#include <stdlib.h>
+
+enum {
+	BUCKETS_MIN = 2,
+	BUCKETS_KEPT = 256, /* buckets that are no loss */
+	FILTER_BITS = 32,   /* for each item, when slots are made; half that when they are full */
+};
+
+char tuple_gone;
+
+static struct tuple_list no_list;
+static uint64_t no_filter;
+static struct tuple_slots no_slots = {.n_buckets = 1, .n_filter = 1, .filter = &no_filter};
+
+static void *allocate(size_t size)
+{
+	void *p = calloc(1, size);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+uint64_t match_words(const struct match *m)
+{
+	uint64_t words = 0;
+
+	for (unsigned i = 0; i < KEY_WORDS; i++)
+		if (MATCH_WORD(&m->mask, i))
+			words |= 1ull << i;
+	return words;
+}
+
+void match_pack(const struct match *m, uint64_t words, uint64_t *value)
+{
+	for (; words; words &= words - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(words);
+
+		*value++ = MATCH_WORD(&m->value, i) & MATCH_WORD(&m->mask, i);
+	}
+}
+
+/* ---- The list ------------------------------------------------------------------------- */
+
+/* A unit's place among the packed ones; it gets one when it has none. */
+static unsigned unit_place(struct tuples *s, unsigned unit)
+{
+	if (!(s->unit_used[unit / 64] >> unit % 64 & 1)) {
+		s->unit_used[unit / 64] |= 1ull << unit % 64;
+		s->unit_place[unit] = (uint8_t)s->n_units;
+		s->unit[s->n_units++] = (uint16_t)unit;
+	}
+	return s->unit_place[unit];
+}
+
+/* The packed words of a tuple's mask into `mask`; returns how many pairs that is. */
+static unsigned mask_pack(struct tuples *s, const struct tuple *t, uint64_t mask[KEY_WORDS])
+{
+	unsigned n = 0;
+
+	memset(mask, 0, KEY_WORDS * sizeof *mask);
+	for (unsigned i = 0; i < t->n_words; i++)
+		for (unsigned j = 0; j < 4; j++) {
+			uint16_t bits;
+			unsigned place;
+
+			memcpy(&bits, (const uint8_t *)&t->mask[i] + 2 * j, sizeof bits);
+			if (!bits)
+				continue;
+			place = unit_place(s, 4u * t->at[i] + j);
+			mask[place / 4] |= (uint64_t)bits << place % 4 * 16;
+			n = MAX(n, place / 8 + 1);
+		}
+	return n;
+}
+
+static void pairs_fill(const struct tuple *t, const uint64_t *mask, struct tuple_pair *p)
+{
+	uint64_t salt = hash_mix(hash_seed + t->number * 0x9e3779b97f4a7c15ull);
+
+	for (unsigned i = 0; i < t->n_pairs; i++)
+		for (unsigned j = 0; j < 2; j++) {
+			p[i].mask[j] = mask[2 * i + j];
+			p[i].salt[j] = salt = hash_mix(salt + i + 1);
+		}
+}
+
+static unsigned n_chunks(unsigned n)
+{
+	return ROUND_UP(n, TUPLE_CHUNK) / TUPLE_CHUNK;
+}
+
+/* An empty list of `room` tuples of up to `stride` pairs, over the units there are now. */
+static struct tuple_list *list_new(const struct tuples *s, unsigned room, unsigned stride)
+{
+	unsigned words = ROUND_UP(s->n_units, 8) / 4;
+	size_t pairs = (size_t)room * stride;
+	struct tuple_list *l =
+		allocate(sizeof *l + pairs * sizeof l->pair[0] + room * sizeof l->tuple[0] +
+			 n_chunks(room) * sizeof l->limit[0] + room);
+
+	l->room = room;
+	l->stride = stride;
+	l->n_units = s->n_units;
+	l->n_words = words;
+	for (unsigned i = 0; i < 4 * words; i++)
+		l->unit[i] = (uint16_t)(2 * s->unit[i < s->n_units ? i : 0]);
+	l->tuple = (void *)(l->pair + pairs);
+	l->limit = (void *)(l->tuple + room);
+	l->n_pairs = (void *)(l->limit + n_chunks(room));
+	for (unsigned i = 0; i < n_chunks(room); i++)
+		l->limit[i] = INT64_MIN;
+	return l;
+}
+
+/* Everything in the chunk of `place` and in front of it is known to go up to `bound`. */
+static void limit_raise(struct tuple_list *l, unsigned place, int64_t bound)
+{
+	for (unsigned i = place / TUPLE_CHUNK + 1; i-- > 0 && l->limit[i] < bound;)
+		__atomic_store_n(&l->limit[i], bound, __ATOMIC_RELAXED);
+}
+
+static void list_append(struct tuples *s, struct tuple_list *l, struct tuple *t)
+{
+	uint64_t mask[KEY_WORDS];
+
+	mask_pack(s, t, mask);
+	t->place = l->n;
+	l->tuple[l->n] = t;
+	l->n_pairs[l->n] = (uint8_t)t->n_pairs;
+	pairs_fill(t, mask, l->pair + (size_t)l->n * l->stride);
+	limit_raise(l, l->n, t->bound);
+	rcu_set(l->n, l->n + 1);
+}
+
+static int by_bound(const void *a, const void *b)
+{
+	const struct tuple *x = *(struct tuple *const *)a, *y = *(struct tuple *const *)b;
+
+	if (x->bound != y->bound)
+		return x->bound > y->bound ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
+static void tuple_free(struct rcu_head *head)
+{
+	free(container_of(head, struct tuple, rcu));
+}
+
+/* Publishes the list anew: sorted, with room, `more` behind it, and without tuples that have no
+ * items. */
+static void list_renew(struct tuples *s, struct tuple *more)
+{
+	struct tuple_list *old = s->list, *fresh;
+	unsigned n = 0, stride = more ? more->n_pairs : 1;
+	struct tuple **sorted = allocate((old->n + 1) * sizeof *sorted);
+
+	for (unsigned i = 0; i < old->n; i++) {
+		struct tuple *t = old->tuple[i];
+
+		if (t->n) {
+			sorted[n++] = t;
+			stride = MAX(stride, t->n_pairs);
+		} else {
+			rmap_remove(&s->by_mask, &t->node);
+			rcu_defer(&t->rcu, tuple_free);
+		}
+	}
+	qsort(sorted, n, sizeof *sorted, by_bound);
+	if (more)
+		sorted[n++] = more;
+	fresh = list_new(s, n + n / 2 + 1, stride);
+	for (unsigned i = 0; i < n; i++)
+		list_append(s, fresh, sorted[i]);
+	free(sorted);
+	s->n_raised = 0;
+	rcu_set(s->list, fresh);
+	if (old != &no_list)
+		rcu_free(old);
+}
+
+void tuples_init(struct tuples *s)
+{
+	*s = (struct tuples){.list = &no_list, .slots = &no_slots};
+	rmap_init(&s->by_mask);
+}
+
+void tuples_destroy(struct tuples *s)
+{
+	for (unsigned i = 0; i < s->list->n; i++)
+		free(s->list->tuple[i]);
+	if (s->list != &no_list)
+		rcu_free(s->list);
+	if (s->slots != &no_slots)
+		rcu_free(s->slots);
+	rmap_destroy(&s->by_mask);
+	tuples_init(s);
+}
+
+static uint32_t mask_hash(const struct match *m, uint64_t words)
+{
+	uint64_t h = hash_add(hash_seed, words);
+
+	for (; words; words &= words - 1)
+		h = hash_add(h, MATCH_WORD(&m->mask, __builtin_ctzll(words)));
+	return hash_finish(h);
+}
+
+static bool mask_is(const struct tuple *t, const struct match *m)
+{
+	for (unsigned i = 0; i < t->n_words; i++)
+		if (t->mask[i] != MATCH_WORD(&m->mask, t->at[i]))
+			return false;
+	return true;
+}
+
+struct tuple *tuples_find(const struct tuples *s, const struct match *m)
+{
+	uint64_t words = match_words(m);
+	struct rmap_node *n;
+
+	RMAP_FOR_EACH (n, &s->by_mask, mask_hash(m, words)) {
+		struct tuple *t = container_of(n, struct tuple, node);
+
+		if (t->words == words && mask_is(t, m))
+			return t;
+	}
+	return NULL;
+}
+
+static struct tuple *tuple_new(struct tuples *s, const struct match *m, uint64_t words)
+{
+	size_t n = (size_t)__builtin_popcountll(words);
+	struct tuple *t = allocate(sizeof *t + n * sizeof t->mask[0]);
+	uint64_t mask[KEY_WORDS];
+
+	t->bound = INT64_MIN;
+	t->number = ++s->next_number;
+	t->words = words;
+	for (; words; words &= words - 1) {
+		t->at[t->n_words] = (uint8_t)__builtin_ctzll(words);
+		t->mask[t->n_words] = MATCH_WORD(&m->mask, t->at[t->n_words]);
+		t->n_words++;
+	}
+	t->n_pairs = (uint16_t)mask_pack(s, t, mask);
+	return t;
+}
+
+struct tuple *tuples_get(struct tuples *s, const struct match *m)
+{
+	struct tuple *t = tuples_find(s, m);
+	struct tuple_list *l = s->list;
+
+	if (t)
+		return t;
+	if (!s->n && s->n_units) { /* nobody looks at anything: units are found anew */
+		list_renew(s, NULL);
+		s->n_units = 0;
+		memset(s->unit_used, 0, sizeof s->unit_used);
+		l = s->list;
+	}
+	t = tuple_new(s, m, match_words(m));
+	if (l->n < l->room && t->n_pairs <= l->stride && s->n_units == l->n_units)
+		list_append(s, l, t);
+	else
+		list_renew(s, t);
+	rmap_insert(&s->by_mask, &t->node, mask_hash(m, t->words));
+	return t;
+}
+
+uint32_t tuples_hash(const struct tuples *s, const struct tuple *t, const struct match *m)
+{
+	struct key_view view = key_view_of(&m->value.du, &m->value.outer);
+	struct tuple_search c;
+
+	tuple_search_begin(&c, s, &view);
+	return pairs_hash(s->list->pair + (size_t)t->place * s->list->stride, t->n_pairs, c.key);
+}
+
+void tuples_raise(struct tuples *s, struct tuple *t, int64_t bound)
+{
+	if (t->bound >= bound)
+		return;
+	t->bound = bound;
+	limit_raise(s->list, t->place, bound);
+	if (++s->n_raised > 2 * s->list->n + TUPLE_CHUNK && s->list->n > TUPLE_CHUNK)
+		list_renew(s, NULL);
+}
+
+bool tuples_ended(struct tuples *s)
+{
+	return ++s->n_ended > s->n_items && s->n > TUPLE_CHUNK;
+}
+
+void tuples_bounds_begin(struct tuples *s)
+{
+	for (unsigned i = 0; i < s->list->n; i++)
+		s->list->tuple[i]->bound = INT64_MIN;
+}
+
+void tuples_bounds_end(struct tuples *s)
+{
+	s->n_ended = 0;
+	list_renew(s, NULL);
+}
+
+/* ---- Slots ---------------------------------------------------------------------------- */
+
+static void slot_fill(struct tuple_slots *s, uint32_t hash, void *item, int32_t rank)
+{
+	uint64_t *filter = &s->filter[hash_scale(hash, s->n_filter)];
+	uint32_t n = s->n_buckets * BUCKET_SLOTS,
+		 at = hash_scale(hash, s->n_buckets) * BUCKET_SLOTS;
+
+	while (s->slot[at].item && s->slot[at].item != &tuple_gone)
+		at = at + 1 == n ? 0 : at + 1;
+	__atomic_store_n(&s->slot[at].hash, hash, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->slot[at].rank, rank, __ATOMIC_RELAXED);
+	rcu_set(s->slot[at].item, item);
+	__atomic_store_n(filter, *filter | filter_bits(hash), __ATOMIC_RELAXED);
+}
+
+/* Slots for two and a half times the items there are, and a filter without what has gone. */
+static void slots_renew(struct tuples *s)
+{
+	uint32_t buckets = MAX((s->n_items + 1) * 5 / 2 / BUCKET_SLOTS, (uint32_t)BUCKETS_MIN);
+	uint32_t filter = MAX((s->n_items + 1) * FILTER_BITS / 64, 1u);
+	struct tuple_slots *old = s->slots, *fresh;
+	size_t slots = (size_t)buckets * BUCKET_SLOTS * sizeof fresh->slot[0];
+	size_t size =
+		ROUND_UP(sizeof *fresh + slots + filter * sizeof fresh->filter[0], CACHE_LINE);
+
+	fresh = aligned_alloc(CACHE_LINE, size);
+	if (!fresh)
+		abort();
+	memset(fresh, 0, size);
+	fresh->n_buckets = buckets;
+	fresh->n_filter = filter;
+	fresh->filter = (void *)((uint8_t *)fresh->slot + slots);
+	for (uint32_t i = 0; old != &no_slots && i < old->n_buckets * BUCKET_SLOTS; i++) {
+		const struct tuple_slot *slot = &old->slot[i];
+
+		if (slot->item && slot->item != &tuple_gone)
+			slot_fill(fresh, slot->hash, slot->item, slot->rank);
+	}
+	s->n_filled = s->n_items;
+	rcu_set(s->slots, fresh);
+	if (old != &no_slots)
+		rcu_free(old);
+}
+
+void tuples_insert(struct tuples *s, struct tuple *t, uint32_t hash, void *item, int32_t rank)
+{
+	if (s->slots == &no_slots || (s->n_filled + 1) * 5 > s->slots->n_buckets * BUCKET_SLOTS * 3)
+		slots_renew(s);
+	slot_fill(s->slots, hash, item, rank);
+	s->n_filled++;
+	s->n_items++;
+	s->n += !t->n++;
+}
+
+static struct tuple_slot *slot_of(struct tuples *s, uint32_t hash, const void *item)
+{
+	uint32_t n = s->slots->n_buckets * BUCKET_SLOTS;
+	uint32_t at = hash_scale(hash, s->slots->n_buckets) * BUCKET_SLOTS;
+
+	for (;; at = at + 1 == n ? 0 : at + 1) {
+		struct tuple_slot *slot = &s->slots->slot[at];
+
+		if (slot->item == item)
+			return slot;
+		if (!slot->item)
+			abort(); /* an item that is not there is the caller's mistake */
+	}
+}
+
+void tuples_replace(struct tuples *s, uint32_t hash, const void *old, void *fresh, int32_t rank)
+{
+	struct tuple_slot *slot = slot_of(s, hash, old);
+
+	__atomic_store_n(&slot->rank, rank, __ATOMIC_RELAXED);
+	rcu_set(slot->item, fresh);
+}
+
+void tuples_remove(struct tuples *s, struct tuple *t, uint32_t hash, const void *item)
+{
+	rcu_set(slot_of(s, hash, item)->item, (void *)&tuple_gone);
+	s->n_items--;
+	if (!--t->n) {
+		t->bound = INT64_MIN;
+		if (--s->n < s->list->n / 2)
+			list_renew(s, NULL);
+	}
+	if ((s->n_items + 1) * 8 < s->slots->n_buckets && s->slots->n_buckets > BUCKETS_KEPT)
+		slots_renew(s);
+}
+
+void *tuples_item(const struct tuples *s, uint32_t hash, uint32_t *position)
+{
+	const struct tuple_slots *slots = s->slots;
+	uint32_t n = slots->n_buckets * BUCKET_SLOTS;
+	uint32_t first = hash_scale(hash, slots->n_buckets) * BUCKET_SLOTS;
+
+	while (slots != &no_slots && *position < n) {
+		const struct tuple_slot *slot = &slots->slot[(first + (*position)++) % n];
+
+		if (!slot->item)
+			break;
+		if (slot->item != &tuple_gone && slot->hash == hash)
+			return slot->item;
+	}
+	return NULL;
+}
+
+void *tuples_each(const struct tuples *s, uint32_t *position)
+{
+	const struct tuple_slots *slots = rcu_get(s->slots);
+
+	while (slots != &no_slots && *position < slots->n_buckets * BUCKET_SLOTS) {
+		void *item = rcu_get(slots->slot[(*position)++].item);
+
+		if (item && item != &tuple_gone)
+			return item;
+	}
+	return NULL;
+}
