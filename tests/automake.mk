@@ -213,6 +213,11 @@ tests_fuzz_fuzz_sflow_SOURCES = tests/fuzz/fuzz-sflow.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sflow_LDADD = utilities/watch/libwatch.a $(FUZZ_LIBS)
 tests_fuzz_fuzz_sflow_LDFLAGS = $(LINK_FUZZER)
 
+# What sluice-bench measures is right: the verdicts of every scenario against the linear twin.
+TESTS += tests/bench/verdicts.sh
+EXTRA_DIST += tests/bench/verdicts.sh
+check-local: utilities/sluice-bench$(EXEEXT)
+
 # House rules: one file each, which first shows on made-up trees that it can fail.
 HOUSE = \
 	tests/house/atomics.py \

@@ -95,10 +95,15 @@ utilities_sluice_watch_LDADD = utilities/watch/libwatch.a $(SLUICE_LIBS) $(LDADD
 
 # What a packet costs in memory: a scenario is a row of scenarios.def, a file and a line here.
 utilities_sluice_bench_SOURCES = \
+	utilities/bench/aggregates.c \
+	utilities/bench/aggregates.h \
 	utilities/bench/bed.c \
 	utilities/bench/bench.h \
+	utilities/bench/callgrind.c \
 	utilities/bench/copy64.c \
+	utilities/bench/decap-iptfs.c \
 	utilities/bench/drop.c \
+	utilities/bench/early.c \
 	utilities/bench/forward.c \
 	utilities/bench/lookup.c \
 	utilities/bench/measure.c \
@@ -138,3 +143,9 @@ install-data-hook:
 	  ln -sf sluice-ctl sluice-bench
 uninstall-hook:
 	cd '$(DESTDIR)$(completiondir)' && rm -f sluice-ctl sluiced sluice-watch sluice-bench
+
+# In words, for people; `make bench BENCH="--scenario drop --json"` chooses.
+BENCH =
+bench: utilities/sluice-bench$(EXEEXT)
+	utilities/sluice-bench $(BENCH)
+.PHONY: bench

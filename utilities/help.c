@@ -373,6 +373,9 @@ const struct option_row bench_options[] = {
 	 "of a round (default: 131072, fewer where that would take longer than 0.2 s)"},
 	{"--seed", "N", "the same packets for the same number (default: 1)"},
 	{"--no-stages", NULL, "without the rounds that time each stage"},
+	{"--callgrind", NULL,
+	 "count instructions, too: each cell once more under valgrind, whose processor has no "
+	 "AVX-512"},
 	{"--check", NULL, "compare verdicts with the linear twin's, and measure nothing"},
 	{"--help", NULL, "this text"},
 	{"--version", NULL, "the version"},
@@ -392,7 +395,8 @@ void man_bench(FILE *out)
 	man_head("sluice\\-bench", "what a packet costs in memory", out);
 	fputs(".SH SYNOPSIS\n.B sluice\\-bench\n[\\-\\-list] [\\-\\-scenario NAME]... [\\-\\-json] "
 	      "[\\-\\-rounds N] [\\-\\-packets N] [\\-\\-seed N]\n[\\-\\-no\\-stages] "
-	      "[\\-\\-check]\n.SH DESCRIPTION\nRuns the packet path over frames in memory, on one "
+	      "[\\-\\-callgrind] [\\-\\-check]\n.SH DESCRIPTION\nRuns the packet path over frames "
+	      "in memory, on one "
 	      "core, "
 	      "without input or output: each scenario over rule sets and traffic, with the cache "
 	      "on "

@@ -25,8 +25,8 @@ struct run {
 	struct bench_options o;
 	const char *pattern[PATTERNS_MAX];
 	unsigned n_patterns;
-	bool list, differ;
-	struct cell *cell; /* of the scenario that runs */
+	bool list, differ, callgrind, counted; /* counted: a process of cell_callgrind()'s */
+	struct cell *cell;                     /* of the scenario that runs */
 	unsigned n_cells;
 };
 
@@ -119,6 +119,9 @@ static void measure(struct run *run)
 			cell_round(&run->cell[i]);
 	for (unsigned i = 0; run->o.stages && i < run->n_cells; i++)
 		cell_stages(&run->cell[i]);
+	for (unsigned i = 0; run->callgrind && i < run->n_cells; i++)
+		if (!cell_callgrind(&run->cell[i], &run->o))
+			bench_die("valgrind does not run here; it counts instructions");
 }
 
 static void report(const struct run *run, const struct scenario *s)
@@ -151,6 +154,14 @@ static void run_scenario(struct run *run, const struct scenario *s)
 		return;
 	}
 	open_beds(run);
+	if (run->counted) {
+		for (unsigned i = 0; i < run->n_cells; i++) {
+			run->cell[i].packets = run->o.packets;
+			cell_round(&run->cell[i]);
+		}
+		close_beds(run);
+		return;
+	}
 	compare(run);
 	if (run->o.check) {
 		for (unsigned i = 0; i < run->n_cells; i++)
@@ -197,6 +208,12 @@ static int take_option(struct run *run, int option, const char *word)
 	case 'n':
 		run->o.stages = false;
 		return 0;
+	case 'g':
+		run->callgrind = true;
+		return 0;
+	case 'G':
+		run->counted = true;
+		return 0;
 	case 'r':
 		if (number(optarg, (struct range){1, ROUNDS_MAX}, &n))
 			return MISUSED;
@@ -220,6 +237,8 @@ static int parse_options(int argc, char **argv, struct run *run)
 						{"json", no_argument, NULL, 'j'},
 						{"check", no_argument, NULL, 'c'},
 						{"no-stages", no_argument, NULL, 'n'},
+						{"callgrind", no_argument, NULL, 'g'},
+						{"counted", no_argument, NULL, 'G'},
 						{"rounds", required_argument, NULL, 'r'},
 						{"packets", required_argument, NULL, 'p'},
 						{"seed", required_argument, NULL, 'S'},
@@ -255,7 +274,7 @@ int main(int argc, char **argv)
 	run.cell = calloc(CELLS_MAX, sizeof *run.cell);
 	if (!run.cell)
 		bench_die("no memory");
-	if (!run.list && !run.o.check)
+	if (!run.list && !run.o.check && !run.counted)
 		report_head(&run.o);
 	for (unsigned i = 0; scenarios[i]; i++)
 		run_scenario(&run, scenarios[i]);

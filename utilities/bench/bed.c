@@ -105,6 +105,7 @@ static uint32_t write_udp(struct cell *c, uint8_t *frame)
 	struct flow5 f;
 
 	c->traffic.class->make(&c->traffic, &f);
+	c->traffic.i++;
 	return bed_udp(&f, id, frame);
 }
 
@@ -122,7 +123,6 @@ void bed_write(struct bed *b, struct cell *c, unsigned n)
 			bench_die("the worker has no frames left");
 		to = frame_base(b->w->frames.umem, slot->frame) + FRAME_HEADROOM;
 		slot->size = (uint16_t)(s->frame ? s->frame(c, to) : write_udp(c, to));
-		c->traffic.i++;
 	}
 	if (s->prepare)
 		s->prepare(c);
@@ -181,7 +181,7 @@ void bed_tuple(struct bed *b, unsigned priority, const struct tuple *t)
 	struct buf text = {0};
 	char ip[16];
 
-	buf_printf(&text, "priority=%u,in_port=%u,udp", priority, IN_OFPORT);
+	buf_printf(&text, "priority=%u,in_port=%u,udp", priority, bed_in_ofport(b));
 	if (t->src_bits)
 		buf_printf(&text, ",nw_src=%s/%u", dotted(t->value.src, ip), t->src_bits);
 	if (t->dst_bits)
@@ -198,6 +198,11 @@ void bed_tuple(struct bed *b, unsigned priority, const struct tuple *t)
 static struct table *table0(const struct bed *b)
 {
 	return b->dp->table[0];
+}
+
+unsigned bed_in_ofport(const struct bed *b)
+{
+	return b->scenario->in_ofport ? b->scenario->in_ofport : IN_OFPORT;
 }
 
 unsigned bed_n_rules(const struct bed *b)

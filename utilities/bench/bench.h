@@ -117,6 +117,7 @@ void bed_remember(struct bed *b, const struct tuple *t);
 void bed_tuple(struct bed *b, unsigned priority, const struct tuple *t);
 /* A verb of sluice-ctl, its words separated by spaces. */
 void bed_verb(struct bed *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+unsigned bed_in_ofport(const struct bed *b);
 unsigned bed_n_rules(const struct bed *b);
 unsigned bed_n_masks(const struct bed *b);
 /* Writes a slice of at most BENCH_SLICE packets. */
@@ -135,12 +136,14 @@ struct scenario {
 	const char *const *rules;   /* names of rule sets; the first may be "none" */
 	const char *const *traffic; /* names of traffic */
 	const char *actions;        /* of all rules */
+	unsigned in_ofport;         /* where rules see packets come from; 0: IN_OFPORT */
 	bool cache;                 /* there are cells with the cache on and with it off */
 	bool slowest; /* the slowest of its traffic is what it is about: shown as "worst" */
 	/* Whatever the bed needs beside ports and rules: before the rules come.  NULL: nothing. */
 	void (*open)(struct bed *b);
 	void (*close)(struct bed *b);
-	/* The next frame; NULL: the traffic's flow over UDP.  Returns its size. */
+	/* The next frame, counted in c->traffic.i; NULL: the traffic's flow over UDP.  Returns its
+	 * size. */
 	uint32_t (*frame)(struct cell *c, uint8_t *frame);
 	/* After a slice was written, outside the measurement.  NULL: nothing. */
 	void (*prepare)(struct cell *c);
@@ -213,13 +216,16 @@ struct cell {
 struct bench_options {
 	unsigned rounds;
 	uint64_t packets, seed;
-	bool packets_given, json, check, quick, stages, callgrind;
+	bool packets_given, json, check, stages;
 };
 
 void cell_round(struct cell *c);
 /* Chooses how many packets a round has. */
 void cell_size(struct cell *c, const struct bench_options *o);
 void cell_stages(struct cell *c);
+/* Instructions per packet, counted by valgrind in a process that runs this cell alone.  False:
+ * there is no valgrind, or it did not say. */
+bool cell_callgrind(struct cell *c, const struct bench_options *o);
 double stage_overhead_ns(void); /* what timing them adds to a packet, all stages together */
 
 /* ---- Reports (report.c)

@@ -219,12 +219,12 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-enum { SLICES_MAX = 512 };
+enum { BATCHES_MAX = 4096 };
 
-/* The median slice's, of each stage: a slice in which somebody else had the core tells nothing. */
-static void take_medians(struct cell *c, uint64_t (*lap)[SLICES_MAX], unsigned n)
+/* The median batch's, of each stage: one in which somebody else had the core tells nothing. */
+static void take_medians(struct cell *c, uint64_t (*lap)[BATCHES_MAX], unsigned n)
 {
-	double packets = (double)packets_of(c, BENCH_SLICE) * ticks_per_ns();
+	double packets = (double)packets_of(c, BATCH_MAX) * ticks_per_ns();
 
 	for (unsigned i = 0; i < N_BENCH_STAGES; i++) {
 		qsort(lap[i], n, sizeof lap[i][0], by_value);
@@ -235,23 +235,22 @@ static void take_medians(struct cell *c, uint64_t (*lap)[SLICES_MAX], unsigned n
 
 void cell_stages(struct cell *c)
 {
-	static uint64_t laps[N_BENCH_STAGES][SLICES_MAX];
-	unsigned n =
-		(unsigned)MIN(frames_of(c, c->packets) / BENCH_SLICE + 1, (uint64_t)SLICES_MAX);
+	static uint64_t laps[N_BENCH_STAGES][BATCHES_MAX];
+	unsigned n = (unsigned)MIN(frames_of(c, c->packets) / BATCH_MAX + 1, (uint64_t)BATCHES_MAX);
 
 	if (c->scenario->run)
 		return;
 	warm(c, warming(c));
-	for (unsigned slice = 0; slice < n; slice++) {
+	for (unsigned batch = 0; batch < n; batch++) {
 		struct laps l = {0};
 
-		bed_write(c->bed, c, BENCH_SLICE);
-		while (c->bed->at < c->bed->n) {
-			c->bed->w->now += BATCH_MAX * NS_A_PACKET;
-			lap_spine(c->bed, &l);
-		}
+		if (c->bed->at >= c->bed->n)
+			bed_write(c->bed, c, BENCH_SLICE);
+		c->bed->w->now += BATCH_MAX * NS_A_PACKET;
+		lap_spine(c->bed, &l);
 		for (unsigned i = 0; i < N_BENCH_STAGES; i++)
-			laps[i][slice] = l.sum[i];
+			laps[i][batch] = l.sum[i];
 	}
+	run(c);
 	take_medians(c, laps, n);
 }

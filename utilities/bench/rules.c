@@ -13,7 +13,9 @@ static void make_none(struct bed *b)
 
 static void make_1(struct bed *b)
 {
-	bed_flow(b, "in_port=%u,actions=%s", IN_OFPORT, b->scenario->actions);
+	/* A connection's port alone would drop its aggregates before they are opened. */
+	bed_flow(b, "in_port=%u%s,actions=%s", bed_in_ofport(b),
+		 b->scenario->in_ofport ? ",udp" : "", b->scenario->actions);
 }
 
 /* A source address; a destination port; a source port; and all else. */
@@ -46,7 +48,7 @@ static void make_1000x8(struct bed *b)
 	for (unsigned i = 1; i <= 1000; i++) {
 		struct tuple t = masks[i % 8].t;
 
-		bed_flow(b, "in_port=%u,udp,tp_dst=%u%s,actions=%s", IN_OFPORT, i,
+		bed_flow(b, "in_port=%u,udp,tp_dst=%u%s,actions=%s", bed_in_ofport(b), i,
 			 masks[i % 8].text, b->scenario->actions);
 		t.value.dport = (uint16_t)i;
 		bed_remember(b, &t);
@@ -95,6 +97,29 @@ static void make_x64(struct bed *b)
 	}
 }
 
+/* What aggregates of the bench have in common. */
+static void make_outer1(struct bed *b)
+{
+	bed_flow(b, "priority=10,outer_dscp=14,actions=%s", b->scenario->actions);
+}
+
+/* Outer sources that send nothing, in seven masks, in front of the rule that is met. */
+static void make_outer1000x8(struct bed *b)
+{
+	static const char *const more[] = {"",
+					   ",outer_ttl=9",
+					   ",outer_ecn=3",
+					   ",outer_df=1",
+					   ",outer_ttl=9,outer_ecn=3",
+					   ",outer_ttl=9,outer_df=1",
+					   ",outer_ecn=3,outer_df=1"};
+
+	for (unsigned i = 0; i < 999; i++)
+		bed_flow(b, "priority=%u,tun_src=203.0.%u.%u%s,actions=%s", 100 + i, 112 + i / 250,
+			 1 + i % 250, more[i % ARRAY_SIZE(more)], b->scenario->actions);
+	make_outer1(b);
+}
+
 const struct ruleset rulesets[] = {
 	{"none", 0, 0, "no rules", make_none},
 	{"1", 1, 1, "one rule: the input port", make_1},
@@ -103,6 +128,9 @@ const struct ruleset rulesets[] = {
 	{"1000five", 1000, 1, "1,000 five-tuples", make_1000five},
 	{"10000x64", 10000, 64, "10,000 rules over addresses and ports in 64 masks", make_x64},
 	{"100000x64", 100000, 64, "100,000 of them", make_x64},
+	{"outer1", 1, 1, "one rule on the outer DSCP", make_outer1},
+	{"outer1000x8", 1000, 8, "999 rules on outer sources in 7 masks, and that one",
+	 make_outer1000x8},
 	{NULL, 0, 0, NULL, NULL},
 };
 

@@ -4,9 +4,9 @@
 #include "utilities/bench/bench.h"
 
 enum {
-	VERDICTS_MAX = 16384,
-	VERDICTS_MIN = 512,
-	LINEAR_MAX = 60000000, /* rules looked at by the twin, in all */
+	VERDICTS_MAX = 4096,
+	VERDICTS_MIN = 256,
+	LINEAR_MAX = 4000000, /* rules looked at by the twin, in all */
 };
 
 /* A sum, so that the order in which packets end does not matter. */
@@ -94,16 +94,26 @@ static unsigned how_many(const struct cell *c)
 	return c->scenario->packets_per_frame ? n / c->scenario->packets_per_frame : n;
 }
 
+/* The sampler looks at its settings a few times a second. */
+static void sample_every(struct cell *c, uint32_t every, uint32_t max)
+{
+	struct batch nothing = {.n = 0};
+
+	c->bed->dp->sample_every = every;
+	c->bed->dp->sample_max = max;
+	c->bed->w->now += NSEC_PER_SEC;
+	stage_sample(c->bed->w, &nothing);
+}
+
 void verdicts_take(struct cell *c, struct verdicts *v)
 {
-	struct datapath *dp = c->bed->dp;
-	unsigned n = how_many(c), every = dp->sample_every, max = dp->sample_max;
+	uint32_t every = c->bed->dp->sample_every, max = c->bed->dp->sample_max;
+	unsigned n = how_many(c);
 
 	*v = (struct verdicts){0};
 	if (c->scenario->no_verdicts)
 		return;
-	dp->sample_every = 1;
-	dp->sample_max = SAMPLE_MAX_MAX;
+	sample_every(c, 1, SAMPLE_MAX_MAX);
 	while (n) {
 		unsigned part = MIN(n, (unsigned)BENCH_SLICE);
 
@@ -115,8 +125,5 @@ void verdicts_take(struct cell *c, struct verdicts *v)
 		n -= part;
 	}
 	c->bed->n = 0; /* keys made of frames are no frames any more */
-	dp->sample_every = every;
-	dp->sample_max = max;
-	c->bed->w->now += NSEC_PER_SEC; /* the sampler looks at its settings */
-	worker_turn(c->bed->w);
+	sample_every(c, every, max);
 }
