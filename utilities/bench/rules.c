@@ -84,7 +84,7 @@ static void make_x64(struct bed *b)
 			.value.src = 0x0a010000u ^ (traffic_random(&t) & 0x00070fff),
 			.value.dst = 0x0a020002u ^ (traffic_random(&t) & 0x00030303),
 			.value.sport = (uint16_t)(1024 + traffic_random(&t) % 1024),
-			.value.dport = (uint16_t)(1 + traffic_random(&t) % 2000),
+			.value.dport = (uint16_t)(1 + traffic_random(&t) % 1000),
 			.src_bits = src_bits[mask % 8],
 			.dst_bits = dst_bits[mask / 8 % 4],
 			.sport_bits = mask / 32 ? 16 : 0,
@@ -93,7 +93,7 @@ static void make_x64(struct bed *b)
 
 		u.value.src = prefix(u.value.src, u.src_bits);
 		u.value.dst = prefix(u.value.dst, u.dst_bits);
-		bed_tuple(b, 1 + traffic_random(&t) % 60000, &u);
+		bed_tuple(b, 1 + traffic_random(&t) % 20, &u);
 	}
 }
 
