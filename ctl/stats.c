@@ -47,7 +47,7 @@ static uint64_t total(const uint64_t *counter, unsigned n)
 
 static json_t *worker_row(struct worker *w, uint64_t *held)
 {
-	json_t *row = json_object(), *frames = json_object();
+	json_t *row = json_object(), *frames = json_object(), *cache = json_object();
 	struct snapshot s = {0};
 
 	worker_call(w, take_snapshot, &s);
@@ -62,6 +62,10 @@ static json_t *worker_row(struct worker *w, uint64_t *held)
 	json_put_u64(row, "idle_ns", counter_read(&w->n.idle_ns));
 	json_put_u64(row, "turns", counter_read(&w->n.turns));
 	json_put_u64(row, "sleeps", counter_read(&w->n.sleeps));
+	json_put_u64(cache, "hits", counter_read(&w->cache.hits));
+	json_put_u64(cache, "misses", counter_read(&w->cache.misses));
+	json_put_u64(cache, "kept", counter_read(&w->cache.kept));
+	json_put(row, "cache", cache);
 	json_put_u64(row, "packets_held", s.held.packets_held);
 	json_put_u64(frames, "free", s.held.frames_free);
 	json_put_u64(frames, "devices", s.held.frames_devices);

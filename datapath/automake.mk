@@ -22,6 +22,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/aggfrag.h \
 	datapath/bucket.c \
 	datapath/bucket.h \
+	datapath/cache.c \
+	datapath/cache.h \
 	datapath/collect.c \
 	datapath/conn.c \
 	datapath/conn.h \

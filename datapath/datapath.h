@@ -39,6 +39,7 @@ struct datapath {
 	bool offline;
 	struct set *set[SETS_MAX];  /* by id % SETS_MAX, RCU */
 	uint64_t sets_gen;          /* raised (rcu_set) behind every change of any set's content */
+	bool cache_off;             /* workers look every packet up */
 	struct panic_page *panic;   /* what operators share with us (lib/panic.h); NULL: nothing */
 	const uint32_t *panic_pass; /* rules bypassed: its word, or calm; read once a turn */
 	uint32_t calm;              /* … where there is no page */

@@ -6,6 +6,8 @@
  * the worker's that holds one batch.  Should a batch need more than the arena holds, the packets
  * in front are run before the next is composed, so the order stays.
  *
+ * In front of it all is the worker's cache (cache.h).
+ *
  * Composing changes neither octets nor the packet's key; what an apply list does to the headers
  * (class->compose), and write_metadata, are seen by the tables behind in a copy. */
 #include "datapath/spine.h"
@@ -34,6 +36,7 @@ static const struct rule *lookup(struct worker *w, const struct pkt *p, unsigned
 
 	counter_add(&w->table[table].lookups, 1);
 	r = t ? table_lookup(t, &probe) : NULL;
+	w->cache.fleeting |= probe.fleeting;
 	if (!r) {
 		trace(w, p, MISS, table, w->version);
 		return NULL;
@@ -43,9 +46,9 @@ static const struct rule *lookup(struct worker *w, const struct pkt *p, unsigned
 	return r;
 }
 
-static void count_rule(struct worker *w, const struct pkt *p, const struct rule *r)
+static void count_rule(struct worker *w, const struct pkt *p, uint32_t id)
 {
-	struct rule_counters *n = &w->rule[r->id];
+	struct rule_counters *n = &w->rule[id];
 
 	counter_add(&n->packets, 1);
 	counter_add(&n->bytes, pkt_octets(p));
@@ -155,7 +158,7 @@ static const struct rule *first_rule(struct worker *w, const struct pkt *p, unsi
 static bool add_rule(struct worker *w, const struct pkt *p, struct walk *k, const struct rule *r,
 		     unsigned table)
 {
-	count_rule(w, p, r);
+	count_rule(w, p, r->id);
 	if (k->n_rules == PATH_RULES)
 		return false;
 	k->rules[k->n_rules++] = path_rule(r, table);
@@ -269,24 +272,80 @@ static int find_program(struct worker *w, struct batch *b, struct pkt *p)
 	program = rcu_get(r->program);
 	if (!(program->flags & PROGRAM_PLAIN))
 		return compose(w, b, p, r, table);
-	count_rule(w, p, r);
+	count_rule(w, p, r->id);
 	p->rule = path_rule(r, table);
 	p->program = program;
 	return -1;
 }
 
+/* ---- The cache --------------------------------------------------------------------------- */
+
+static void count_table(struct worker *w, unsigned table, bool matched)
+{
+	counter_add(&w->table[table].lookups, 1);
+	if (matched)
+		counter_add(&w->table[table].matches, 1);
+}
+
+/* What find_program() would do, from an entry: the same figures, the same end. */
+static int take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e)
+{
+	const struct program *program = e->program;
+	const struct path_rule *rule = program && program->rules ? program->rules : &e->rule;
+	unsigned n = program && program->rules ? program->n_rules : 1;
+
+	if (w->cache.guard && (!program || rule->table != TABLE_GUARD))
+		count_table(w, TABLE_GUARD, false);
+	if (!program) {
+		count_table(w, 0, false);
+		return DROP_TABLE_MISS;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		count_table(w, rule[i].table, true);
+		count_rule(w, p, rule[i].id);
+	}
+	if (!program->rules)
+		p->rule = e->rule;
+	p->program = program;
+	return -1;
+}
+
+/* A miss: looked up, and kept if the answer will be the same next time. */
+static int look_up(struct worker *w, struct batch *b, struct pkt *p, const struct cache_key *key)
+{
+	int reason;
+
+	w->cache.fleeting = false;
+	reason = find_program(w, b, p);
+	if (key && !w->cache.fleeting && !w->bypass &&
+	    (reason < 0 || (reason == DROP_TABLE_MISS && p->rule.id == RULE_NONE)))
+		cache_keep(&w->cache, key, reason < 0 ? p->program : NULL, p->rule);
+	return reason;
+}
+
 void stage_rules(struct worker *w, struct batch *b)
 {
-	unsigned total = b->n;
+	struct cache_key key[BATCH_MAX];
+	unsigned total = b->n, found = 0;
+	bool cached = cache_begin(w, total);
 
+	for (unsigned i = 0; cached && i < total; i++)
+		cache_prepare(&w->cache, b->pkt[i], &key[i]);
 	b->n = 0;
 	for (unsigned i = 0; i < total; i++) {
 		struct pkt *p = b->pkt[i];
-		int reason = find_program(w, b, p);
+		const struct cache_entry *e = NULL;
+		int reason;
 
+		if (cached && likely(!(p->flags & PKT_TRACED) && !w->bypass))
+			e = cache_find(&w->cache, &key[i]);
+		found += e != NULL;
+		reason = e ? take_entry(w, p, e) : look_up(w, b, p, cached ? &key[i] : NULL);
 		if (reason < 0)
 			b->pkt[b->n++] = p;
 		else
 			drop(w, p, (enum drop_reason)reason);
 	}
+	if (cached)
+		cache_end(&w->cache, total, found);
 }

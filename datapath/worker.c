@@ -65,7 +65,7 @@ int worker_init(struct worker *w, struct datapath *dp, unsigned id)
 	if (w->event_fd < 0 || !w->port || !w->rxq || !w->conn || !w->rule || !w->lease ||
 	    pkts_init(w) || ring_init(&w->events, EVENT_RING) ||
 	    ring_init(&w->traces, TRACE_RING) || ring_init(&w->samples, SAMPLE_RING) ||
-	    sampler_init(&w->sampler, id) ||
+	    sampler_init(&w->sampler, id) || cache_init(&w->cache) ||
 	    frame_pool_init(&w->frames, &dp->umem, (uint16_t)id,
 			    (struct frame_range){id * share, share})) {
 		worker_destroy(w);
@@ -91,6 +91,7 @@ void worker_destroy(struct worker *w)
 	ring_destroy(&w->traces);
 	ring_destroy(&w->samples);
 	sampler_destroy(&w->sampler);
+	cache_destroy(&w->cache);
 	frame_pool_destroy(&w->frames);
 }
 

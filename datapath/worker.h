@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 
+#include "datapath/cache.h"
 #include "datapath/conn.h"
 #include "datapath/datapath.h"
 #include "datapath/sample.h"
@@ -76,6 +77,7 @@ struct worker {
 	struct ring traces;  /* struct trace_record */
 	struct ring samples; /* struct sample_record */
 	struct sampler sampler;
+	struct cache cache;                /* of what the rules stage found */
 	uint64_t path[PATH_ARENA / 8];     /* rules.c: this batch's composed path programs */
 	uint32_t path_used;                /* octets of it in use */
 	uint64_t neigh_asked[NEIGH_SLOTS]; /* fib.c: when resolution was last asked for, by hash */

@@ -7,6 +7,7 @@ UNITS = \
 	tests/unit/test-aggfrag \
 	tests/unit/test-alert \
 	tests/unit/test-audit \
+	tests/unit/test-cache \
 	tests/unit/test-baseline \
 	tests/unit/test-case \
 	tests/unit/test-case-trouble \

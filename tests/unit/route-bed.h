@@ -132,7 +132,7 @@ static struct pkt *keyed(struct pkt *p)
 	return p;
 }
 
-static const struct sent *last_sent(void)
+static inline const struct sent *last_sent(void)
 {
 	assert_true(n_sent > 0);
 	return &sent[(n_sent - 1) % KEPT];

@@ -295,6 +295,53 @@ static int down(void **state)
 	return 0;
 }
 
+/* A plain packet takes a short way through the parser: it finds what the long way finds, which is
+ * taken without the Ethernet header. */
+static void plain_packets(void **state)
+{
+	unsigned plain = 0;
+
+	(void)state;
+	srandom(7);
+	for (unsigned n = 0; n < 200000; n++) {
+		uint8_t f[96] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45}, *ip = f + 14;
+		struct headers a = {.data = f}, b = {.data = ip};
+		struct du_key ka = {0}, kb = {0};
+		int ra, rb;
+
+		for (unsigned i = 15; i < sizeof f; i++)
+			f[i] = (uint8_t)random();
+		a.size = 14 + (uint32_t)random() % (sizeof f - 13);
+		a.whole = a.size + (uint32_t)random() % 8;
+		put_be16(ip + 2,
+			 (uint16_t)(random() % 5 ? a.whole - 14 - random() % 3 : random() % 99));
+		put_be16(ip + 6, (uint16_t)(random() % 5 ? 0x4000 : random()));
+		ip[9] = random() % 2 ? 17 : 6;
+		if (!(random() % 8))
+			f[random() % 40] ^= (uint8_t)(1 << random() % 8);
+		f[12] = 8, f[13] = 0;
+		ip[32] = (uint8_t)(random() % 4 ? 0x50 : random());
+		a.cut = b.cut = a.size < a.whole;
+		b.size = a.size - 14;
+		b.whole = a.whole - 14;
+		ra = headers_parse(&a, HEADERS_ETHERNET, &ka);
+		rb = headers_parse(&b, HEADERS_IPV4, &kb);
+		assert_int_equal(ra, rb);
+		if (ra != HEADERS_PARSED)
+			continue;
+		plain += a.l4 && ka.ip_proto;
+		assert_memory_equal(ka.eth_dst, f, 6);
+		assert_memory_equal(ka.eth_src, f + 6, 6);
+		memset(ka.eth_dst, 0, 6);
+		memset(ka.eth_src, 0, 6);
+		assert_memory_equal(&ka, &kb, sizeof ka);
+		assert_int_equal(a.l3, b.l3 + 14);
+		assert_int_equal(a.l4, b.l4 ? b.l4 + 14 : 0);
+		assert_int_equal(a.payload, b.payload + 14);
+	}
+	assert_true(plain > 50000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +355,7 @@ int main(void)
 		cmocka_unit_test(headers_too_long),
 		cmocka_unit_test(headers_alone),
 		cmocka_unit_test(random_octets),
+		cmocka_unit_test(plain_packets),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);

@@ -49,7 +49,7 @@ static uint32_t rule(unsigned table, int32_t priority, const char *match, const 
 	assert_true(n_rules < N_RULES);
 	r = rule_create(&m, priority, n_rules, compile(actions));
 	r->table = (uint8_t)table;
-	r->add_version = w->version;
+	r->add_version = w->version = ++dp.version;
 	table_insert(datapath_table(&dp, table), r, &m);
 	rules[n_rules] = r;
 	return n_rules++;

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's cache: with it and without it the rules stage gives the same program and counts the
+ * same, whatever is changed meanwhile; and traffic can neither make it grow nor make it costly. */
+#include "tests/unit/route-bed.h"
+
+enum { N_RULES = 64, STEPS = 30000 };
+
+static struct rule *rules[N_RULES];
+static struct match matches[N_RULES];
+
+static unsigned rnd(unsigned n)
+{
+	return (unsigned)random() % n;
+}
+
+static void next_version(void)
+{
+	w->version = ++dp.version;
+}
+
+static void remove_rule(unsigned i)
+{
+	rcu_set(rules[i]->remove_version, dp.version + 1);
+	next_version();
+	table_remove(dp.table[rules[i]->table], rules[i]);
+	rule_destroy(rules[i]);
+	rules[i] = NULL;
+}
+
+static void parse_words(struct match *m, char *text)
+{
+	char *save = NULL;
+
+	*m = (struct match){0};
+	for (char *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		char *value = strchr(word, '=');
+		struct refusal r = {0};
+
+		if (value)
+			*value++ = '\0';
+		if (match_parse_word(m, word, value, &r))
+			fail_msg("%s", r.text);
+	}
+	assert_int_equal(match_finish(m, NULL), 0);
+}
+
+static void insert_rule(unsigned i, unsigned table, const char *match, const char *actions)
+{
+	struct instructions in = {0};
+	char words[300];
+
+	snprintf(words, sizeof words, "%s", match);
+	parse_words(&matches[i], words);
+	assert_int_equal(instructions_parse(actions, &in, NULL), 0);
+	rules[i] = rule_create(&matches[i], (int32_t)rnd(5), i, program_compile(&in));
+	instructions_free(&in);
+	rules[i]->table = (uint8_t)table;
+	rules[i]->add_version = dp.version + 1;
+	table_insert(datapath_table(&dp, table), rules[i], &matches[i]);
+	next_version();
+}
+
+static void insert_random(unsigned i)
+{
+	static const unsigned tables[] = {0, 0, 0, 1, 2, TABLE_GUARD};
+	static const char *const actions[] = {"drop", "output:2", "set_field:10.0.0.3->ipv4_src",
+					      "set_field:7->reg1,output:3"};
+	unsigned table = tables[rnd(6)];
+	char match[100], program[100];
+
+	switch (rnd(6)) {
+	case 0:
+		snprintf(match, sizeof match, "ip");
+		break;
+	case 1:
+		snprintf(match, sizeof match, "ip,nw_src=10.0.0.%u/%u", rnd(4), 30 + rnd(3));
+		break;
+	case 2:
+		snprintf(match, sizeof match, "udp,tp_dst=%u", 2000 + rnd(2));
+		break;
+	case 3:
+		snprintf(match, sizeof match, "udp,tp_src=%u-%u", 999 + rnd(2), 1000 + rnd(2));
+		break;
+	case 4:
+		snprintf(match, sizeof match, "in_port=%u", 1 + rnd(2));
+		break;
+	default:
+		snprintf(match, sizeof match, "ip,outer_len=%u", 62 + rnd(2));
+	}
+	snprintf(program, sizeof program, "%s", actions[rnd(4)]);
+	if (table == TABLE_GUARD && rnd(2))
+		snprintf(program, sizeof program, "pass");
+	else if (table < 2 && rnd(3) == 0 && strcmp(program, "drop"))
+		snprintf(program + strlen(program), 40, ",goto_table:%u", table + 1);
+	insert_rule(i, table, match, program);
+}
+
+/* What the stage gave, and what it counted. */
+struct seen {
+	uint64_t dropped[N_DROPS], rule[N_RULES], lookups[4], matches[4];
+	bool passed;
+	size_t size;
+	uint8_t ops[PATH_OPS];
+	struct path_rule path[PATH_RULES];
+	unsigned n_path;
+};
+
+static void count(struct seen *s, int sign)
+{
+	static const unsigned tables[] = {0, 1, 2, TABLE_GUARD};
+
+	for (unsigned i = 0; i < N_DROPS; i++)
+		s->dropped[i] += (uint64_t)sign * w->n.dropped[i];
+	for (unsigned i = 0; i < N_RULES; i++)
+		s->rule[i] += (uint64_t)sign * w->rule[i].packets;
+	for (unsigned i = 0; i < 4; i++) {
+		s->lookups[i] += (uint64_t)sign * w->table[tables[i]].lookups;
+		s->matches[i] += (uint64_t)sign * w->table[tables[i]].matches;
+	}
+}
+
+static void see(struct seen *s, struct pkt *p)
+{
+	struct batch b = {.n = 1, .pkt = {p}};
+
+	memset(s, 0, sizeof *s);
+	count(s, -1);
+	stage_rules(w, &b);
+	count(s, 1);
+	if (!b.n)
+		return;
+	s->passed = true;
+	s->size = p->program->apply_size;
+	memcpy(s->ops, p->program->ops, s->size);
+	s->n_path = p->program->rules ? p->program->n_rules : 1;
+	memcpy(s->path, p->program->rules ? p->program->rules : &p->rule,
+	       s->n_path * sizeof s->path[0]);
+	stage_actions(w, &b);
+	stage_tx(w);
+}
+
+static struct pkt *random_packet(uint32_t n)
+{
+	struct pkt *p;
+	char src[20];
+
+	snprintf(src, sizeof src, "10.0.0.%u", n % 4);
+	p = keyed(udp_packet(src, "192.0.2.2"));
+	p->key.tp_src = htobe16((uint16_t)(999 + n / 4 % 3));
+	p->key.tp_dst = htobe16((uint16_t)(2000 + n / 12 % 2));
+	p->key.in_port = htobe32(1 + n / 24 % 2);
+	p->outer->key.frame_len = htobe32(62 + n / 48 % 2);
+	return p;
+}
+
+static void with_and_without(void **state)
+{
+	static struct seen with, without;
+	unsigned different = 0;
+
+	(void)state;
+	srandom(11);
+	for (unsigned step = 0; step < STEPS; step++) {
+		uint32_t n = rnd(96);
+
+		if (!rnd(40)) {
+			unsigned i = rnd(N_RULES);
+
+			if (rules[i])
+				remove_rule(i);
+			else
+				insert_random(i);
+		}
+		if (!rnd(200))
+			dp.sets_gen++;
+		dp.cache_off = false;
+		see(&with, random_packet(n));
+		dp.cache_off = true;
+		see(&without, random_packet(n));
+		assert_memory_equal(&with, &without, sizeof with);
+		different += with.n_path > 1;
+	}
+	assert_true(different > STEPS / 20);
+	assert_true(w->cache.hits > STEPS / 5);
+	for (unsigned i = 0; i < N_RULES; i++)
+		if (rules[i])
+			remove_rule(i);
+	dp.cache_off = false;
+}
+
+/* One packet of a source, through the rules; whether the cache knew it. */
+static bool hit(uint32_t src)
+{
+	struct pkt *p = keyed(udp_packet("10.0.0.1", "192.0.2.2"));
+	struct batch b = {.n = 1, .pkt = {p}};
+	uint64_t before = w->cache.hits;
+
+	put_be32(p->key.ip_src, src);
+	stage_rules(w, &b);
+	if (b.n)
+		stage_actions(w, &b);
+	return w->cache.hits > before;
+}
+
+static void a_change_is_seen_at_once(void **state)
+{
+	(void)state;
+	insert_rule(0, 0, "ip,nw_src=10.0.0.0/8", "drop");
+	assert_false(hit(1));
+	assert_true(hit(1));
+	assert_true(hit(1));
+	dp.sets_gen++;
+	assert_false(hit(1));
+	assert_true(hit(1));
+	next_version();
+	assert_false(hit(1));
+	assert_true(hit(1));
+	/* Rules look at one octet of the address only. */
+	assert_true(hit(0x00ffffff));
+	assert_false(hit(0x01000000));
+	insert_rule(1, 0, "ip,nw_src=10.0.0.1", "drop");
+	assert_false(hit(1));
+	assert_false(hit(0x00ffffff));
+	remove_rule(0);
+	remove_rule(1);
+}
+
+/* Traffic that never repeats: the cache is left alone, tried again now and then, and what does
+ * repeat beside it is kept. */
+static void what_never_repeats(void **state)
+{
+	unsigned asked = 0, hot = 0, all = 0;
+
+	(void)state;
+	insert_rule(0, 0, "ip,nw_src=10.0.0.1", "drop");
+	for (uint32_t i = 0; i < 64 * CACHE_WINDOW; i++) {
+		hit(i << 8 | 0x80000000);
+		asked += !w->cache.rest;
+	}
+	assert_in_range(asked, 4 * CACHE_WINDOW, 6 * CACHE_WINDOW);
+	for (uint32_t i = 0; i < 96 * CACHE_WINDOW; i++) {
+		bool known = hit(i % 2 ? i << 8 | 0x90000000 : i / 2 % 2048);
+
+		if (i < 32 * CACHE_WINDOW || i % 2)
+			continue;
+		hot += known;
+		all++;
+	}
+	assert_true(hot > all * 93 / 100);
+	remove_rule(0);
+}
+
+/* A cache full of what was found once takes in what is found now. */
+static void what_is_over_gives_way(void **state)
+{
+	unsigned known = 0;
+
+	(void)state;
+	insert_rule(0, 0, "ip,nw_src=10.0.0.1", "drop");
+	for (unsigned round = 0; round < 4; round++)
+		for (uint32_t i = 0; i < 8 * CACHE_WINDOW; i++)
+			hit(i / 8 | 0xa0000000), known += hit(i / 8 | 0xb0000000);
+	assert_true(known > 8 * CACHE_WINDOW);
+	for (uint32_t i = 0; i < 4 * CACHE_WINDOW; i++)
+		hit(i / 4 | 0xc0000000);
+	known = 0;
+	for (uint32_t i = 0; i < CACHE_WINDOW; i++)
+		known += hit(i / 4 | 0xc0000000);
+	assert_true(known > CACHE_WINDOW * 9 / 10);
+	remove_rule(0);
+}
+
+/* Rules that look at more words than an entry has: everything is looked up. */
+static void too_many_words(void **state)
+{
+	(void)state;
+	insert_rule(0, 0,
+		    "udp,in_port=1,reg0=1,reg2=1,reg4=1,reg6=1,pkt_mark=1,metadata=1,tunnel_id=1,"
+		    "nw_src=1.1.1.1,nw_dst=1.1.1.1,tp_dst=1,dl_src=02:00:00:00:00:01,pkt_len=1",
+		    "drop");
+	insert_rule(1, 0, "ip", "drop");
+	assert_false(hit(1));
+	assert_false(hit(1));
+	remove_rule(0);
+	assert_false(hit(1));
+	assert_true(hit(1));
+	remove_rule(1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(with_and_without, route_up, route_down),
+		cmocka_unit_test_setup_teardown(a_change_is_seen_at_once, route_up, route_down),
+		cmocka_unit_test_setup_teardown(what_never_repeats, route_up, route_down),
+		cmocka_unit_test_setup_teardown(what_is_over_gives_way, route_up, route_down),
+		cmocka_unit_test_setup_teardown(too_many_words, route_up, route_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
