@@ -113,6 +113,7 @@ void verdicts_take(struct cell *c, struct verdicts *v)
 	*v = (struct verdicts){0};
 	if (c->scenario->no_verdicts)
 		return;
+	rcu_set(c->bed->dp->cache_off, c->cache_off);
 	sample_every(c, 1, SAMPLE_MAX_MAX);
 	while (n) {
 		unsigned part = MIN(n, (unsigned)BENCH_SLICE);
