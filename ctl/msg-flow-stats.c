@@ -17,6 +17,7 @@ void of_note_extension(struct ofconn *c, const struct match *m)
 {
 	struct field_set set;
 
+	c->extended |= m->n_conds > 0;
 	if (c->extended)
 		return;
 	set = match_fields(m);

@@ -254,7 +254,7 @@ static void put_ip(struct buf *to, const struct sample_record *s, unsigned addre
 	buf_octets(to, k->ip_dst, address);
 	buf_u32(to, icmp ? k->icmp_type : be16toh(k->tp_src));
 	buf_u32(to, icmp ? k->icmp_code : be16toh(k->tp_dst));
-	buf_u32(to, be16toh(k->tcp_flags));
+	buf_u32(to, be16toh(k->tcp_flags) & 0xfff);
 	buf_u32(to, (uint32_t)k->ip_dscp << 2 | k->ip_ecn);
 }
 

@@ -42,10 +42,16 @@ int watcher_report(struct daemon *d, const char *text, struct refusal *r)
 
 /* ---- Proposals ---- */
 
+static void mod_release(struct flow_mod *mod)
+{
+	match_release(&mod->match);
+	free((char *)(uintptr_t)mod->reason);
+	flow_mod_free(mod);
+}
+
 static void proposal_free(struct proposal *p)
 {
-	free((char *)(uintptr_t)p->mod.reason);
-	flow_mod_free(&p->mod);
+	mod_release(&p->mod);
 	free(p);
 }
 
@@ -126,6 +132,7 @@ static bool is_same(const struct flow_mod *a, const struct flow_mod *b)
 static void mod_copy(struct flow_mod *to, const struct flow_mod *from)
 {
 	*to = *from;
+	match_hold(&to->match);
 	to->instructions.apply = to->instructions.write = (struct buf){0};
 	buf_octets(&to->instructions.apply, from->instructions.apply.data,
 		   from->instructions.apply.size);
@@ -172,8 +179,7 @@ struct proposal *watcher_propose(struct daemon *d, const struct flow_mod *mod, s
 		return NULL;
 	}
 	if (p) {
-		free((char *)(uintptr_t)p->mod.reason);
-		flow_mod_free(&p->mod);
+		mod_release(&p->mod);
 	} else {
 		p = append(w, r);
 		if (!p)

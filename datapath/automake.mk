@@ -1,6 +1,7 @@
 noinst_LIBRARIES += datapath/libdatapath.a
 datapath_libdatapath_a_SOURCES = \
 	datapath/act-limit.c \
+	datapath/cond-bpf.c \
 	datapath/cond-range.c \
 	datapath/cond.c \
 	datapath/cond.h \
@@ -20,6 +21,10 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/afxdp.h \
 	datapath/aggfrag.c \
 	datapath/aggfrag.h \
+	datapath/bpf-words.c \
+	datapath/bpf-words.h \
+	datapath/bpf.c \
+	datapath/bpf.h \
 	datapath/bucket.c \
 	datapath/bucket.h \
 	datapath/cache.c \
@@ -51,6 +56,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/marks.c \
 	datapath/marks.h \
 	datapath/match-oxm.c \
+	datapath/match-relate.c \
 	datapath/match-text.c \
 	datapath/match-word.c \
 	datapath/match.c \
@@ -73,6 +79,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/port.c \
 	datapath/port.h \
 	datapath/ports.def \
+	datapath/range.h \
 	datapath/reorder.c \
 	datapath/reorder.h \
 	datapath/replay.c \

@@ -47,12 +47,14 @@ static void collect_network(const struct pkt *p, struct outer_key *o)
 		o->ip_df = ip[6] >> 6 & 1;
 		memcpy(&o->ipv4_src, p->key.ip_src, 4);
 		memcpy(&o->ipv4_dst, p->key.ip_dst, 4);
+		o->agg_len = htobe32(get_be16(ip + 2));
 	} else {
 		has = HAS_IPV6;
 		o->ip_version = 6;
 		o->ipv6_flabel = p->key.ipv6_flabel;
 		memcpy(o->ipv6_src, p->key.ip_src, 16);
 		memcpy(o->ipv6_dst, p->key.ip_dst, 16);
+		o->agg_len = htobe32(40u + get_be16(ip + 4));
 	}
 	if (p->l4 && p->key.ip_proto == 17) {
 		has |= HAS_UDP;

@@ -66,6 +66,34 @@ int match_add_cond(struct match *m, const struct cond *c, struct refusal *r)
 	return 0;
 }
 
+int match_exists(const struct match *m, struct refusal *r)
+{
+	for (unsigned i = 0; i < m->n_conds; i++) {
+		const struct cond_class *class = cond_class(m->cond[i].kind);
+
+		if (class->exists && !class->exists(&m->cond[i]))
+			return refuse(r, NOT_FOUND, cond_word(&m->cond[i]),
+				      "%s names a %s that has gone; said again, it would be "
+				      "accepted",
+				      cond_word(&m->cond[i]), class->name);
+	}
+	return 0;
+}
+
+void match_hold(const struct match *m)
+{
+	for (unsigned i = 0; i < m->n_conds; i++)
+		if (cond_class(m->cond[i].kind)->hold)
+			cond_class(m->cond[i].kind)->hold(&m->cond[i]);
+}
+
+void match_release(const struct match *m)
+{
+	for (unsigned i = 0; i < m->n_conds; i++)
+		if (cond_class(m->cond[i].kind)->release)
+			cond_class(m->cond[i].kind)->release(&m->cond[i]);
+}
+
 bool conds_hold(const struct cond *c, unsigned n, struct probe *s)
 {
 	for (unsigned i = 0; i < n; i++) {

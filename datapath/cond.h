@@ -99,6 +99,11 @@ struct cond_class {
 	 * of `body`; `put` says false when a field of OXM cannot hold it.  NULL: has no form. */
 	int (*get)(struct cond *c, struct reader *body, struct refusal *r);
 	bool (*put)(const struct cond *c, struct buf *wire);
+	/* What it names: still there; counted as used by a rule more, or less.  NULL: it names
+	 * nothing. */
+	bool (*exists)(const struct cond *c);
+	void (*hold)(const struct cond *c);
+	void (*release)(const struct cond *c);
 	/* Whatever meets `narrow` meets `wide`: conditions of this kind on the same field. */
 	bool (*covers)(const struct cond *wide, const struct cond *narrow);
 	/* Nothing can meet both. */
@@ -113,6 +118,12 @@ void cond_format(const struct cond *c, struct buf *text);
 
 /* Adds a condition in its place.  Refuses the ninth, and one that is there already.  */
 int match_add_cond(struct match *m, const struct cond *c, struct refusal *r);
+/* Refuses a match that names what has gone since it was read. */
+int match_exists(const struct match *m, struct refusal *r);
+/* Who keeps a match over turns of the control loop (a rule, a proposal) holds what it names, and
+ * releases it once. */
+void match_hold(const struct match *m);
+void match_release(const struct match *m);
 /* All hold. */
 bool conds_hold(const struct cond *c, unsigned n, struct probe *s);
 

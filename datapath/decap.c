@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datapath/spine.h"
 
+/* Where its headers are is known as long as it is whole: conditions on the outer packet read them
+ * beside each data unit. */
+static void outer_place(const struct worker *w, struct pkt *p)
+{
+	if (p->outer != &w->frames.umem->frame[p->seg[0].frame].outer)
+		return;
+	p->outer->off = p->seg[0].off;
+	p->outer->headers = MIN(p->payload, p->seg[0].len);
+}
+
 /* Plain frames pass through; an aggregate gives its data units, as many as `out` has room for.
  * `in->at` and `in->popping` remember the place, so that an aggregate of 70 DUs is no special case;
  * by then the aggregate may have been consumed, so the packet is not looked at again. */
@@ -22,6 +32,8 @@ bool stage_decap(struct worker *w, struct batch *in, struct batch *out)
 			drop(w, p, DROP_CONN_GONE);
 			continue;
 		}
+		if (!in->popping && p->n_segs)
+			outer_place(w, p);
 		in->popping = c->class->pop(w, c, p, out) ? NULL : c;
 		if (in->popping)
 			return false;

@@ -46,6 +46,10 @@ struct du_key {
 	be32 agg_age_us;    /* from its first fragment's arrival to its last's */
 };
 
+/* In tcp_flags, beside its 12 bits: the transport header that ip_proto names is not there: a later
+ * fragment, or too few octets.  Matches on fields of transport headers ask that it is 0. */
+enum { TP_MISSING = 0x8000 };
+
 enum ip_frag { IP_FRAG_NONE = 0, IP_FRAG_ANY = 1, IP_FRAG_LATER = 2 };
 
 enum disagreement {
@@ -95,7 +99,7 @@ struct outer_key {
 	be32 agg_loss_event_rate;
 	be32 agg_rtt_us;
 	be16 agg_dus, agg_pad; /* blocks that begin here; pad octets */
-	be32 reserved;
+	be32 agg_len;          /* octets of the outer IP packet, its header included */
 };
 
 enum outer_auth { AUTH_NONE = 0, AUTH_VERIFIED = 1 };
@@ -144,6 +148,9 @@ struct outer {
 	uint64_t rx_ns;     /* when it arrived, on the worker's clock */
 	uint32_t conn, gen; /* the connection that claims it (conn.h), or CONN_NONE */
 	uint8_t early_done; /* the early verdict was given (it is given once) */
+	/* Where its octets begin in its frame, and how many are headers that were understood; 0:
+	 * not known.  Set before anything is taken out of it (decap.c). */
+	uint16_t off, headers;
 };
 
 #endif

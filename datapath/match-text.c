@@ -271,11 +271,16 @@ static void format_one(const struct field *f, const uint8_t *octets, bool hex, s
 void field_format(const struct field *f, const uint8_t *value, const uint8_t *mask,
 		  struct buf *text)
 {
-	uint8_t ones[FIELD_SIZE_MAX];
+	uint8_t ones[FIELD_SIZE_MAX], own[FIELD_SIZE_MAX], own_mask[FIELD_SIZE_MAX];
 	bool exact, hex;
 
 	field_ones(f, ones);
-	mask = mask ? mask : ones;
+	for (unsigned i = 0; i < f->size; i++) { /* what lies beside the field's bits is not its */
+		own[i] = value[i] & ones[i];
+		own_mask[i] = mask ? mask[i] & ones[i] : ones[i];
+	}
+	value = own;
+	mask = own_mask;
 	exact = !memcmp(mask, ones, f->size);
 	hex = !exact || f->text == TEXT_HEX || f->text == TEXT_VLAN;
 	if (f->text == TEXT_WORD)
@@ -390,6 +395,25 @@ static int set_short_word(struct match *m, const char *word, struct refusal *r)
 	return -ENOENT;
 }
 
+/* `dl_vlan=[!]LO[-HI]`: VLAN ids without the bit of presence. */
+static int set_vlan_range(struct match *m, const char *value, struct refusal *r)
+{
+	const char *from = value + (*value == '!'), *dash = strchr(from, '-');
+	uint64_t lo, hi;
+	char head[16], text[40];
+
+	snprintf(head, sizeof head, "%.*s", dash ? (int)(dash - from) : 15, from);
+	if ((dash && dash - from > 15) || parse_u64(head, &lo) || lo > 0xfff ||
+	    (dash && parse_u64(dash + 1, &hi)) || (dash && (hi > 0xfff || hi < lo)))
+		return refuse(r, BAD_VALUE, "dl_vlan",
+			      "dl_vlan: '%.32s' is no range of VLANs; LO-HI within 0 to 4095, the "
+			      "smaller one first, would be accepted",
+			      value);
+	snprintf(text, sizeof text, "%s0x%x-0x%x", *value == '!' ? "!" : "",
+		 (unsigned)lo | OFPVID_PRESENT, (unsigned)(dash ? hi : lo) | OFPVID_PRESENT);
+	return match_parse_word(m, "vlan_vid", text, r);
+}
+
 /* dl_vlan (0xffff: none) and vlan_tci say less or more than one field. */
 static int set_vlan(struct match *m, const char *key, const char *value, struct refusal *r)
 {
@@ -398,6 +422,8 @@ static int set_vlan(struct match *m, const char *key, const char *value, struct 
 	char head[16], text[40];
 	int error = 0;
 
+	if (!strcmp(key, "dl_vlan") && (*value == '!' || strchr(value, '-')))
+		return set_vlan_range(m, value, r);
 	snprintf(head, sizeof head, "%.*s", slash ? (int)(slash - value) : 15, value);
 	if (parse_u64(head, &tci) || tci > UINT16_MAX ||
 	    (slash && (parse_u64(slash + 1, &mask) || mask > UINT16_MAX)))
@@ -505,8 +531,10 @@ static int set_cond(struct match *m, const struct field *f, const char *value, s
 			break;
 	}
 	if (error == -ENOENT && c.flags)
-		return refuse(r, BAD_VALUE, f->name, "%s: '!%.48s' is no range and no set", f->name,
-			      value);
+		return refuse(r, BAD_VALUE, f->name,
+			      "%s: '!%.48s' is no range and no set, and %s has no other "
+			      "negation; a value would be accepted",
+			      f->name, value, f->name);
 	return error ? error : match_add_cond(m, &c, r);
 }
 
@@ -572,6 +600,26 @@ int match_parse_word(struct match *m, const char *key, const char *value, struct
 	return error ? error : match_set(m, f, octets, mask, r);
 }
 
+/* Those that payload=yes is said of stand in front of it, the others behind. */
+static void format_conds(const struct match *m, const char *comma, struct buf *text)
+{
+	for (unsigned pass = 0; pass < 2; pass++) {
+		const uint8_t want = pass ? 0 : COND_PAYLOAD;
+		bool any = false;
+
+		for (unsigned i = 0; i < m->n_conds; i++) {
+			if ((m->cond[i].flags & COND_PAYLOAD) != want)
+				continue;
+			buf_printf(text, "%s", comma);
+			cond_format(&m->cond[i], text);
+			comma = ",";
+			any = true;
+		}
+		if (any && want)
+			buf_printf(text, ",payload=yes");
+	}
+}
+
 void match_format(const struct match *m, struct buf *text)
 {
 	struct field_set set = match_fields(m);
@@ -599,9 +647,5 @@ void match_format(const struct match *m, struct buf *text)
 			     field_in(&m->mask, &fields[i]), text);
 		comma = ",";
 	}
-	for (unsigned i = 0; i < m->n_conds; i++) {
-		buf_printf(text, "%s", comma);
-		cond_format(&m->cond[i], text);
-		comma = ",";
-	}
+	format_conds(m, comma, text);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datapath/match.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <strings.h>
+
+#include "datapath/range.h"
 
 #include "lib/openflow.h"
 
@@ -121,12 +125,15 @@ void field_ones(const struct field *f, uint8_t *mask)
 	}
 }
 
+/* Bits of its octets that are not the field's (TP_MISSING beside tcp_flags) do not count. */
 static bool any_bit(const struct key *key, const struct field *f)
 {
 	const uint8_t *at = field_in(key, f);
+	uint8_t ones[FIELD_SIZE_MAX];
 
+	field_ones(f, ones);
 	for (unsigned i = 0; i < f->size; i++)
-		if (at[i])
+		if (at[i] & ones[i])
 			return true;
 	return false;
 }
@@ -137,6 +144,58 @@ static bool vlan_impossible(const uint8_t *value, const uint8_t *mask)
 	uint16_t v = get_be16(value), m = mask ? get_be16(mask) : UINT16_MAX;
 
 	return (m & OFPVID_PRESENT) && !(v & OFPVID_PRESENT) && (v & m);
+}
+
+void field_span(const struct field *f, uint64_t *lo, uint64_t *hi)
+{
+	*lo = 0;
+	*hi = f->bits < 64 ? (1ull << f->bits) - 1 : UINT64_MAX;
+	switch ((enum field_id)(f - fields)) {
+	case FIELD_VLAN_VID:
+	case FIELD_OUTER_VLAN_VID:
+	case FIELD_OUTER_QINQ_VID:
+		*lo = OFPVID_PRESENT; /* of a tag that is there */
+		break;
+	case FIELD_PKT_LEN:
+	case FIELD_OUTER_LEN:
+		*hi = PKT_LEN_MAX;
+		break;
+	case FIELD_AGG_LEN:
+		*hi = IP_LEN_MAX;
+		break;
+	case FIELD_OUTER_IP_VERSION:
+		*lo = 4;
+		*hi = 6;
+		break;
+	case FIELD_CONN_AUTH:
+		*hi = AUTH_VERIFIED;
+		break;
+	case FIELD_AGG_SUBTYPE:
+		*hi = 1; /* RFC 9347 6.1 */
+		break;
+	case FIELD_DISAGREE:
+		*hi = DISAGREE_DSCP | DISAGREE_FAMILY | DISAGREE_SOURCE;
+		break;
+	default:
+		break;
+	}
+}
+
+/* The least number that value and mask allow must be one that packets can have. */
+static bool check_span(const struct field *f, const uint8_t *value, struct refusal *r)
+{
+	uint64_t lo, hi, n;
+
+	if (f->bits > 64)
+		return true;
+	field_span(f, &lo, &hi);
+	n = field_number(f, value);
+	if (n <= hi)
+		return true;
+	refuse(r, BAD_VALUE, f->name,
+	       "no packet has a %s of %" PRIu64 "; up to %" PRIu64 " would be accepted", f->name, n,
+	       hi);
+	return false;
 }
 
 static int check_value(const struct field *f, const uint8_t *value, const uint8_t *mask,
@@ -160,6 +219,8 @@ static int check_value(const struct field *f, const uint8_t *value, const uint8_
 				"%s has value bits outside its mask; zeros there would be accepted",
 				f->name);
 	}
+	if (!check_span(f, value, r))
+		return -EINVAL;
 	if (f->text == TEXT_VLAN && vlan_impossible(value, mask))
 		return refuse(
 			r, BAD_VALUE, f->name,
@@ -167,6 +228,12 @@ static int check_value(const struct field *f, const uint8_t *value, const uint8_
 			"nothing; 0x%04x would be accepted",
 			f->name, get_be16(value) | OFPVID_PRESENT);
 	return 0;
+}
+
+/* Fields behind the IP header; what is cut short or in an earlier fragment has none of them. */
+static bool is_transport(const struct field *f)
+{
+	return f->prereq >= PRE_TCP && f->prereq <= PRE_ND_ADV;
 }
 
 int match_set(struct match *m, const struct field *f, const uint8_t *value, const uint8_t *mask,
@@ -187,6 +254,8 @@ int match_set(struct match *m, const struct field *f, const uint8_t *value, cons
 	if (any_bit(&m->mask, f)) {
 		m->value.outer.has |= htobe32(f->has);
 		m->mask.outer.has |= htobe32(f->has);
+		if (is_transport(f))
+			m->mask.du.tcp_flags |= htobe16(TP_MISSING);
 	}
 	return 0;
 }
@@ -323,22 +392,53 @@ static const struct field *orphan(const struct match *m, const struct key *left)
 	return found;
 }
 
+/* What no packet can have at once. */
+static int check_possible(const struct match *m, struct refusal *r)
+{
+	uint32_t has = be32toh(m->value.outer.has);
+	uint8_t version = m->value.outer.ip_version;
+	uint8_t frag = m->value.du.ip_frag & m->mask.du.ip_frag;
+
+	if ((has & HAS_IPV4 && has & HAS_IPV6) ||
+	    (m->mask.outer.ip_version == 0xf &&
+	     (version == 4 ? has & HAS_IPV6 : version != 6 || has & HAS_IPV4)))
+		return refuse(r, BAD_VALUE, "outer_ip_version",
+			      "an outer header is of IPv4 or of IPv6; fields of one of them would "
+			      "be accepted");
+	if (frag & IP_FRAG_LATER && m->mask.du.tcp_flags & htobe16(TP_MISSING))
+		return refuse(
+			r, BAD_VALUE, "ip_frag",
+			"a later fragment has no ports, flags or ICMP type; ip_frag=not_later "
+			"or a match without those would be accepted");
+	if (frag == IP_FRAG_LATER && m->mask.du.ip_frag & IP_FRAG_ANY)
+		return refuse(r, BAD_VALUE, "ip_frag",
+			      "ip_frag: no fragment is a later one and none; no, yes, first, later "
+			      "or not_later would be accepted");
+	return 0;
+}
+
 int match_finish(struct match *m, struct refusal *r)
 {
 	struct field_set set = match_fields(m);
 	struct key left = m->mask; /* bits that no field explains */
 	const struct field *f;
+	bool transport = false;
 	uint32_t has = 0;
+	int error;
 
 	for (unsigned i = 0; i < N_FIELDS; i++)
 		if (field_set_has(&set, i)) {
 			memset((uint8_t *)&left + fields[i].off, 0, fields[i].size);
 			has |= fields[i].has;
+			transport |= is_transport(&fields[i]);
 		}
 	for (unsigned i = 0; i < m->n_conds; i++) {
 		f = cond_field(&m->cond[i]);
 		has |= f ? f->has : 0;
+		transport |= f && is_transport(f);
 	}
+	if (transport)
+		m->mask.du.tcp_flags |= htobe16(TP_MISSING);
 	m->value.outer.has |= htobe32(has);
 	m->mask.outer.has |= htobe32(has);
 	f = orphan(m, &left);
@@ -349,100 +449,6 @@ int match_finish(struct match *m, struct refusal *r)
 	if (f)
 		return refuse(r, BAD_PREREQ, f->name, "%s is matched without what it needs: %s",
 			      f->name, field_needs(f));
-	return 0;
-}
-
-static bool field_exact(const struct match *m, const struct field *f)
-{
-	uint8_t ones[FIELD_SIZE_MAX];
-
-	field_ones(f, ones);
-	return !memcmp(field_in(&m->mask, f), ones, f->size);
-}
-
-static uint64_t word_of(const struct key *key, unsigned i)
-{
-	return i < OUTER_WORD ? key->du_word[i] : key->outer_word[i - OUTER_WORD];
-}
-
-bool match_equal(const struct match *a, const struct match *b)
-{
-	return !memcmp(a, b, sizeof *a);
-}
-
-/* A condition of `wide` is one of narrow's, or a wider one, or true of its exact value. */
-static bool cond_covered(const struct cond *c, const struct match *narrow)
-{
-	const struct cond_class *class = cond_class(c->kind);
-	struct key_view view = key_view_of(&narrow->value.du, &narrow->value.outer);
-	struct probe probe = {.key = view};
-
-	for (unsigned i = 0; i < narrow->n_conds; i++) {
-		const struct cond *n = &narrow->cond[i];
-
-		if (!memcmp(c, n, sizeof *c) || (n->kind == c->kind && n->field == c->field &&
-						 class->covers && !(c->flags & COND_NEGATED) &&
-						 !(n->flags & COND_NEGATED) && class->covers(c, n)))
-			return true;
-	}
-	return c->kind == COND_RANGE && field_exact(narrow, &fields[c->field]) &&
-	       conds_hold(c, 1, &probe);
-}
-
-/* Nothing meets both conditions. */
-static bool conds_exclude(const struct match *a, const struct match *b)
-{
-	for (unsigned i = 0; i < a->n_conds; i++)
-		for (unsigned j = 0; j < b->n_conds; j++) {
-			const struct cond *x = &a->cond[i], *y = &b->cond[j];
-			const struct cond_class *class = cond_class(x->kind);
-
-			if (x->kind == y->kind && x->field == y->field && class->excludes &&
-			    !(x->flags & COND_NEGATED) && !(y->flags & COND_NEGATED) &&
-			    class->excludes(x, y))
-				return true;
-		}
-	return false;
-}
-
-bool match_covers(const struct match *wide, const struct match *narrow)
-{
-	for (unsigned i = 0; i < KEY_WORDS; i++) {
-		uint64_t mask = word_of(&wide->mask, i);
-
-		if (!mask) /* most of a wide match: the narrow one's memory is not touched */
-			continue;
-		if ((word_of(&narrow->mask, i) & mask) != mask ||
-		    (word_of(&wide->value, i) ^ word_of(&narrow->value, i)) & mask)
-			return false;
-	}
-	for (unsigned i = 0; i < wide->n_conds; i++)
-		if (!cond_covered(&wide->cond[i], narrow))
-			return false;
-	return true;
-}
-
-bool match_overlaps(const struct match *a, const struct match *b)
-{
-	for (unsigned i = 0; i < KEY_WORDS; i++)
-		if ((word_of(&a->value, i) ^ word_of(&b->value, i)) & word_of(&a->mask, i) &
-		    word_of(&b->mask, i))
-			return false;
-	return !conds_exclude(a, b);
-}
-
-bool match_hits(const struct match *m, const struct key_view *key)
-{
-	for (unsigned i = 0; i < KEY_WORDS; i++) {
-		uint64_t mask = word_of(&m->mask, i);
-
-		if (mask && (key_word(key, i) ^ word_of(&m->value, i)) & mask)
-			return false;
-	}
-	if (m->n_conds) {
-		struct probe s = {.key = *key};
-
-		return conds_hold(m->cond, (unsigned)m->n_conds, &s);
-	}
-	return true;
+	error = ranges_finish(m, r);
+	return error ? error : check_possible(m, r);
 }

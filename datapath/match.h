@@ -78,6 +78,9 @@ struct field {
 
 extern const struct field fields[N_FIELDS];
 
+/* The longest packets: IPv6's 40 octets and 65,535 behind them; Ethernet and two tags in front. */
+enum { IP_LEN_MAX = 65575, PKT_LEN_MAX = IP_LEN_MAX + 22 };
+
 const struct field *field_by_name(const char *name); /* OXM, NXM and ovs-ofctl's names; NULL */
 const struct field *field_by_oxm(uint16_t oxm_class, uint8_t oxm_field, uint32_t experimenter);
 
@@ -88,6 +91,17 @@ static inline const uint8_t *field_in(const struct key *key, const struct field 
 {
 	return (const uint8_t *)key + f->off;
 }
+/* The octets as a number, of a field of up to 64 bits. */
+static inline uint64_t field_number(const struct field *f, const uint8_t *octets)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < f->size; i++)
+		n = n << 8 | octets[i];
+	return n;
+}
+/* The least and the largest number that packets which have such a header can have there. */
+void field_span(const struct field *f, uint64_t *lo, uint64_t *hi);
 const char *field_needs(const struct field *f); /* its prerequisites, for messages */
 
 struct match {
@@ -133,7 +147,9 @@ bool match_equal(const struct match *a, const struct match *b);
 bool match_covers(const struct match *wide, const struct match *narrow);
 /* Some packet could match both (for CHECK_OVERLAP). */
 bool match_overlaps(const struct match *a, const struct match *b);
-/* The linear twin's test, of the key alone: a condition that wants octets does not hold. */
+/* The linear twin's test.  False with s->unknown: what the probe has does not say. */
+bool match_met(const struct match *m, struct probe *s);
+/* Of the key alone: a condition that wants octets is not met. */
 bool match_hits(const struct match *m, const struct key_view *key);
 
 /* One field's text: the value without its name. */

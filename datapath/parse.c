@@ -340,8 +340,12 @@ int headers_parse(struct headers *h, enum headers_first first, struct du_key *k)
 		k->eth_type = htobe16(eth_types[first]);
 	if (reason == PARSE_OK)
 		reason = parse_l3(&c);
-	if (reason == PARSE_OK && k->ip_proto && !(k->ip_frag & IP_FRAG_LATER))
-		parse_transport(&c);
+	if (reason == PARSE_OK && k->ip_proto) {
+		if (!(k->ip_frag & IP_FRAG_LATER))
+			parse_transport(&c);
+		if (!h->l4)
+			k->tcp_flags = htobe16(TP_MISSING);
+	}
 	h->payload = offset(&c);
 	return reason;
 }

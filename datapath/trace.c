@@ -28,11 +28,11 @@ void trace_begin(struct worker *w, struct pkt *p)
 
 void trace_keyed(struct worker *w, struct pkt *p)
 {
-	struct key_view view = key_view_of(&p->key, &p->outer->key);
+	struct probe probe = {.key = key_view_of(&p->key, &p->outer->key), .worker = w, .pkt = p};
 
 	if (!w->trace_match)
 		return;
-	if (w->trace_left && match_hits(w->trace_match, &view)) {
+	if (w->trace_left && match_met(w->trace_match, &probe)) {
 		w->trace_left--;
 		trace(w, p, MATCHED, 0, 0);
 	} else {

@@ -250,6 +250,8 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 	bool renewed = old && fm->table == TABLE_GUARD;
 	bool counts_on = old && !(fm->flags & OFPFF_RESET_COUNTS);
 
+	if (match_exists(&fm->match, r))
+		return -EINVAL;
 	if (fm->flags & OFPFF_CHECK_OVERLAP)
 		for (struct entry *e = o->flows.table[fm->table]; e; e = e->next)
 			if (!e->leaving && e->flow.priority == fm->priority &&

@@ -103,6 +103,7 @@ struct entry *entry_new(struct ofproto *o, const struct flow *like)
 	e->flow.reason = mem_text(like->reason);
 	instructions_copy(&e->flow.instructions, &like->instructions);
 	e->flow.rule = NULL;
+	match_hold(&e->flow.match);
 	e->key = e->order = o->flows.next_key++;
 	if (like->rule_id == RULE_NONE) {
 		struct rule_counters now;
@@ -121,6 +122,7 @@ struct entry *entry_new(struct ofproto *o, const struct flow *like)
 void entry_free(struct ofproto *o, struct entry *e)
 {
 	timeout_cancel(o, e);
+	match_release(&e->flow.match);
 	id_release(&o->flows, e);
 	instructions_free(&e->flow.instructions);
 	free((char *)e->flow.reason);
@@ -146,6 +148,12 @@ static uint32_t index_hash(uint8_t table, int32_t priority, const struct match *
 	for (unsigned i = 0; i < KEY_WORDS; i++)
 		if (mask[i])
 			h = hash_add(hash_add(hash_add(h, i), mask[i]), value[i]);
+	for (unsigned i = 0; i < m->n_conds * sizeof m->cond[0] / 8; i++) {
+		uint64_t word;
+
+		memcpy(&word, (const uint8_t *)m->cond + i * 8, 8);
+		h = hash_add(h, word);
+	}
 	return hash_finish(h);
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "datapath/bpf.h"
 #include "datapath/marks.h"
 #include "lib/log.h"
 #include "ofproto/kernel.h"
@@ -57,6 +58,7 @@ uint64_t ofproto_deadline(const struct ofproto *o)
 
 void ofproto_run(struct ofproto *o)
 {
+	bpf_turn();
 	changes_run(o);
 	events_run(o);
 	samples_run(o);

@@ -48,6 +48,7 @@ void tracer_destroy(struct ofproto *o)
 
 	if (!t)
 		return;
+	match_release(&t->match);
 	worker_destroy(t->worker);
 	free(t->worker);
 	umem_destroy(&t->umem);
@@ -275,7 +276,9 @@ int ofproto_trace_next(struct ofproto *o, const struct match *m, unsigned n, str
 			      n);
 	if (t->looking)
 		tell_workers(o, NULL, 0); /* they let go of the match before it changes */
+	match_release(&t->match);
 	t->match = *m;
+	match_hold(&t->match);
 	t->looking = true;
 	t->n = 0;
 	t->until_ns = ofproto_now(o) + LOOK_NS;

@@ -255,7 +255,7 @@ static void data_unit(void **state)
 	assert_false(there(SFLOW_EXTENDED_SWITCH)); /* the DU has no tag */
 	assert_false(there(SFLOW_EXTENDED_VLAN_TUNNEL));
 	expect_record(SFLOW_OURS_COLLECTED,
-		      "0000014f"
+		      "0000015b"
 		      "ffff0208534c5543 00000003 ffff0406534c5543 0002 ffff0608534c5543 0000044c"
 		      "ffff080a534c5543 000000000000 ffff0a0a534c5543 000000000000"
 		      "ffff0c06534c5543 1123 ffff0e05534c5543 03"
@@ -268,7 +268,7 @@ static void data_unit(void **state)
 		      "ffff3808534c5543 00000000 ffff3a05534c5543 00 ffff3c05534c5543 00"
 		      "ffff3e06534c5543 0000 ffff4406534c5543 0003 ffff4606534c5543 0000"
 		      "ffff4806534c5543 0002 ffff4a08534c5543 00000000 ffff4c06534c5543 0000"
-		      "ffff4e08534c5543 000003e8 00");
+		      "ffff4e08534c5543 000003e8 ffff5008534c5543 00000000 00");
 
 	s->key.outer.has |= htobe32(HAS_QINQ);
 	s->key.outer.qinq_vid = htobe16(OFPVID_PRESENT | 0x45);

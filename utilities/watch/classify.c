@@ -102,7 +102,7 @@ bool classify(const struct key *key, struct class *c)
 static void match_flags(struct match *m, uint16_t value, uint16_t mask)
 {
 	m->value.du.tcp_flags = htobe16(value);
-	m->mask.du.tcp_flags = htobe16(mask);
+	m->mask.du.tcp_flags = htobe16(mask | TP_MISSING);
 }
 
 void class_match(unsigned kind, uint32_t word, struct match *m)
@@ -138,5 +138,6 @@ void class_match(unsigned kind, uint32_t word, struct match *m)
 	else if (kind == ATTACK_AMPLIFICATION && port) {
 		m->value.du.tp_src = htobe16(port);
 		m->mask.du.tp_src = 0xffff;
+		m->mask.du.tcp_flags = htobe16(TP_MISSING);
 	}
 }

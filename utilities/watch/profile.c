@@ -275,11 +275,14 @@ static bool may_help(const struct search *s, const struct condition *c, double n
 static bool candidate_mask(const struct candidate *c, const struct match *m, uint8_t *mask)
 {
 	const struct field *f = &fields[c->field];
-	const uint8_t *set = field_in(&m->mask, f);
+	const uint8_t *octets = field_in(&m->mask, f);
+	uint8_t set[FIELD_SIZE_MAX];
 	unsigned left = c->prefix;
 	bool more = false;
 
 	field_ones(f, mask);
+	for (unsigned i = 0; i < f->size; i++)
+		set[i] = octets[i] & mask[i];
 	if (c->mask)
 		put_be16(mask, c->mask);
 	else
