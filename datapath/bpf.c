@@ -168,11 +168,61 @@ static int intern(enum bpf_link link, const struct bpf_program *code, const char
 
 /* ---- Validity ---------------------------------------------------------------------------- */
 
+/* Those that bpf_filter() knows: any other ends the process there. */
+static bool is_known(unsigned code)
+{
+	switch (code) {
+	case BPF_RET | BPF_K:
+	case BPF_RET | BPF_A:
+	case BPF_LD | BPF_W | BPF_ABS:
+	case BPF_LD | BPF_H | BPF_ABS:
+	case BPF_LD | BPF_B | BPF_ABS:
+	case BPF_LD | BPF_W | BPF_IND:
+	case BPF_LD | BPF_H | BPF_IND:
+	case BPF_LD | BPF_B | BPF_IND:
+	case BPF_LD | BPF_W | BPF_LEN:
+	case BPF_LDX | BPF_W | BPF_LEN:
+	case BPF_LDX | BPF_MSH | BPF_B:
+	case BPF_LD | BPF_IMM:
+	case BPF_LDX | BPF_IMM:
+	case BPF_LD | BPF_MEM:
+	case BPF_LDX | BPF_MEM:
+	case BPF_ST:
+	case BPF_STX:
+	case BPF_JMP | BPF_JA:
+	case BPF_ALU | BPF_NEG:
+	case BPF_MISC | BPF_TAX:
+	case BPF_MISC | BPF_TXA:
+		return true;
+	}
+	switch (BPF_CLASS(code) | BPF_OP(code)) {
+	case BPF_JMP | BPF_JEQ:
+	case BPF_JMP | BPF_JGT:
+	case BPF_JMP | BPF_JGE:
+	case BPF_JMP | BPF_JSET:
+	case BPF_ALU | BPF_ADD:
+	case BPF_ALU | BPF_SUB:
+	case BPF_ALU | BPF_MUL:
+	case BPF_ALU | BPF_DIV:
+	case BPF_ALU | BPF_MOD:
+	case BPF_ALU | BPF_AND:
+	case BPF_ALU | BPF_OR:
+	case BPF_ALU | BPF_XOR:
+	case BPF_ALU | BPF_LSH:
+	case BPF_ALU | BPF_RSH:
+		return !(code >> 8);
+	}
+	return false;
+}
+
 /* What bpf_validate() lets pass and a bounded run does not want. */
 static bool is_bounded(const struct bpf_program *code)
 {
 	for (unsigned i = 0; i < code->bf_len; i++) {
 		const struct bpf_insn *in = &code->bf_insns[i];
+
+		if (!is_known(in->code))
+			return false;
 
 		if (in->code == (BPF_JMP | BPF_JA) && in->k >= code->bf_len - i - 1)
 			return false;

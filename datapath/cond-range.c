@@ -356,6 +356,9 @@ static int finish_field(struct match *m, const struct field *f, struct refusal *
 	allowed_by_bits(&bits, m, f);
 	a = bits;
 	allowed_by_ranges(&a, m, f);
+	/* One value is left, and bits that are no prefix forbid it. */
+	if (a.lo == a.hi && (a.lo & mask) != (field_number(f, field_in(&m->value, f)) & mask))
+		a.lo = a.hi + 1;
 	if (allowed_none(&a))
 		return refuse(r, BAD_VALUE, f->name,
 			      "%s: no value meets all that is asked of it; ranges that share one "

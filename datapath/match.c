@@ -417,6 +417,36 @@ static int check_possible(const struct match *m, struct refusal *r)
 	return 0;
 }
 
+/* The field at the same place whose prerequisites are there: `tp_dst` said before `udp` was taken
+ * for TCP's. */
+static uint16_t settle(const struct match *m, uint16_t id)
+{
+	if (id >= N_FIELDS || match_meets(m, &fields[id]))
+		return id;
+	for (unsigned i = 0; i < N_FIELDS; i++)
+		if (fields[i].off == fields[id].off && fields[i].size == fields[id].size &&
+		    match_meets(m, &fields[i]))
+			return (uint16_t)i;
+	return id;
+}
+
+static int settle_conds(struct match *m, struct refusal *r)
+{
+	const struct match said = *m;
+	int error = 0;
+
+	m->n_conds = 0;
+	memset(m->cond, 0, sizeof m->cond);
+	for (unsigned i = 0; !error && i < said.n_conds; i++) {
+		struct cond c = said.cond[i];
+
+		c.field = settle(m, c.field);
+		c.field2 = settle(m, c.field2);
+		error = match_add_cond(m, &c, r);
+	}
+	return error;
+}
+
 int match_finish(struct match *m, struct refusal *r)
 {
 	struct field_set set = match_fields(m);
@@ -424,8 +454,10 @@ int match_finish(struct match *m, struct refusal *r)
 	const struct field *f;
 	bool transport = false;
 	uint32_t has = 0;
-	int error;
+	int error = m->n_conds ? settle_conds(m, r) : 0;
 
+	if (error)
+		return error;
 	for (unsigned i = 0; i < N_FIELDS; i++)
 		if (field_set_has(&set, i)) {
 			memset((uint8_t *)&left + fields[i].off, 0, fields[i].size);

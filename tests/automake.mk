@@ -7,12 +7,14 @@ UNITS = \
 	tests/unit/test-aggfrag \
 	tests/unit/test-alert \
 	tests/unit/test-audit \
+	tests/unit/test-bpf \
 	tests/unit/test-cache \
 	tests/unit/test-baseline \
 	tests/unit/test-case \
 	tests/unit/test-case-trouble \
 	tests/unit/test-change \
 	tests/unit/test-collectors \
+	tests/unit/test-cond \
 	tests/unit/test-drops \
 	tests/unit/test-early \
 	tests/unit/test-esp \
