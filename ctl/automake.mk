@@ -10,6 +10,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/file.h \
 	ctl/flow-set.c \
 	ctl/flow-set.h \
+	ctl/limiters.c \
+	ctl/limiters.h \
 	ctl/messages.def \
 	ctl/method.c \
 	ctl/method.h \
@@ -63,6 +65,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-flows.c \
 	ctl/verb-guard.c \
 	ctl/verb-journal.c \
+	ctl/verb-limiter.c \
 	ctl/verb-panic.c \
 	ctl/verb-port.c \
 	ctl/verb-propose.c \

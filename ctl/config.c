@@ -8,6 +8,7 @@
 #include "ctl/collectors.h"
 #include "ctl/file.h"
 #include "ctl/flow-set.h"
+#include "ctl/limiters.h"
 #include "ctl/rows.h"
 #include "ctl/verb.h"
 #include "ctl/words.h"
@@ -182,14 +183,42 @@ static bool collector_already(const struct daemon *d, const struct config_line *
 	return there;
 }
 
-/* A port, connection, controller or collector of the same words is there already, from the store:
- * nothing to do. */
+/* The same as its words make, if there were none. */
+static bool limiter_already(struct daemon *d, const struct config_line *l, enum limiter_kind kind)
+{
+	const struct limiter *there = ofproto_limiter(d->ofproto, kind, l->word[0]);
+	struct limiter asked = {.kind = kind, .idle_ns = CONNLIMIT_IDLE_NS};
+	uint64_t keys = LIMITER_KEYS;
+	struct buf text = {0}, was = {0};
+	struct options opt;
+	bool same = false;
+
+	if (!there || options_parse(&opt, l->call.words.n - 1, l->word + 1, NULL))
+		return false;
+	if (!limiter_read(&asked, &opt, true, &keys, NULL)) {
+		asked.n_keys = (uint32_t)keys;
+		limiter_words(&asked, &text);
+		limiter_words(there, &was);
+		same = !strcmp(buf_text(&text), buf_text(&was));
+	}
+	options_free(&opt);
+	buf_free(&text);
+	buf_free(&was);
+	return same;
+}
+
+/* A port, connection, limit, controller or collector of the same words is there already, from the
+ * store: nothing to do. */
 static bool already_there(struct daemon *d, const struct config_line *l)
 {
 	bool port = l->verb == &verbs[VERB_ID_add_port], conn = l->verb == &verbs[VERB_ID_add_conn];
 	struct port *p = port || conn ? ofproto_port(d->ofproto, l->word[0]) : NULL;
 	const char *was;
 
+	if (l->verb == &verbs[VERB_ID_add_limiter])
+		return limiter_already(d, l, LIMITER);
+	if (l->verb == &verbs[VERB_ID_add_connlimit])
+		return limiter_already(d, l, CONNLIMIT);
 	if (l->verb == &verbs[VERB_ID_add_controller])
 		return controller_there(d, l->word[0]);
 	if (l->verb == &verbs[VERB_ID_add_collector])

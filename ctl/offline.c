@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ctl/file.h"
+#include "ctl/limiters.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
 #include "ctl/verb.h"
@@ -13,6 +14,8 @@
 #include "datapath/worker.h"
 
 #define AFTER_NS (10 * NSEC_PER_SEC) /* how long held packets are waited for */
+
+enum { HOTTEST = 5 /* keys of a limit, in the report */ };
 
 struct run {
 	struct daemon d;
@@ -177,6 +180,8 @@ static json_t *make_report(struct run *run, const char *file, uint64_t played)
 	json_put(report, "seconds", json_real((double)played / NSEC_PER_SEC));
 	json_put_u64(report, "first_ns", run->first);
 	json_put(report, "rules", rules_collect(&run->d));
+	json_put(report, "limiters", limiters_collect(&run->d, LIMITER, HOTTEST));
+	json_put(report, "connlimits", limiters_collect(&run->d, CONNLIMIT, HOTTEST));
 	json_put(report, "drops", drops_collect(&run->d, false));
 	return report;
 }

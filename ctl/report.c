@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "ctl/limiters.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
 
@@ -233,6 +234,14 @@ static void story_rules(const json_t *report, struct buf *text)
 	}
 }
 
+static void story_limits(const json_t *report, const char *kind, struct buf *text)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, kind), i, row) limiter_row_text(row, text);
+}
+
 static uint64_t sum_of(const json_t *names)
 {
 	uint64_t sum = 0;
@@ -275,6 +284,8 @@ void report_text(const json_t *report, struct buf *text)
 	}
 	buf_printf(text, "\nRules\n");
 	story_rules(report, text);
+	story_limits(report, "limiters", text);
+	story_limits(report, "connlimits", text);
 	if (json_array_size(drops)) {
 		buf_printf(text, "\nDropped, and why\n");
 		drops_text(drops, text);

@@ -1,7 +1,9 @@
 noinst_LIBRARIES += datapath/libdatapath.a
 datapath_libdatapath_a_SOURCES = \
+	datapath/act-connlimit.c \
 	datapath/act-limit.c \
 	datapath/cond-bpf.c \
+	datapath/act-limiter.c \
 	datapath/cond-range.c \
 	datapath/cond.c \
 	datapath/cond.h \
@@ -53,6 +55,14 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/iptfs-tx.c \
 	datapath/iptfs.h \
 	datapath/key.h \
+	datapath/keyed-by.c \
+	datapath/keyed-by.h \
+	datapath/keyed-conns.c \
+	datapath/keyed-conns.h \
+	datapath/keyed.c \
+	datapath/keyed.h \
+	datapath/limiter.c \
+	datapath/limiter.h \
 	datapath/marks.c \
 	datapath/marks.h \
 	datapath/match-oxm.c \

@@ -10,6 +10,7 @@
 #include "datapath/bucket.h"
 #include "datapath/conn.h"
 #include "datapath/fib.h"
+#include "datapath/limiter.h"
 #include "datapath/set.h"
 #include "datapath/table.h"
 #include "lib/panic.h"
@@ -37,9 +38,10 @@ struct datapath {
 	uint32_t gen;        /* the last generation given to a port */
 	struct handoff_pairs *handoff;
 	bool offline;
-	struct set *set[SETS_MAX];  /* by id % SETS_MAX, RCU */
-	uint64_t sets_gen;          /* raised (rcu_set) behind every change of any set's content */
-	bool cache_off;             /* workers look every packet up */
+	struct set *set[SETS_MAX]; /* by id % SETS_MAX, RCU */
+	uint64_t sets_gen;         /* raised (rcu_set) behind every change of any set's content */
+	bool cache_off;            /* workers look every packet up */
+	struct limiter *limiter[LIMITERS]; /* by number, RCU */
 	struct panic_page *panic;   /* what operators share with us (lib/panic.h); NULL: nothing */
 	const uint32_t *panic_pass; /* rules bypassed: its word, or calm; read once a turn */
 	uint32_t calm;              /* … where there is no page */

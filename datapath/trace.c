@@ -116,6 +116,10 @@ void trace_text(const struct datapath *dp, const struct trace_record *r, struct 
 			buf_u8(text, (uint8_t)*c);
 		else if (c[1] == 'A' && c++)
 			action_argument((unsigned)r->a, args[n++], text);
+		else if (c[1] == 'k' && c++)
+			limiter_text_key(dp->limiter, r->a, r->b, text);
+		else if (c[1] == 'l' && c++)
+			limiter_text_state(dp->limiter, r->a, r->b, text);
 		else if (n < 2)
 			argument(dp, *++c, args[n++], text);
 	}

@@ -69,6 +69,7 @@ struct worker {
 	struct port_counters *port; /* by port id */
 	struct rule_counters *rule; /* by rule id; reserved address space, touched as used */
 	struct lease *lease;        /* by rule id, likewise: what it holds of dp->bucket */
+	struct limiter_counters limiter[LIMITERS]; /* by number */
 	struct {
 		uint64_t lookups, matches;
 	} table[N_TABLES];

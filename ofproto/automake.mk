@@ -19,6 +19,9 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/kernel-tables.h \
 	ofproto/kernel.c \
 	ofproto/kernel.h \
+	ofproto/limiter-words.c \
+	ofproto/limiters.c \
+	ofproto/limiters.h \
 	ofproto/memory.h \
 	ofproto/objects.c \
 	ofproto/objects.h \

@@ -11,6 +11,8 @@ static int check_action(const struct op *op, struct refusal *r)
 	case ACTION_OUTPUT:
 	case ACTION_LIMIT:
 	case ACTION_SAMPLE:
+	case ACTION_LIMITER:
+	case ACTION_CONNLIMIT:
 		return 0;
 	case ACTION_SET_FIELD:
 		if (op->arg == FIELD_PKT_MARK)
@@ -20,10 +22,11 @@ static int check_action(const struct op *op, struct refusal *r)
 			      "accepted",
 			      fields[op->arg].name);
 	default:
-		return refuse(r, BAD_ACTION, name,
-			      "%s is not for the guard; drop, limit, sample, output, pass and "
-			      "set_field of pkt_mark would be accepted",
-			      name);
+		return refuse(
+			r, BAD_ACTION, name,
+			"%s is not for the guard; drop, limit, limiter, connlimit, sample, output, "
+			"pass and set_field of pkt_mark would be accepted",
+			name);
 	}
 }
 
@@ -52,10 +55,11 @@ int guard_complete(struct instructions *i, struct refusal *r)
 
 	if (i->has_write || i->clear || i->metadata_mask || i->meter ||
 	    (i->has_goto && i->goto_table))
-		return refuse(r, UNSUP_INSTRUCTION, "actions",
-			      "write_actions, clear_actions, write_metadata, meter and goto_table "
-			      "are not for the guard; drop, limit, sample, output, pass and "
-			      "set_field of pkt_mark would be accepted");
+		return refuse(
+			r, UNSUP_INSTRUCTION, "actions",
+			"write_actions, clear_actions, write_metadata, meter and goto_table "
+			"are not for the guard; drop, limit, limiter, connlimit, sample, output, "
+			"pass and set_field of pkt_mark would be accepted");
 	if (check_actions(&i->apply, &ends, r))
 		return -EINVAL;
 	if (ends && i->has_goto)

@@ -2,8 +2,9 @@
 /* What a rule of the guard may do.
  *
  * The guard stands in front of table 0 and is for short work: `drop` and `output:PORT` (redirect)
- * end the path; `limit`, `sample`, set_field to pkt_mark and `pass` go on to table 0.  In a rule
- * that goes on this is its goto_table: it is put there when the rule is installed, and not shown.
+ * end the path; `limit`, `limiter`, `connlimit`, `sample`, set_field to pkt_mark and `pass` go on
+ * to table 0.  In a rule that goes on this is its goto_table: it is put there when the rule is
+ * installed, and not shown.
  *
  * Control thread. */
 #ifndef SLUICE_OFPROTO_GUARD_H

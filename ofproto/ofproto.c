@@ -52,6 +52,7 @@ uint64_t ofproto_deadline(const struct ofproto *o)
 	uint64_t deadline = MIN(changes_deadline(o), timeouts_deadline(o));
 
 	deadline = MIN(deadline, o->objects.confirm_ns);
+	deadline = MIN(deadline, limiters_deadline(o));
 	deadline = MIN(deadline, trace_deadline(o));
 	return MIN(deadline, kernel_deadline(o));
 }
@@ -65,6 +66,7 @@ void ofproto_run(struct ofproto *o)
 	kernel_run(o);
 	timeouts_run(o);
 	objects_run(o);
+	limiters_run(o);
 	objects_retry(o);
 	trace_run(o);
 	changes_run(o);
@@ -184,6 +186,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 		if (!error)
 			error = objects_restore(o, r);
 		if (!error)
+			error = limiters_restore(o, r);
+		if (!error)
 			error = store_load_flows(o->store, &restore.visit, r);
 		if (!error)
 			error = journal_restore(o, r);
@@ -265,6 +269,7 @@ struct ofproto *ofproto_create(const struct ofproto_config *config, struct refus
 	flows_init(o);
 	changes_init(o);
 	objects_init(o);
+	limiters_init(o);
 	ports_name(o);
 	settings_defaults(o);
 	o->timeouts.since_ns = ofproto_now(o);
@@ -312,6 +317,7 @@ void ofproto_destroy(struct ofproto *o)
 	timeouts_destroy(o);
 	if (o->has_datapath)
 		datapath_destroy(&o->dp);
+	limiters_destroy(o);
 	ports_name(NULL);
 	if (o->epoll_fd >= 0)
 		close(o->epoll_fd);

@@ -12,6 +12,7 @@
 #include "ofproto/change.h"
 #include "ofproto/flows.h"
 #include "ofproto/journal-entry.h"
+#include "ofproto/limiters.h"
 #include "ofproto/objects.h"
 #include "ofproto/ofproto.h"
 #include "ofproto/store.h"
@@ -32,6 +33,7 @@ struct ofproto {
 	struct timeouts timeouts;
 	struct journal journal;
 	struct objects objects;
+	struct limiters limiters;
 	struct store *store;   /* NULL: none (offline) */
 	struct kernel *kernel; /* NULL: none (offline) */
 	struct switch_settings settings;

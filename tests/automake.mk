@@ -29,11 +29,13 @@ UNITS = \
 	tests/unit/test-iptfs-send \
 	tests/unit/test-journal \
 	tests/unit/test-kernel \
+	tests/unit/test-keyed \
 	tests/unit/test-lib \
 	tests/unit/test-lib-log \
 	tests/unit/test-lib-options \
 	tests/unit/test-lib-shared \
 	tests/unit/test-limit \
+	tests/unit/test-limiter \
 	tests/unit/test-marks \
 	tests/unit/test-match \
 	tests/unit/test-match-oxm \
@@ -242,12 +244,13 @@ AM_PY_LOG_FLAGS = -B
 EXTRA_DIST += $(HOUSE) tests/house/house.py .clang-format
 
 # The two suites of autotest.  A file of tests is one line here and one m4_include in its suite.
-LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py
+LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py tests/limits.py
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/example.at \
 	tests/guard.at \
 	tests/mgmt.at \
+	tests/limits.at \
 	tests/offline.at \
 	tests/openflow.at \
 	tests/watch.at
