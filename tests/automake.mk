@@ -221,6 +221,28 @@ tests_fuzz_fuzz_sflow_LDFLAGS = $(LINK_FUZZER)
 # What sluice-bench measures is right: the verdicts of every scenario against the linear twin.
 TESTS += tests/bench/verdicts.sh
 EXTRA_DIST += tests/bench/verdicts.sh
+
+# sluice beside its peers, over veth: root, and the machine for itself, for some minutes (docs/bench.md).
+#   make bench-peers ROUNDS=7
+BENCH_PEERS = tests/bench/flood tests/bench/rxloop
+EXTRA_PROGRAMS += $(BENCH_PEERS)
+CLEANFILES += $(BENCH_PEERS) tests/bench/flood.bpf.o tests/bench/flood.skel.h
+EXTRA_DIST += tests/bench/flood.bpf.c tests/bench/flood.h tests/bench/peers.py
+tests_bench_flood_SOURCES = tests/bench/flood.c
+nodist_tests_bench_flood_SOURCES = tests/bench/flood.skel.h
+tests_bench_flood_LDADD = $(DEPS_LIBS)
+tests_bench_rxloop_SOURCES = tests/bench/rxloop.c
+tests_bench_rxloop_LDADD = $(DEPS_LIBS)
+tests/bench/flood.bpf.o: tests/bench/flood.bpf.c tests/bench/flood.h
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(BPF_CLANG) -target bpf -O2 -g -Wall -Werror $(BPF_CPPFLAGS) -c $< -o $@
+tests/bench/flood.skel.h: tests/bench/flood.bpf.o
+	$(AM_V_GEN)$(BPFTOOL) gen skeleton $< name flood >$@.tmp && mv $@.tmp $@
+tests/bench/flood.$(OBJEXT): tests/bench/flood.skel.h
+ROUNDS = 7
+bench-peers: all $(BENCH_PEERS)
+	flock /tmp/sl-system.lock python3 '$(srcdir)/tests/bench/peers.py' --rounds $(ROUNDS)
+.PHONY: bench-peers
 check-local: utilities/sluice-bench$(EXEEXT)
 
 # House rules: one file each, which first shows on made-up trees that it can fail.

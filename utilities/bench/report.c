@@ -108,7 +108,7 @@ static json_t *cell_json(const struct cell *c, const struct bench_options *o)
 
 static void print_json(json_t *j)
 {
-	json_dumpf(j, stdout, JSON_COMPACT);
+	json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	fputc('\n', stdout);
 	fflush(stdout);
 	json_decref(j);
