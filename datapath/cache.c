@@ -129,7 +129,7 @@ static inline uint64_t hash_words(const struct cache *c, const struct cache_key 
 
 		hash ^= (uint64_t)product ^ (uint64_t)(product >> 64);
 	}
-	return hash;
+	return hash ^ hash >> 32; /* sets go by the low bits, which a product mixes least */
 }
 
 void cache_prepare(const struct cache *c, const struct pkt *p, struct cache_key *key)
@@ -150,8 +150,11 @@ void cache_prepare(const struct cache *c, const struct pkt *p, struct cache_key 
 static bool entry_is(const struct cache *c, const struct cache_entry *e,
 		     const struct cache_key *key)
 {
-	return (e->epoch & ~CACHE_FOUND) == c->epoch &&
-	       !memcmp(e->word, key->word, c->n_words * sizeof e->word[0]);
+	uint64_t differ = (e->epoch & ~CACHE_FOUND) ^ c->epoch;
+
+	for (unsigned i = 0; i < c->n_words; i++)
+		differ |= e->word[i] ^ key->word[i];
+	return !differ;
 }
 
 const struct cache_entry *cache_find(struct cache *c, const struct cache_key *key)

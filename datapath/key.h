@@ -20,17 +20,20 @@
 struct du_key {
 	be64 metadata;
 	be64 tunnel_id;
-	be32 in_port, in_phy_port;
-	be32 reg[8];
-	be32 pkt_mark, pkt_len; /* octets, without a virtual Ethernet header */
-	uint8_t eth_dst[6];
+	/* One word of what most rules look at: the fewer words a rule needs, the cheaper it is. */
+	be32 in_port;
 	be16 eth_type;
-	uint8_t eth_src[6];
-	be16 vlan_vid; /* OFPVID_PRESENT | VID */
+	uint8_t ip_proto, ip_frag; /* ip_frag: enum ip_frag */
+	be32 in_phy_port, pkt_mark;
+	be32 reg[8];
+	be32 pkt_len; /* octets, without a virtual Ethernet header */
 	be32 mpls_label;
-	uint8_t mpls_tc, mpls_bos, vlan_pcp, ip_frag; /* ip_frag: enum ip_frag */
+	uint8_t eth_dst[6];
+	be16 vlan_vid; /* OFPVID_PRESENT | VID */
+	uint8_t eth_src[6];
+	uint8_t mpls_tc, mpls_bos;
 	be32 ipv6_flabel;
-	uint8_t ip_proto, ip_dscp, ip_ecn, ip_ttl;
+	uint8_t vlan_pcp, ip_dscp, ip_ecn, ip_ttl;
 	uint8_t ip_src[16]; /* IPv4 in the first four octets; ARP's spa */
 	uint8_t ip_dst[16]; /* ARP's tpa */
 	be16 tp_src, tp_dst, tcp_flags;
@@ -49,6 +52,9 @@ struct du_key {
 /* In tcp_flags, beside its 12 bits: the transport header that ip_proto names is not there: a later
  * fragment, or too few octets.  Matches on fields of transport headers ask that it is 0. */
 enum { TP_MISSING = 0x8000 };
+
+/* What parsing writes, or zeroes. */
+#define DU_KEY_PARSED offsetof(struct du_key, agg_fragments)
 
 enum ip_frag { IP_FRAG_NONE = 0, IP_FRAG_ANY = 1, IP_FRAG_LATER = 2 };
 

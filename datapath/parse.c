@@ -280,7 +280,7 @@ static int parse_l3(struct parse *c)
 /* What most packets are: Ethernet without a tag, IPv4 without options, not a fragment, TCP or UDP,
  * all of it there.  The parsers above say the same of them, in three times as many steps; whatever
  * is the least bit different is left to them. */
-static bool parse_plain(struct headers *h, struct du_key *k)
+static inline bool parse_plain(struct headers *h, struct du_key *k)
 {
 	const uint8_t *d = h->data, *ip = d + ETH_HLEN, *l4 = ip + 20;
 	uint32_t total, header;
@@ -317,7 +317,7 @@ static bool parse_plain(struct headers *h, struct du_key *k)
 	return true;
 }
 
-int headers_parse(struct headers *h, enum headers_first first, struct du_key *k)
+static int parse_all(struct headers *h, enum headers_first first, struct du_key *k)
 {
 	static const uint16_t eth_types[] = {
 		[HEADERS_IPV4] = ETH_P_IP,
@@ -332,8 +332,6 @@ int headers_parse(struct headers *h, enum headers_first first, struct du_key *k)
 	};
 	int reason = PARSE_OK;
 
-	if (first == HEADERS_ETHERNET && likely(parse_plain(h, k)))
-		return PARSE_OK;
 	if (first == HEADERS_ETHERNET)
 		reason = parse_ethernet(&c);
 	else
@@ -350,6 +348,13 @@ int headers_parse(struct headers *h, enum headers_first first, struct du_key *k)
 	return reason;
 }
 
+int headers_parse(struct headers *h, enum headers_first first, struct du_key *k)
+{
+	if (first == HEADERS_ETHERNET && parse_plain(h, k))
+		return PARSE_OK;
+	return parse_all(h, first, k);
+}
+
 int pkt_parse(struct worker *w, struct pkt *p)
 {
 	struct headers h = {
@@ -358,16 +363,12 @@ int pkt_parse(struct worker *w, struct pkt *p)
 		.whole = p->len,
 		.cut = p->len > PKT_HEADERS,
 	};
-	uint16_t fragments = p->key.agg_fragments, disagree = p->key.disagree;
-	uint32_t age = p->key.agg_age_us;
 	int reason;
 
-	zero_words(&p->key, sizeof p->key);
-	p->key.agg_fragments = fragments;
-	p->key.disagree = disagree;
-	p->key.agg_age_us = age;
+	zero_words(&p->key, DU_KEY_PARSED);
 	p->key.pkt_len = htobe32(pkt_octets(p));
-	reason = headers_parse(&h, HEADERS_ETHERNET, &p->key);
+	reason = likely(parse_plain(&h, &p->key)) ? PARSE_OK
+						  : parse_all(&h, HEADERS_ETHERNET, &p->key);
 	p->l3 = h.l3;
 	p->l4 = h.l4;
 	p->payload = h.payload;

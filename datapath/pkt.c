@@ -25,23 +25,12 @@ struct pkt *pkt_alloc(struct worker *w)
 	if (unlikely(!w->n_free_pkts))
 		return NULL;
 	p = w->free_pkt[--w->n_free_pkts];
-	/* What every stage may read before it is written; the key is written whole. */
-	p->data = NULL;
-	p->len = 0;
-	p->n_segs = 0;
-	p->flags = 0;
-	p->l3 = p->l4 = p->payload = 0;
+	/* What every stage may read before it is written; the rest of the key is written whole. */
+	zero_words(p, ROUND_UP(offsetof(struct pkt, key), 8));
 	p->outer_frame = FRAME_NONE;
 	p->in_port = PORT_NONE;
-	p->outer = NULL;
-	p->program = NULL;
-	p->rule = (struct path_rule){.id = RULE_NONE};
-	p->trace_id = 0;
-	p->flow_hash_memo = 0;
-	p->sample = 0;
-	p->key.agg_fragments = 0;
-	p->key.disagree = 0;
-	p->key.agg_age_us = 0;
+	p->rule.id = RULE_NONE;
+	zero_words((uint8_t *)&p->key + DU_KEY_PARSED, sizeof p->key - DU_KEY_PARSED);
 	return p;
 }
 

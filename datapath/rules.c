@@ -287,26 +287,32 @@ static void count_table(struct worker *w, unsigned table, bool matched)
 		counter_add(&w->table[table].matches, 1);
 }
 
+static void count_entry(struct worker *w, const struct pkt *p, const struct path_rule *rule)
+{
+	count_table(w, rule->table, true);
+	count_rule(w, p, rule->id);
+}
+
 /* What find_program() would do, from an entry: the same figures, the same end. */
 static int take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e)
 {
 	const struct program *program = e->program;
-	const struct path_rule *rule = program && program->rules ? program->rules : &e->rule;
-	unsigned n = program && program->rules ? program->n_rules : 1;
+	const struct path_rule *first = program && program->rules ? program->rules : &e->rule;
 
-	if (w->cache.guard && (!program || rule->table != TABLE_GUARD))
+	if (w->cache.guard && (!program || first->table != TABLE_GUARD))
 		count_table(w, TABLE_GUARD, false);
-	if (!program) {
+	if (unlikely(!program)) {
 		count_table(w, 0, false);
 		return DROP_TABLE_MISS;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		count_table(w, rule[i].table, true);
-		count_rule(w, p, rule[i].id);
-	}
-	if (!program->rules)
-		p->rule = e->rule;
 	p->program = program;
+	if (program->rules) {
+		for (unsigned i = 0; i < program->n_rules; i++)
+			count_entry(w, p, &program->rules[i]);
+	} else {
+		count_entry(w, p, &e->rule);
+		p->rule = e->rule;
+	}
 	return -1;
 }
 
