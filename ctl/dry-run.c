@@ -17,6 +17,7 @@ json_t *dry_run_collect(struct daemon *d, const struct match *m)
 	json_put(value, "seconds", json_real((double)run.oldest_ns / NSEC_PER_SEC));
 	json_put_u64(value, "snapshots", run.n);
 	json_put_u64(value, "snapshots_hit", run.n_hit);
+	json_put_u64(value, "snapshots_unknown", run.n_unknown);
 	json_put_u64(value, "packets", run.packets);
 	json_put_u64(value, "packets_hit", run.hit);
 	json_put_u64(value, "octets", run.octets);
@@ -39,11 +40,16 @@ void dry_run_text(const json_t *value, struct buf *text)
 	uint64_t n = json_u64(value, "snapshots"), hit = json_u64(value, "snapshots_hit");
 	uint64_t sources = json_u64(value, "sources"), targets = json_u64(value, "targets");
 	uint64_t octets = json_u64(value, "octets"), hit_octets = json_u64(value, "octets_hit");
+	uint64_t unknown = json_u64(value, "snapshots_unknown");
 	double seconds = json_real_value(json_object_get(value, "seconds"));
 
 	if (!json_is_true(json_object_get(value, "evidence"))) {
-		buf_printf(text, "no evidence: %s packet%s seen lately, and it wants %d\n",
+		buf_printf(text, "no evidence: %s packet%s seen lately, and it wants %d",
 			   n ? text_count(n) : "no", plural(n), DRY_RUN_EVIDENCE);
+		if (unknown)
+			buf_printf(text, "; of %s more what is kept does not say",
+				   text_count(unknown));
+		buf_printf(text, "\n");
 		return;
 	}
 	buf_printf(text, "of %s packets seen in the last %.0f s it would have hit %s",

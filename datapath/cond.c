@@ -2,6 +2,7 @@
 #include "datapath/cond.h"
 
 #include "datapath/match.h"
+#include "datapath/worker.h"
 
 #define COND(ID, OBJECT) extern const struct cond_class OBJECT;
 #include "datapath/conds.def"
@@ -66,6 +67,41 @@ int match_add_cond(struct match *m, const struct cond *c, struct refusal *r)
 	return 0;
 }
 
+void cond_pack(const struct cond *c, uint64_t out[2])
+{
+	out[0] = c->kind | (uint64_t)c->flags << 8 | (uint64_t)c->field << 16 |
+		 (uint64_t)c->field2 << 32;
+	out[1] = c->kind == COND_RANGE ? MIN(c->range.lo, (uint64_t)UINT32_MAX) << 32 |
+						 MIN(c->range.hi, (uint64_t)UINT32_MAX)
+				       : c->set;
+}
+
+struct cond cond_unpack(const uint64_t in[2])
+{
+	struct cond c = {.kind = (uint8_t)in[0],
+			 .flags = (uint8_t)(in[0] >> 8),
+			 .field = (uint16_t)(in[0] >> 16),
+			 .field2 = (uint16_t)(in[0] >> 32)};
+
+	if (c.kind == COND_RANGE) {
+		c.range.lo = in[1] >> 32;
+		c.range.hi = (uint32_t)in[1];
+	} else {
+		c.set = in[1];
+	}
+	return c;
+}
+
+static void trace_cond(const struct cond *c, const struct probe *s)
+{
+	uint64_t said[2];
+
+	if (likely(!s->pkt || !s->worker || !(s->pkt->flags & PKT_TRACED)))
+		return;
+	cond_pack(c, said);
+	trace(s->worker, s->pkt, COND, said[0], said[1]);
+}
+
 int match_exists(const struct match *m, struct refusal *r)
 {
 	for (unsigned i = 0; i < m->n_conds; i++) {
@@ -99,8 +135,10 @@ bool conds_hold(const struct cond *c, unsigned n, struct probe *s)
 	for (unsigned i = 0; i < n; i++) {
 		bool holds = classes[c[i].kind]->holds(&c[i], s);
 
-		if (holds == !!(c[i].flags & COND_NEGATED) || unlikely(s->unknown))
+		if (holds == !!(c[i].flags & COND_NEGATED) || unlikely(s->unknown)) {
+			trace_cond(&c[i], s);
 			return false;
+		}
 	}
 	return true;
 }

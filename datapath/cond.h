@@ -116,6 +116,10 @@ const char *cond_word(const struct cond *c);          /* what stands in front of
 /* `name=value`, as it is in FLOW text. */
 void cond_format(const struct cond *c, struct buf *text);
 
+/* A condition as the two numbers of a trace record, and back; ends of ranges keep 32 bits. */
+void cond_pack(const struct cond *c, uint64_t out[2]);
+struct cond cond_unpack(const uint64_t in[2]);
+
 /* Adds a condition in its place.  Refuses the ninth, and one that is there already.  */
 int match_add_cond(struct match *m, const struct cond *c, struct refusal *r);
 /* Refuses a match that names what has gone since it was read. */

@@ -106,6 +106,14 @@ static void argument(const struct datapath *dp, char kind, uint64_t v, struct bu
 	}
 }
 
+static void condition(const uint64_t args[2], struct buf *text)
+{
+	struct cond c = cond_unpack(args);
+
+	if (c.kind < N_CONDS && c.field <= N_FIELDS && c.field2 <= N_FIELDS)
+		cond_format(&c, text);
+}
+
 void trace_text(const struct datapath *dp, const struct trace_record *r, struct buf *text)
 {
 	uint64_t args[2] = {r->a, r->b};
@@ -114,6 +122,8 @@ void trace_text(const struct datapath *dp, const struct trace_record *r, struct 
 	for (const char *c = texts[r->point % N_TRACES]; *c; c++) {
 		if (*c != '%')
 			buf_u8(text, (uint8_t)*c);
+		else if (c[1] == 'C' && c++)
+			condition(args, text);
 		else if (c[1] == 'A' && c++)
 			action_argument((unsigned)r->a, args[n++], text);
 		else if (c[1] == 'k' && c++)

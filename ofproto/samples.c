@@ -251,22 +251,46 @@ struct dry {
 	uint64_t now;
 };
 
+/* A snapshot has its packet's headers, so programs of BPF can be asked; it does not have payload,
+ * nor, of what came out of a connection, the frame that it came in. */
+static bool snapshot_met(const struct sample_record *r, const struct match *m, bool *unknown)
+{
+	bool conn = be32toh(r->key.outer.has) & HAS_CONN;
+	const struct probe_octets octets = {
+		.data = r->octet,
+		.size = r->size,
+		.len = r->length + (r->flags & SAMPLE_VIRTUAL_ETH ? ETH_HLEN : 0),
+		.l3 = r->l3,
+		.outer = !conn || r->flags & SAMPLE_AGGREGATE,
+	};
+	struct probe probe = {.key = key_view_of(&r->key.du, &r->key.outer), .octets = &octets};
+	bool met = match_met(m, &probe);
+
+	*unknown = probe.unknown;
+	return met;
+}
+
 static int dry_count(struct snapshot_visit *v, unsigned worker, const struct sample_record *r)
 {
 	struct dry *d = container_of(v, struct dry, visit);
 	struct dry_run *n = d->out;
-	struct key_view view = key_view_of(&r->key.du, &r->key.outer);
 	uint64_t octets = (uint64_t)r->every * r->length;
+	bool unknown, hit;
 	struct ip src = ip_of(r, r->key.du.ip_src), dst = ip_of(r, r->key.du.ip_dst);
 
 	(void)worker;
 	if (r->flags & SAMPLE_BY_RULE)
 		return 0;
+	hit = snapshot_met(r, d->match, &unknown);
+	if (unknown) {
+		n->n_unknown++;
+		return 0;
+	}
 	n->n++;
 	n->packets += r->every;
 	n->octets += octets;
 	n->oldest_ns = MAX(n->oldest_ns, d->now > r->ns ? d->now - r->ns : 1);
-	if (!match_hits(d->match, &view))
+	if (!hit)
 		return 0;
 	n->n_hit++;
 	n->hit += r->every;

@@ -28,6 +28,7 @@ void ofproto_snapshots(struct ofproto *o, uint64_t since_ns, struct snapshot_vis
 struct dry_run {
 	uint64_t oldest_ns;          /* age of the oldest snapshot; 0: there are none */
 	uint32_t n, n_hit;           /* snapshots looked at, and hit */
+	uint32_t n_unknown;          /* … and left out: what is kept of them does not say */
 	uint64_t packets, hit;       /* estimates of what they stand for */
 	uint64_t octets, hit_octets; /* … in octets */
 	uint64_t hit_dropped;        /* of `hit`: what was dropped anyhow */

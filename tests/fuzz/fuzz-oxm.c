@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "datapath/action.h"
+#include "datapath/bpf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,10 +23,12 @@ static void check_match(const struct match *m)
 	struct match again;
 	struct reader reader;
 
-	match_put_oxm(m, &wire, false);
-	reader = reader_of(wire.data, wire.size);
-	if (match_get_oxm(&again, &reader, NULL) || !match_equal(m, &again))
-		abort();
+	bpf_turn();
+	if (match_put_oxm(m, &wire, false)) { /* a program may be too long for it */
+		reader = reader_of(wire.data, wire.size);
+		if (match_get_oxm(&again, &reader, NULL) || !match_equal(m, &again))
+			abort();
+	}
 	buf_free(&wire);
 }
 

@@ -87,6 +87,85 @@ static void octets_of_experimenter_fields(void **state)
 	says("0001 0014 ffff340c 534c5543 0000000000000007 00000000", "esp_seq=7");
 }
 
+static void octets_of_conditions(void **state)
+{
+	(void)state;
+	says("0001 001f 80000a02 0800 80001401 06 ffff780c 534c5543 00 0e 8000 03e8 07cf 00",
+	     "tcp,tcp_dst=1000-1999");
+	says("0001 0016 ffff780e 534c5543 01 0e ffff 534c5543 05 09 0000", "outer_ttl=!5-9");
+	says("0001 0013 ffff7c0b 534c5543 00 00 0000 00 6970 0000000000", "bpf=\"ip\"");
+	says("0001 0013 ffff7c0b 534c5543 03 00 0000 00 6970 0000000000", "outer_bpf=!\"ip\"");
+	says("0001 0013 ffff7c0b 534c5543 04 00 0000 00 6970 0000000000", "bpf=\"ip\",payload=yes");
+	says("0001 0019 ffff7c11 534c5543 01 00 0000 01 0006000000000001 00000000000000",
+	     "bpf=!\"1,6 0 0 1\"");
+}
+
+/* The same as text, by name of what is wrong. */
+static void conditions_are_refused(void **state)
+{
+	static const struct {
+		const char *hex;
+		enum refusal_code code;
+	} bad[] = {
+		/* No such flag; a program of a field; payload of the outer packet. */
+		{"0001 0016 ffff780e 534c5543 81 0e ffff 534c5543 05 09 0000", REFUSED_BAD_VALUE},
+		{"0001 0013 ffff7c0b 534c5543 00 01 0000 00 6970 0000000000", REFUSED_BAD_VALUE},
+		{"0001 0013 ffff7c0b 534c5543 06 00 0000 00 6970 0000000000", REFUSED_BAD_VALUE},
+		/* No such form; nothing in it; a name; half an instruction. */
+		{"0001 0013 ffff7c0b 534c5543 00 00 0000 02 6970 0000000000", REFUSED_MATCH_LEN},
+		{"0001 0011 ffff7c09 534c5543 00 00 0000 00 00000000000000", REFUSED_MATCH_LEN},
+		{"0001 0013 ffff7c0b 534c5543 00 00 0000 00 6162 0000000000", REFUSED_BAD_VALUE},
+		{"0001 0013 ffff7c0b 534c5543 00 00 0000 01 0006 0000000000", REFUSED_MATCH_LEN},
+		/* Too short for flags, for a class, for ends; ends the wrong way round. */
+		{"0001 000c ffff7804 534c5543 00000000", REFUSED_MATCH_LEN},
+		{"0001 000f ffff7807 534c5543 00 0e 80 00", REFUSED_MATCH_LEN},
+		{"0001 001d 80000a02 0800 80001401 06 ffff780a 534c5543 00 0e 8000 03e8 000000",
+		 REFUSED_MATCH_LEN},
+		{"0001 001f 80000a02 0800 80001401 06 ffff780c 534c5543 00 0e 8000 07cf 03e8 00",
+		 REFUSED_BAD_VALUE},
+		/* Without, or before, what the field needs; of no field; of one without ranges. */
+		{"0001 0014 ffff780c 534c5543 00 0e 8000 03e8 07cf 00000000", REFUSED_BAD_PREREQ},
+		{"0001 0014 ffff780c 534c5543 00 7f 8000 03e8 07cf 00000000", REFUSED_BAD_FIELD},
+		{"0001 0018 ffff7810 534c5543 00 00 8000 00000001 00000002", REFUSED_BAD_VALUE},
+	};
+	struct match m;
+	struct refusal r;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (get(bad[i].hex, &m, &r) != -EINVAL)
+			fail_msg("%s was accepted", bad[i].hex);
+		if (r.code != bad[i].code)
+			fail_msg("%s: %s: %s", bad[i].hex, refusal_name(r.code), r.text);
+	}
+}
+
+/* What 255 octets do not hold is not said at all: never a wider match. */
+static void long_programs_are_left_out(void **state)
+{
+	struct match m = {0};
+	struct buf text = {0}, wire = {0};
+
+	(void)state;
+	buf_printf(&text, "\"port 1");
+	for (unsigned i = 2; i < 40; i++)
+		buf_printf(&text, " or port %u", i * 7);
+	buf_printf(&text, "\"");
+	assert_int_equal(match_parse_word(&m, "bpf", buf_text(&text), NULL), 0);
+	assert_int_equal(match_parse_word(&m, "pkt_len", "60-70", NULL), 0);
+	assert_int_equal(match_finish(&m, NULL), 0);
+	assert_false(match_put_oxm(&m, &wire, false));
+	assert_int_equal(wire.size, 0);
+	/* Nor are conditions said to peers that never used our fields. */
+	m = (struct match){0};
+	assert_int_equal(match_parse_word(&m, "pkt_len", "60-70", NULL), 0);
+	assert_int_equal(match_finish(&m, NULL), 0);
+	assert_false(match_put_oxm(&m, &wire, true));
+	assert_int_equal(wire.size, 0);
+	buf_free(&text);
+	buf_free(&wire);
+}
+
 static void other_codes_are_read(void **state)
 {
 	struct match m;
@@ -197,6 +276,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(octets_of_the_standard),
 		cmocka_unit_test(octets_of_experimenter_fields),
+		cmocka_unit_test(octets_of_conditions),
+		cmocka_unit_test(conditions_are_refused),
+		cmocka_unit_test(long_programs_are_left_out),
 		cmocka_unit_test(other_codes_are_read),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(standard_only_says_all_or_nothing),
