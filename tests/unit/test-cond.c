@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "datapath/match.h"
+#include "datapath/parse.h"
 #include "lib/openflow.h"
 
 static int parse(const char *text, struct match *m, struct refusal *r)
@@ -151,6 +152,80 @@ static void what_cannot_be_is_refused(void **state)
 	assert_int_equal(r.code, REFUSED_SYNTAX);
 }
 
+/* ---- Fragments ----------------------------------------------------------------------------- */
+
+static bool frame_hits(const char *text, const uint8_t *frame, size_t size)
+{
+	struct headers h = {.data = frame, .size = (uint32_t)size, .whole = (uint32_t)size};
+	struct outer_key outer = {0};
+	struct du_key du = {0};
+	struct key_view view = key_view_of(&du, &outer);
+	struct refusal r;
+	struct match m;
+
+	headers_parse(&h, HEADERS_ETHERNET, &du);
+	if (parse(text, &m, &r))
+		fail_msg("%s: %s", text, r.text);
+	return match_hits(&m, &view);
+}
+
+/* What a transport header would say is not known of a later fragment, nor of one that is cut short:
+ * zeros are not its values. */
+static void a_later_fragment_has_no_ports(void **state)
+{
+	static const char *const transport[] = {
+		"tcp_dst=0", "tcp_dst=0-1023", "tcp_dst=!80",
+		"tcp_src=0", "tcp_flags=-syn", "tcp_flags=0/0xfff",
+	};
+	uint8_t f[14 + 40 + 8 + 20];
+
+	(void)state;
+	for (unsigned v6 = 0; v6 < 2; v6++)
+		for (unsigned part = 0; part < 4; part++) {
+			/* Whole, first, later, cut short.  Ports 80, flags ACK. */
+			size_t at = v6 ? 54 : 34, size;
+			char text[80];
+
+			memset(f, 0, sizeof f);
+			put_be16(f + 12, v6 ? 0x86dd : 0x0800);
+			f[14] = v6 ? 0x60 : 0x45;
+			f[v6 ? 20 : 23] = 6;
+			if (v6 && (part == 1 || part == 2)) {
+				f[20] = 44;
+				f[at] = 6;
+				put_be16(f + at + 2, part == 1 ? 1 : 80);
+				at += 8;
+			} else if (!v6) {
+				put_be16(f + 20, part == 1 ? 0x2000 : part == 2 ? 10 : 0);
+			}
+			put_be16(f + at, 80);
+			put_be16(f + at + 2, 80);
+			f[at + 12] = 0x50;
+			f[at + 13] = 0x10;
+			size = at + (part == 3 ? 4 : 20);
+			put_be16(f + (v6 ? 18 : 16), (uint16_t)(size - (v6 ? 54 : 14)));
+			for (unsigned i = 0; i < ARRAY_SIZE(transport); i++) {
+				snprintf(text, sizeof text, "tcp%s,%s", v6 ? "6" : "",
+					 transport[i]);
+				assert_true(frame_hits(text, f, size) ==
+					    (part < 2 && (i == 1 || i == 4)));
+			}
+			snprintf(text, sizeof text, "tcp%s,tcp_dst=79-81,tcp_flags=+ack-syn",
+				 v6 ? "6" : "");
+			assert_true(frame_hits(text, f, size) == (part < 2));
+			assert_true(frame_hits(v6 ? "tcp6" : "tcp", f, size));
+			snprintf(text, sizeof text, "%s,ip_frag=%s", v6 ? "ipv6" : "ip",
+				 part == 1   ? "first"
+				 : part == 2 ? "later"
+					     : "no");
+			assert_true(frame_hits(text, f, size));
+			snprintf(text, sizeof text, "%s,ip_frag=not_later", v6 ? "ipv6" : "ip");
+			assert_true(frame_hits(text, f, size) == (part != 2));
+			snprintf(text, sizeof text, "%s,ip_frag=yes", v6 ? "ipv6" : "ip");
+			assert_true(frame_hits(text, f, size) == (part == 1 || part == 2));
+		}
+}
+
 /* ---- Against every value ------------------------------------------------------------------- */
 
 enum { VALUES = 64 };
@@ -261,6 +336,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_form),
 		cmocka_unit_test(what_cannot_be_is_refused),
+		cmocka_unit_test(a_later_fragment_has_no_ports),
 		cmocka_unit_test(relations_agree_with_every_value),
 	};
 
