@@ -113,11 +113,15 @@ static json_t *show_tables(struct daemon *d, struct buf *text)
 		row = json_object();
 		json_put_u64(row, "table", i);
 		json_put_u64(row, "rules", n.n_active);
+		json_put_u64(row, "masks", n.n_masks);
+		json_put_u64(row, "refused", n.n_refused);
 		json_put_u64(row, "lookups", n.n_lookups);
 		json_put_u64(row, "matches", n.n_matches);
 		json_array_append_new(list, row);
-		buf_printf(text, "table %u: %u rules, %" PRIu64 " lookups, %" PRIu64 " matches\n",
-			   i, n.n_active, n.n_lookups, n.n_matches);
+		buf_printf(text,
+			   "table %u: %u rules of %u masks, %" PRIu64 " lookups, %" PRIu64
+			   " matches\n",
+			   i, n.n_active, n.n_masks, n.n_lookups, n.n_matches);
 	}
 	return list;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "datapath/table.h"
+#include "lib/hash.h"
 #include "lib/openflow.h"
 
 #define ACTION(ID, OBJECT) extern const struct action_class OBJECT;
@@ -57,7 +58,7 @@ static bool any_output(const struct buf *ops)
 	return false;
 }
 
-struct program *program_compile(const struct instructions *i)
+static struct program *program_new(const struct instructions *i)
 {
 	struct program *p = calloc(1, sizeof *p + i->apply.size + i->write.size);
 
@@ -84,8 +85,59 @@ struct program *program_compile(const struct instructions *i)
 	return p;
 }
 
+/* All there are: most rules of a set do the same. */
+static struct rmap programs;
+
+static size_t program_size(const struct program *p)
+{
+	return (size_t)p->apply_size + p->write_size;
+}
+
+static uint32_t program_hash(const struct program *p)
+{
+	uint64_t h = hash_add(hash_seed, hash_bytes(p, offsetof(struct program, users)));
+
+	return hash_finish(hash_add(h, hash_bytes(p->ops, program_size(p))));
+}
+
+/* Padding is zero: it comes from calloc(). */
+static bool program_equal(const struct program *a, const struct program *b)
+{
+	return !memcmp(a, b, offsetof(struct program, users)) &&
+	       !memcmp(a->ops, b->ops, program_size(a));
+}
+
+struct program *program_compile(const struct instructions *i)
+{
+	struct program *p = program_new(i);
+	uint32_t hash = program_hash(p);
+	struct rmap_node *n;
+
+	if (!programs.slots)
+		rmap_init(&programs);
+	RMAP_FOR_EACH (n, &programs, hash) {
+		struct program *other = container_of(n, struct program, node);
+
+		if (program_equal(p, other)) {
+			free(p);
+			other->users++;
+			return other;
+		}
+	}
+	p->users = 1;
+	rmap_insert(&programs, &p->node, hash);
+	return p;
+}
+
 void program_free(struct program *p)
 {
+	if (p && p->users) {
+		if (--p->users)
+			return;
+		rmap_remove(&programs, &p->node);
+		if (!programs.n)
+			rmap_destroy(&programs);
+	}
 	free(p);
 }
 

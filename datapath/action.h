@@ -16,7 +16,7 @@
 
 #include "datapath/match.h"
 #include "datapath/pkt.h"
-#include "lib/rcu.h"
+#include "lib/rmap.h"
 
 enum action_kind {
 #define ACTION(ID, OBJECT) ACTION_##ID,
@@ -123,7 +123,8 @@ struct program {
 	uint32_t meter;
 	be64 metadata, metadata_mask;
 	uint16_t apply_size, write_size;
-	struct rcu_head rcu;
+	uint32_t users;        /* rules that share it; 0: it is not shared */
+	struct rmap_node node; /* among the shared ones */
 	/* A path's rules, in order; NULL in a rule's own program.  op->flags of a path's op is the
 	 * index of the rule it came from. */
 	const struct path_rule *rules;
@@ -132,8 +133,10 @@ struct program {
 
 enum { PATH_OPS = 4096, PATH_RULES = 64 }; /* octets of ops and rules on one path, at most */
 
-struct program *program_compile(const struct instructions *i); /* never NULL */
-void program_free(struct program *p);                          /* rcu_free() for published ones */
+/* Never NULL.  Equal ones are one, shared: program_free() gives back what one caller was given,
+ * after a grace period if it was published.  Control thread. */
+struct program *program_compile(const struct instructions *i);
+void program_free(struct program *p);
 
 /* Checks instructions against a match: prerequisites of each action, tables forward only, no group
  * or meter that does not exist, sizes.  Control thread. */

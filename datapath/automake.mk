@@ -117,6 +117,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/trace.c \
 	datapath/trace.h \
 	datapath/traces.def \
+	datapath/tuple-filter.c \
+	datapath/tuple-search.h \
 	datapath/tuple.c \
 	datapath/tuple.h \
 	datapath/worker.c \

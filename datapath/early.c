@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "datapath/spine.h"
-#include "datapath/tuple.h"
+#include "datapath/tuple-search.h"
 
 enum { LEVEL_TABLE, LEVEL_GUARD, N_LEVELS };
 enum { HEAP_DROP, HEAP_OTHER, N_HEAPS };
@@ -389,8 +389,7 @@ static bool take_entry(const struct entry *entry, const struct tuple *tuple,
 {
 	const struct record *r;
 
-	if ((const void *)entry == &tuple_gone || entry->tuple != tuple ||
-	    !tuple_hits(tuple, &probe->key, entry->value))
+	if (entry->tuple != tuple || !tuple_hits(tuple, &probe->key, entry->value))
 		return false;
 	r = rcu_get(entry->record);
 	while (r && r->version > probe->version)
@@ -413,8 +412,7 @@ bool early_lookup(const struct early *e, struct probe *probe, struct early_verdi
 		tuple_search_filter(&c);
 		while (tuple_search_gather(&c, INT64_MIN))
 			for (unsigned i = 0; i < c.n_hits; i++)
-				ends |= take_entry(rcu_get(c.hit[i].slot->item), c.hit[i].tuple,
-						   probe, best);
+				ends |= take_entry(c.hit[i].item, c.hit[i].tuple, probe, best);
 	}
 	decides = &best[LEVEL_GUARD];
 	if (decides->drop_rank <= decides->other_rank) {

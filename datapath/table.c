@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "datapath/tuple.h"
+#include "datapath/tuple-search.h"
 
 enum { CHAIN_CONDS = 64, DEPTH_MAX = 512, RANGE_STEP = 4 /* bits that ranges are rounded to */ };
 
@@ -332,14 +332,13 @@ static bool rule_met(const struct rule *r, struct probe *s)
 	       (!r->n_conds || conds_hold(rule_conds(r), r->n_conds, s));
 }
 
-/* The better of `best` and what a slot leads to. */
+/* The better of `best` and what a hit leads to. */
 static const struct rule *hit_better(const struct tuple_hit *hit, const struct rule *best,
 				     struct probe *probe)
 {
-	const struct rule *r = rcu_get(hit->slot->item);
+	const struct rule *r = hit->item;
 
-	if ((const void *)r == &tuple_gone || r->tuple != hit->tuple ||
-	    !tuple_hits(hit->tuple, &probe->key, r->value))
+	if (r->tuple != hit->tuple || !tuple_hits(hit->tuple, &probe->key, r->value))
 		return best;
 	while (r && !rule_met(r, probe))
 		r = rcu_get(r->next);

@@ -2,12 +2,13 @@
 /* Slots are probed linearly from the first of a bucket, up to one that was never used.  One whose
  * item has gone may be used again: no item ever moves, and one that takes another's place does so
  * in the same slot, so a reader in the middle of a sequence misses nothing it may see. */
-#include "datapath/tuple.h"
+#include "datapath/tuple-search.h"
 
 #include <stdlib.h>
 
 enum {
 	BUCKETS_MIN = 2,
+	SLOTS_FULL = 7,     /* tenths */
 	BUCKETS_KEPT = 256, /* buckets that are no loss */
 	FILTER_BITS = 32,   /* for each item, when slots are made; half that when they are full */
 };
@@ -25,6 +26,16 @@ static void *allocate(size_t size)
 	if (!p)
 		abort();
 	return p;
+}
+
+/* Zeroes at a cache line's begin. */
+static void *allocate_lines(size_t size)
+{
+	void *p = aligned_alloc(CACHE_LINE, ROUND_UP(size, CACHE_LINE));
+
+	if (!p)
+		abort();
+	return memset(p, 0, ROUND_UP(size, CACHE_LINE));
 }
 
 uint64_t match_words(const struct match *m)
@@ -80,15 +91,17 @@ static unsigned mask_pack(struct tuples *s, const struct tuple *t, uint64_t mask
 	return n;
 }
 
-static void pairs_fill(const struct tuple *t, const uint64_t *mask, struct tuple_pair *p)
+/* Writes a tuple's lane.  Pairs behind its last one add nothing to its hash. */
+static void lane_fill(struct tuple_lanes *l, const struct tuple *t, unsigned lane,
+		      const uint64_t *mask)
 {
-	uint64_t salt = hash_mix(hash_seed + t->number * 0x9e3779b97f4a7c15ull);
+	uint64_t salt = t->salt;
 
-	for (unsigned i = 0; i < t->n_pairs; i++)
-		for (unsigned j = 0; j < 2; j++) {
-			p[i].mask[j] = mask[2 * i + j];
-			p[i].salt[j] = salt = hash_mix(salt + i + 1);
-		}
+	for (unsigned i = 0; i < 2u * t->n_pairs; i++) {
+		salt = hash_mix(salt + i + 1);
+		l[i / 2].mask[i % 2][lane] = mask[i];
+		l[i / 2].salt[i % 2][lane] = salt;
+	}
 }
 
 static unsigned n_chunks(unsigned n)
@@ -99,19 +112,20 @@ static unsigned n_chunks(unsigned n)
 /* An empty list of `room` tuples of up to `stride` pairs, over the units there are now. */
 static struct tuple_list *list_new(const struct tuples *s, unsigned room, unsigned stride)
 {
-	unsigned words = ROUND_UP(s->n_units, 8) / 4;
-	size_t pairs = (size_t)room * stride;
-	struct tuple_list *l =
-		allocate(sizeof *l + pairs * sizeof l->pair[0] + room * sizeof l->tuple[0] +
-			 n_chunks(room) * sizeof l->limit[0] + room);
+	unsigned words = ROUND_UP(s->n_units, 8) / 4, groups = ROUND_UP(room, TUPLE_LANES) / 8;
+	size_t n_lanes = (size_t)groups * stride;
+	struct tuple_list *l;
+	size_t size = sizeof *l + n_lanes * sizeof l->lanes[0] + room * sizeof l->tuple[0] +
+		      n_chunks(room) * sizeof l->limit[0] + groups;
 
+	l = allocate_lines(size);
 	l->room = room;
 	l->stride = stride;
 	l->n_units = s->n_units;
 	l->n_words = words;
 	for (unsigned i = 0; i < 4 * words; i++)
 		l->unit[i] = (uint16_t)(2 * s->unit[i < s->n_units ? i : 0]);
-	l->tuple = (void *)(l->pair + pairs);
+	l->tuple = (void *)(l->lanes + n_lanes);
 	l->limit = (void *)(l->tuple + room);
 	l->n_pairs = (void *)(l->limit + n_chunks(room));
 	for (unsigned i = 0; i < n_chunks(room); i++)
@@ -128,13 +142,15 @@ static void limit_raise(struct tuple_list *l, unsigned place, int64_t bound)
 
 static void list_append(struct tuples *s, struct tuple_list *l, struct tuple *t)
 {
+	unsigned group = l->n / TUPLE_LANES;
 	uint64_t mask[KEY_WORDS];
 
 	mask_pack(s, t, mask);
 	t->place = l->n;
 	l->tuple[l->n] = t;
-	l->n_pairs[l->n] = (uint8_t)t->n_pairs;
-	pairs_fill(t, mask, l->pair + (size_t)l->n * l->stride);
+	if (l->n_pairs[group] < t->n_pairs)
+		__atomic_store_n(&l->n_pairs[group], (uint8_t)t->n_pairs, __ATOMIC_RELAXED);
+	lane_fill(l->lanes + (size_t)group * l->stride, t, l->n % TUPLE_LANES, mask);
 	limit_raise(l, l->n, t->bound);
 	rcu_set(l->n, l->n + 1);
 }
@@ -189,6 +205,7 @@ void tuples_init(struct tuples *s)
 {
 	*s = (struct tuples){.list = &no_list, .slots = &no_slots};
 	rmap_init(&s->by_mask);
+	tuple_filter_choose();
 }
 
 void tuples_destroy(struct tuples *s)
@@ -242,6 +259,7 @@ static struct tuple *tuple_new(struct tuples *s, const struct match *m, uint64_t
 
 	t->bound = INT64_MIN;
 	t->number = ++s->next_number;
+	t->salt = hash_mix(hash_seed + t->number * 0x9e3779b97f4a7c15ull);
 	t->words = words;
 	for (; words; words &= words - 1) {
 		t->at[t->n_words] = (uint8_t)__builtin_ctzll(words);
@@ -280,7 +298,7 @@ uint32_t tuples_hash(const struct tuples *s, const struct tuple *t, const struct
 	struct tuple_search c;
 
 	tuple_search_begin(&c, s, &view);
-	return pairs_hash(s->list->pair + (size_t)t->place * s->list->stride, t->n_pairs, c.key);
+	return tuple_hash(s->list, t->place, c.key);
 }
 
 void tuples_raise(struct tuples *s, struct tuple *t, int64_t bound)
@@ -312,42 +330,56 @@ void tuples_bounds_end(struct tuples *s)
 
 /* ---- Slots ---------------------------------------------------------------------------- */
 
+static uint32_t n_slots(const struct tuple_slots *s)
+{
+	return s->n_buckets * BUCKET_SLOTS;
+}
+
+/* Slots are numbered as they are probed: the n-th for this hash. */
+static struct tuple_bucket *probe(struct tuple_slots *s, uint32_t hash, uint32_t nth)
+{
+	uint64_t bucket = (uint64_t)hash_scale(hash, s->n_buckets) + nth / BUCKET_SLOTS;
+
+	return &s->bucket[bucket < s->n_buckets ? bucket : bucket - s->n_buckets];
+}
+
 static void slot_fill(struct tuple_slots *s, uint32_t hash, void *item, int32_t rank)
 {
 	uint64_t *filter = &s->filter[hash_scale(hash, s->n_filter)];
-	uint32_t n = s->n_buckets * BUCKET_SLOTS,
-		 at = hash_scale(hash, s->n_buckets) * BUCKET_SLOTS;
 
-	while (s->slot[at].item && s->slot[at].item != &tuple_gone)
-		at = at + 1 == n ? 0 : at + 1;
-	__atomic_store_n(&s->slot[at].hash, hash, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->slot[at].rank, rank, __ATOMIC_RELAXED);
-	rcu_set(s->slot[at].item, item);
+	for (uint32_t nth = 0;; nth++) {
+		struct tuple_bucket *b = probe(s, hash, nth);
+		unsigned i = nth % BUCKET_SLOTS;
+
+		if (b->item[i] && b->item[i] != &tuple_gone)
+			continue;
+		__atomic_store_n(&b->hash[i], hash, __ATOMIC_RELAXED);
+		__atomic_store_n(&b->rank[i], rank, __ATOMIC_RELAXED);
+		rcu_set(b->item[i], item);
+		break;
+	}
 	__atomic_store_n(filter, *filter | filter_bits(hash), __ATOMIC_RELAXED);
 }
 
-/* Slots for two and a half times the items there are, and a filter without what has gone. */
+/* Slots for twice the items there are, and a filter without what has gone. */
 static void slots_renew(struct tuples *s)
 {
-	uint32_t buckets = MAX((s->n_items + 1) * 5 / 2 / BUCKET_SLOTS, (uint32_t)BUCKETS_MIN);
+	uint32_t buckets = MAX((s->n_items + 1) * 2 / BUCKET_SLOTS, (uint32_t)BUCKETS_MIN);
 	uint32_t filter = MAX((s->n_items + 1) * FILTER_BITS / 64, 1u);
 	struct tuple_slots *old = s->slots, *fresh;
-	size_t slots = (size_t)buckets * BUCKET_SLOTS * sizeof fresh->slot[0];
-	size_t size =
-		ROUND_UP(sizeof *fresh + slots + filter * sizeof fresh->filter[0], CACHE_LINE);
+	size_t size = buckets * sizeof fresh->bucket[0];
 
-	fresh = aligned_alloc(CACHE_LINE, size);
-	if (!fresh)
-		abort();
-	memset(fresh, 0, size);
+	fresh = allocate_lines(sizeof *fresh + size + filter * sizeof fresh->filter[0]);
 	fresh->n_buckets = buckets;
 	fresh->n_filter = filter;
-	fresh->filter = (void *)((uint8_t *)fresh->slot + slots);
-	for (uint32_t i = 0; old != &no_slots && i < old->n_buckets * BUCKET_SLOTS; i++) {
-		const struct tuple_slot *slot = &old->slot[i];
+	fresh->filter = (void *)((uint8_t *)fresh->bucket + size);
+	for (uint32_t i = 0; old != &no_slots && i < n_slots(old); i++) {
+		const struct tuple_bucket *b = &old->bucket[i / BUCKET_SLOTS];
+		void *item = b->item[i % BUCKET_SLOTS];
 
-		if (slot->item && slot->item != &tuple_gone)
-			slot_fill(fresh, slot->hash, slot->item, slot->rank);
+		if (item && item != &tuple_gone)
+			slot_fill(fresh, b->hash[i % BUCKET_SLOTS], item,
+				  b->rank[i % BUCKET_SLOTS]);
 	}
 	s->n_filled = s->n_items;
 	rcu_set(s->slots, fresh);
@@ -357,7 +389,7 @@ static void slots_renew(struct tuples *s)
 
 void tuples_insert(struct tuples *s, struct tuple *t, uint32_t hash, void *item, int32_t rank)
 {
-	if (s->slots == &no_slots || (s->n_filled + 1) * 5 > s->slots->n_buckets * BUCKET_SLOTS * 3)
+	if (s->slots == &no_slots || (s->n_filled + 1) * 10 > n_slots(s->slots) * SLOTS_FULL)
 		slots_renew(s);
 	slot_fill(s->slots, hash, item, rank);
 	s->n_filled++;
@@ -365,32 +397,36 @@ void tuples_insert(struct tuples *s, struct tuple *t, uint32_t hash, void *item,
 	s->n += !t->n++;
 }
 
-static struct tuple_slot *slot_of(struct tuples *s, uint32_t hash, const void *item)
+/* Where an item is; one that is not there is the caller's mistake. */
+static struct tuple_bucket *bucket_of(struct tuples *s, uint32_t hash, const void *item,
+				      unsigned *slot)
 {
-	uint32_t n = s->slots->n_buckets * BUCKET_SLOTS;
-	uint32_t at = hash_scale(hash, s->slots->n_buckets) * BUCKET_SLOTS;
+	for (uint32_t nth = 0;; nth++) {
+		struct tuple_bucket *b = probe(s->slots, hash, nth);
 
-	for (;; at = at + 1 == n ? 0 : at + 1) {
-		struct tuple_slot *slot = &s->slots->slot[at];
-
-		if (slot->item == item)
-			return slot;
-		if (!slot->item)
-			abort(); /* an item that is not there is the caller's mistake */
+		*slot = nth % BUCKET_SLOTS;
+		if (b->item[*slot] == item)
+			return b;
+		if (!b->item[*slot])
+			abort();
 	}
 }
 
 void tuples_replace(struct tuples *s, uint32_t hash, const void *old, void *fresh, int32_t rank)
 {
-	struct tuple_slot *slot = slot_of(s, hash, old);
+	unsigned slot;
+	struct tuple_bucket *b = bucket_of(s, hash, old, &slot);
 
-	__atomic_store_n(&slot->rank, rank, __ATOMIC_RELAXED);
-	rcu_set(slot->item, fresh);
+	__atomic_store_n(&b->rank[slot], rank, __ATOMIC_RELAXED);
+	rcu_set(b->item[slot], fresh);
 }
 
 void tuples_remove(struct tuples *s, struct tuple *t, uint32_t hash, const void *item)
 {
-	rcu_set(slot_of(s, hash, item)->item, (void *)&tuple_gone);
+	unsigned slot;
+	struct tuple_bucket *b = bucket_of(s, hash, item, &slot);
+
+	rcu_set(b->item[slot], (void *)&tuple_gone);
 	s->n_items--;
 	if (!--t->n) {
 		t->bound = INT64_MIN;
@@ -403,17 +439,16 @@ void tuples_remove(struct tuples *s, struct tuple *t, uint32_t hash, const void 
 
 void *tuples_item(const struct tuples *s, uint32_t hash, uint32_t *position)
 {
-	const struct tuple_slots *slots = s->slots;
-	uint32_t n = slots->n_buckets * BUCKET_SLOTS;
-	uint32_t first = hash_scale(hash, slots->n_buckets) * BUCKET_SLOTS;
+	struct tuple_slots *slots = s->slots;
 
-	while (slots != &no_slots && *position < n) {
-		const struct tuple_slot *slot = &slots->slot[(first + (*position)++) % n];
+	while (slots != &no_slots && *position < n_slots(slots)) {
+		const struct tuple_bucket *b = probe(slots, hash, *position);
+		unsigned i = (*position)++ % BUCKET_SLOTS;
 
-		if (!slot->item)
+		if (!b->item[i])
 			break;
-		if (slot->item != &tuple_gone && slot->hash == hash)
-			return slot->item;
+		if (b->item[i] != &tuple_gone && b->hash[i] == hash)
+			return b->item[i];
 	}
 	return NULL;
 }
@@ -422,8 +457,9 @@ void *tuples_each(const struct tuples *s, uint32_t *position)
 {
 	const struct tuple_slots *slots = rcu_get(s->slots);
 
-	while (slots != &no_slots && *position < slots->n_buckets * BUCKET_SLOTS) {
-		void *item = rcu_get(slots->slot[(*position)++].item);
+	while (slots != &no_slots && *position < n_slots(slots)) {
+		uint32_t at = (*position)++;
+		void *item = rcu_get(slots->bucket[at / BUCKET_SLOTS].item[at % BUCKET_SLOTS]);
 
 		if (item && item != &tuple_gone)
 			return item;

@@ -263,6 +263,10 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 	if (flows_full(o))
 		return refuse(r, TABLE_FULL, "table",
 			      "there are %u rules, as many as the switch holds", o->flows.n_staged);
+	if (!old && table_admits(o->dp.table[fm->table], &fm->match, r)) {
+		o->flows.n_refused[fm->table]++;
+		return -EINVAL;
+	}
 	/* What takes a rule's place goes on from its counters (TS-023, 6.4), but not from its age.
 	 * In the guard it is the same rule, renewed: its age and its place among equals stay. */
 	if (counts_on)

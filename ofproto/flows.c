@@ -410,6 +410,8 @@ void ofproto_table_stats(const struct ofproto *o, unsigned table, struct table_s
 		return;
 	for (const struct entry *e = o->flows.table[table]; e; e = e->next)
 		stats->n_active += entry_in_force(o, e);
+	stats->n_masks = o->dp.table[table] ? table_n_masks(o->dp.table[table]) : 0;
+	stats->n_refused = o->flows.n_refused[table];
 	for (unsigned i = 0; i < o->dp.n_workers; i++) {
 		stats->n_lookups += counter_read(&o->dp.worker[i]->table[table].lookups);
 		stats->n_matches += counter_read(&o->dp.worker[i]->table[table].matches);

@@ -41,7 +41,8 @@ struct flows {
 	struct rule_slot {
 		struct entry *entry; /* the newest; NULL: none */
 		uint32_t users;
-	} * slot; /* by rule id */
+	} * slot;                     /* by rule id */
+	uint32_t n_refused[N_TABLES]; /* by table_admits() */
 };
 
 void flows_init(struct ofproto *o);

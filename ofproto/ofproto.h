@@ -150,6 +150,7 @@ const struct flow *ofproto_guard_flow(struct ofproto *o, uint8_t origin, uint16_
 
 struct table_stats {
 	uint32_t n_active;
+	uint32_t n_masks, n_refused; /* see table_admits() */
 	uint64_t n_lookups, n_matches;
 };
 unsigned ofproto_n_tables(const struct ofproto *o);

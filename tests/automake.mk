@@ -70,6 +70,7 @@ UNITS = \
 	tests/unit/test-table \
 	tests/unit/test-timer \
 	tests/unit/test-traffic \
+	tests/unit/test-tuple \
 	tests/unit/test-watch \
 	tests/unit/test-watch-input \
 	tests/unit/test-top \

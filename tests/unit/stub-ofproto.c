@@ -201,7 +201,8 @@ const struct flow *ofproto_flow(struct ofproto *o, uint32_t rule_id, struct flow
 void ofproto_table_stats(const struct ofproto *o, unsigned table, struct table_stats *stats)
 {
 	(void)o;
-	*stats = (struct table_stats){table + 1, 0x1000 + table, 0x2000 + table};
+	*stats = (struct table_stats){
+		.n_active = table + 1, .n_lookups = 0x1000 + table, .n_matches = 0x2000 + table};
 }
 
 int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r)
