@@ -71,6 +71,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-propose.c \
 	ctl/verb-samples.c \
 	ctl/verb-see.c \
+	ctl/verb-set.c \
 	ctl/verb-status.c \
 	ctl/verb-switch.c \
 	ctl/verb.c \

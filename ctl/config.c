@@ -14,13 +14,15 @@
 #include "ctl/words.h"
 #include "lib/log.h"
 
+enum { CONTENT_MAX = 512 << 20 }; /* of a file that a line names */
+
 struct config_line {
 	struct verb_call call;
 	const struct verb *verb;
 	unsigned number;
 	struct line_words words;
 	char *content; /* of the file that a word names */
-	const char *word[LINE_WORDS_MAX + 1];
+	const char *word[LINE_WORDS_MAX + 2];
 	bool finished, refused, skipped;
 	struct refusal refusal;
 };
@@ -78,6 +80,7 @@ static void find_verb(struct config_line *l, const struct daemon *d, struct conf
 static void check_words(struct config_line *l, struct config_error *e)
 {
 	struct args args;
+	int file;
 
 	for (unsigned i = 1; i < l->words.n; i++)
 		l->word[i - 1] = l->words.word[i];
@@ -86,12 +89,13 @@ static void check_words(struct config_line *l, struct config_error *e)
 		e->column = l->words.column[MIN(args.bad + 1, l->words.n - 1)];
 		return;
 	}
-	if (!(l->verb->flags & VERB_FILE))
+	file = l->verb->flags & VERB_FILE ? args_file(&args, l->verb->usage) : -1;
+	if (file < 0)
 		return;
-	if (file_read(args.word[0], 64 << 20, &l->content, NULL, &e->refusal))
-		e->column = l->words.column[args.at[0] + 1];
+	if (file_read(args_file_name(&args, file), CONTENT_MAX, &l->content, NULL, &e->refusal))
+		e->column = l->words.column[args.at[file] + 1];
 	else
-		l->call.words.n = args_put_content(&args, l->content, l->word);
+		l->call.words.n = args_put_content(&args, file, l->content, l->word);
 }
 
 static void line_done(struct verb_call *call, json_t *result)

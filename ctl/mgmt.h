@@ -30,7 +30,7 @@
 #include "ofproto/ofproto.h"
 
 enum {
-	MGMT_LINE_MAX = 16 << 20, /* octets of one request */
+	MGMT_LINE_MAX = 64 << 20, /* octets of one request: a million members of a set */
 	MGMT_PEERS_MAX = 64,
 	MGMT_IN_FLIGHT_MAX = 64,   /* lines of one peer that are not answered yet */
 	MGMT_OUTPUT_MAX = 8 << 20, /* octets that a peer has not fetched before it is read again */

@@ -180,13 +180,35 @@ const char *args_option(const struct args *a, const char *name)
 }
 
 /* Behind `--`, for a file may begin with dashes. */
-unsigned args_put_content(const struct args *a, const char *content, const char **words)
+int args_file(const struct args *a, const char *usage)
+{
+	struct usage_part part;
+	unsigned n = 0;
+
+	for (; usage_next(&usage, &part); n += !part.is_option)
+		if (part.size == 4 && !memcmp(part.text, "FILE", 4))
+			return n < a->n ? (int)n : -1;
+	for (unsigned i = 1; i < a->n; i++)
+		if (!strncmp(a->word[i], "file=", 5))
+			return (int)i;
+	return -1;
+}
+
+const char *args_file_name(const struct args *a, int file)
+{
+	const char *word = a->word[file];
+
+	return strncmp(word, "file=", 5) ? word : word + 5;
+}
+
+unsigned args_put_content(const struct args *a, int file, const char *content, const char **words)
 {
 	unsigned n = 0;
 
 	words[n++] = "--";
+	for (unsigned i = 0; i < a->n; i++)
+		if ((int)i != file || args_file_name(a, file) != a->word[i])
+			words[n++] = a->word[i];
 	words[n++] = content;
-	for (unsigned i = 1; i < a->n; i++)
-		words[n++] = a->word[i];
 	return n;
 }

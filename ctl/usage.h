@@ -22,8 +22,8 @@ enum verb_flags {
 	VERB_CHANGES = 1 << 0, /* the switch is not the same afterwards: logged with who asked */
 	VERB_CONFIG = 1 << 1,  /* may stand in a configuration file */
 	VERB_OFFLINE = 1 << 2, /* … of an --offline run */
-	VERB_FILE = 1 << 3,    /* its first argument is a file; what is sent is its content;
-				* no options */
+	VERB_FILE = 1 << 3,    /* its argument FILE, or file=…, is a file; what is sent is its
+				* content; no options */
 	VERB_FLOWS = 1 << 4,   /* changes rules */
 	VERB_WATCH = 1 << 5,   /* the watcher may, too */
 	VERB_LOCAL = 1 << 6,   /* sluice-ctl does it, with no daemon to answer; then it may ask */
@@ -65,9 +65,13 @@ int args_parse(struct args *a, const char *usage, unsigned n, const char *const 
 /* The option's value, "" for a flag; NULL when it was not given. */
 const char *args_option(const struct args *a, const char *name);
 
-/* The words of a VERB_FILE call with the file's content in place of its name, into `words` (room
- * for one more than there were).  Returns how many. */
-unsigned args_put_content(const struct args *a, const char *content, const char **words);
+/* Which word of a VERB_FILE call names a file: the one that the usage calls FILE, or `file=…`; -1:
+ * none does. */
+int args_file(const struct args *a, const char *usage);
+const char *args_file_name(const struct args *a, int file);
+/* The words of such a call with the file's content as the last one, in place of FILE (`file=…`
+ * stays), into `words` (room for two more than there were).  Returns how many. */
+unsigned args_put_content(const struct args *a, int file, const char *content, const char **words);
 
 /* Walks a usage text, part by part (for help, completion and args_parse).  False at its end. */
 struct usage_part {

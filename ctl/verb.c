@@ -35,6 +35,16 @@ void verb_put_line(struct buf *text, const char *word, size_t max)
 		buf_printf(text, "…");
 }
 
+/* The content of a file, which is the last word. */
+static bool is_content(const struct verb *v, const struct verb_call *call, unsigned i)
+{
+	const char *word = call->words.word[i];
+
+	return v->flags & VERB_FILE && i + 1 == call->words.n &&
+	       (!strcmp(call->words.word[0], "--") || strchr(word, '\n') ||
+		!strncmp(v->usage, "FILE", 4));
+}
+
 void verb_shown(const struct verb *v, const struct verb_call *call, struct buf *text)
 {
 	buf_printf(text, "%s", v->name);
@@ -46,12 +56,12 @@ void verb_shown(const struct verb *v, const struct verb_call *call, struct buf *
 		if (v->flags & VERB_FILE && !strcmp(word, "--"))
 			continue;
 		buf_printf(text, " ");
-		if (equals && ((key && key < equals) || may_be_key(equals + 1)))
+		if (is_content(v, call, i))
+			buf_printf(text, "(%zu octets)", strlen(word));
+		else if (equals && ((key && key < equals) || may_be_key(equals + 1)))
 			buf_printf(text, "%.*s=…", (int)MIN(name, 40u), word);
 		else if (may_be_key(word))
 			buf_printf(text, "…");
-		else if (v->flags & VERB_FILE)
-			buf_printf(text, "(%zu octets)", strlen(word));
 		else
 			verb_put_line(text, word, 200);
 	}

@@ -50,10 +50,10 @@ void instructions_free(struct instructions *i)
 
 /* ---- Programs ------------------------------------------------------------------------ */
 
-static bool any_output(const struct buf *ops)
+static bool any_effect(const struct buf *ops)
 {
 	OP_FOR_EACH(op, ops->data, ops->size)
-	if (classes[op->kind]->outputs)
+	if (classes[op->kind]->outputs || classes[op->kind]->effects)
 		return true;
 	return false;
 }
@@ -77,7 +77,7 @@ static struct program *program_new(const struct instructions *i)
 	if (i->write.size)
 		memcpy(p->ops + i->apply.size, i->write.data, i->write.size);
 	if (!i->has_goto && !i->write.size && !i->meter) {
-		if (!any_output(&i->apply))
+		if (!any_effect(&i->apply))
 			p->flags |= PROGRAM_DROPS;
 		if (!i->clear && !i->metadata_mask)
 			p->flags |= PROGRAM_PLAIN;

@@ -59,6 +59,7 @@ struct action_class {
 	uint16_t exp_type; /* of SLUICE_EXPERIMENTER */
 	enum set_order order;
 	bool outputs; /* it takes the packet somewhere: all but the last need a copy */
+	bool effects; /* it does what outlasts the packet: a program with it is no mere drop */
 	/* Its effect on the key, for the tables behind it; NULL: none.  Worker or control. */
 	void (*compose)(const struct op *op, struct du_key *key);
 	/* Does it.  For one that outputs, the packet is taken.  Otherwise ACT_DONE after a drop. */
@@ -98,6 +99,9 @@ bool set_field_is_masked(const struct op *op);
 /* Writes masked bits of a field into the packet's octets, keeping checksums right, and into its
  * key.  ACT_DONE: there is no such header, or no memory; the packet was dropped. */
 enum act_result set_field_run(struct worker *w, struct pkt *p, const struct field_value *v);
+
+/* act-set-add.c: the set that an op adds to; 0: none. */
+uint64_t op_set(const struct op *op);
 
 /* What a flow-mod says beside its match. */
 struct instructions {

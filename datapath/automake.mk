@@ -5,12 +5,14 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/cond-bpf.c \
 	datapath/act-limiter.c \
 	datapath/cond-range.c \
+	datapath/cond-set.c \
 	datapath/cond.c \
 	datapath/cond.h \
 	datapath/conds.def \
 	datapath/act-output.c \
 	datapath/act-sample.c \
 	datapath/act-set-field.c \
+	datapath/act-set-add.c \
 	datapath/act-ttl.c \
 	datapath/act-vlan.c \
 	datapath/action-text.c \

@@ -98,6 +98,7 @@ enum event_kind {
 	EVENT_PACKET_IN,  /* struct event_packet_in, then the octets */
 	EVENT_NEIGH,      /* struct event_neigh: please resolve */
 	EVENT_CONN_ALERT, /* struct event_conn */
+	EVENT_SET_ADD,    /* struct event_set_add: a rule of this packet's adds a member */
 };
 
 struct event {
@@ -125,6 +126,12 @@ struct event_conn {
 	struct event event;
 	uint32_t conn, gen;
 	uint32_t what;
+};
+
+struct event_set_add {
+	struct event event;
+	uint64_t set; /* its id */
+	struct set_member member;
 };
 
 /* Copies an event into the worker's ring and wakes the control thread; false when it is full. */

@@ -513,6 +513,18 @@ static int imply_known(struct match *m, const struct field *f, bool shared, stru
 	return imply_for(m, f, r);
 }
 
+int match_name_field(struct match *m, const char *name, const struct field **f, struct refusal *r)
+{
+	const struct field *found = shared_field(m, name);
+	bool shared = found;
+
+	found = found ? found : field_by_name(name);
+	if (!found)
+		return refuse(r, UNKNOWN_WORD, name, "'%.40s' is no field", name);
+	*f = found;
+	return imply_known(m, found, shared, r);
+}
+
 /* A value that is a condition; -ENOENT: it is none. */
 static int set_cond(struct match *m, const struct field *f, const char *value, struct refusal *r)
 {

@@ -447,6 +447,12 @@ static int settle_conds(struct match *m, struct refusal *r)
 	return error;
 }
 
+/* The first field of a condition, or of a pair's the second; NULL: none. */
+static const struct field *cond_part(const struct cond *c, unsigned second)
+{
+	return !second ? cond_field(c) : c->field2 < N_FIELDS ? &fields[c->field2] : NULL;
+}
+
 int match_finish(struct match *m, struct refusal *r)
 {
 	struct field_set set = match_fields(m);
@@ -464,8 +470,8 @@ int match_finish(struct match *m, struct refusal *r)
 			has |= fields[i].has;
 			transport |= is_transport(&fields[i]);
 		}
-	for (unsigned i = 0; i < m->n_conds; i++) {
-		f = cond_field(&m->cond[i]);
+	for (unsigned i = 0; i < 2 * m->n_conds; i++) {
+		f = cond_part(&m->cond[i / 2], i % 2);
 		has |= f ? f->has : 0;
 		transport |= f && is_transport(f);
 	}
@@ -474,8 +480,8 @@ int match_finish(struct match *m, struct refusal *r)
 	m->value.outer.has |= htobe32(has);
 	m->mask.outer.has |= htobe32(has);
 	f = orphan(m, &left);
-	for (unsigned i = 0; !f && i < m->n_conds; i++) {
-		f = cond_field(&m->cond[i]);
+	for (unsigned i = 0; !f && i < 2 * m->n_conds; i++) {
+		f = cond_part(&m->cond[i / 2], i % 2);
 		f = f && !match_meets(m, f) ? f : NULL;
 	}
 	if (f)

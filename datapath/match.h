@@ -174,6 +174,10 @@ void match_format(const struct match *m, struct buf *text);
  * short word implies are set.  -ENOENT when the word is no field (the caller knows others). */
 int match_parse_word(struct match *m, const char *key, const char *value, struct refusal *r);
 
+/* The field that a name of FLOW text means beside what the match says by now (`tp_dst` of UDP), and
+ * what it implies is set.  For conditions of several fields. */
+int match_name_field(struct match *m, const char *name, const struct field **f, struct refusal *r);
+
 /* The next `name=value` or `name` of FLOW text; value NULL: it has none.  Commas and white space
  * part words, but not between double quotes.  Writes into the text and moves it on.  1: a word; 0:
  * none is left; -EINVAL: a quote does not end. */

@@ -58,7 +58,8 @@ enum {
 	SET_MEMBER_TEXT = 128,
 };
 
-#define SET_FOREVER ((1ull << 48) - 1) /* an end that never comes, ms */
+#define SET_TIMEOUT_MAX_MS (30 * 24 * 3600 * 1000ull)
+#define SET_FOREVER        ((1ull << 48) - 1) /* an end that never comes, ms */
 
 /* A member's value: IPv4 in the upper half of the first word, IPv6 in two, a number in the last
  * word of its type; a pair is both, one behind the other (set-key.c).  Host order. */
@@ -168,6 +169,7 @@ void sets_changed(struct datapath *dp);
 struct set_names {
 	const struct set *(*by_name)(const char *name);
 	const struct set *(*by_id)(uint64_t id);
+	uint64_t (*now_ms)(void); /* the datapath's clock */
 };
 extern const struct set_names *set_names;
 

@@ -25,7 +25,7 @@
 #include "datapath/trace.h"
 #include "lib/ring.h"
 
-enum { WORKER_MAX = 32, PATH_ARENA = 64 << 10, NEIGH_SLOTS = 256 };
+enum { WORKER_MAX = 32, PATH_ARENA = 64 << 10, NEIGH_SLOTS = 256, SET_ASKED = 1024 };
 
 struct worker_counters {
 	uint64_t rx, tx; /* packets; with the four below: the balance */
@@ -82,9 +82,15 @@ struct worker {
 	uint64_t path[PATH_ARENA / 8];     /* rules.c: this batch's composed path programs */
 	uint32_t path_used;                /* octets of it in use */
 	uint64_t neigh_asked[NEIGH_SLOTS]; /* fib.c: when resolution was last asked for, by hash */
-	const struct match *trace_match;   /* which packets to trace; NULL: none */
-	unsigned trace_left;               /* how many more of them */
-	uint32_t trace_id;                 /* the last one given out */
+	struct set_asked {
+		uint32_t hash, ms;
+	} set_asked[SET_ASKED];          /* act-set-add.c: members lately asked for */
+	uint64_t sets_now;               /* … the turn that sets_asks is of */
+	uint32_t sets_asks;              /* … of this turn */
+	uint64_t sets_lost;              /* … a counter: members that were not asked for */
+	const struct match *trace_match; /* which packets to trace; NULL: none */
+	unsigned trace_left;             /* how many more of them */
+	uint32_t trace_id;               /* the last one given out */
 
 	pthread_mutex_t mail_lock; /* taken when mail is there, not per batch */
 	struct mail *mail, **mail_tail;

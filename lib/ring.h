@@ -26,6 +26,12 @@ void ring_submit(struct ring *r);                  /* publishes the reservation 
 const void *ring_peek(struct ring *r, uint32_t *size); /* the oldest record; NULL when empty */
 void ring_release(struct ring *r);                     /* done with what ring_peek gave */
 
+/* The producer's: octets that the consumer has not released. */
+static inline uint32_t ring_used(const struct ring *r)
+{
+	return r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
+}
+
 static inline bool ring_empty(const struct ring *r)
 {
 	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) ==

@@ -34,6 +34,10 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/routes.c \
 	ofproto/samples.c \
 	ofproto/samples.h \
+	ofproto/set-store.c \
+	ofproto/set-text.c \
+	ofproto/sets.c \
+	ofproto/sets.h \
 	ofproto/settings.c \
 	ofproto/shadow.c \
 	ofproto/shadow.h \

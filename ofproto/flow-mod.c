@@ -217,7 +217,10 @@ static int check(struct ofproto *o, const struct flow_mod *fm, struct refusal *r
 		return refuse(r, BAD_TABLE, "table", "all tables at once are for deleting only");
 	if (fm->table == TABLE_GUARD && check_guard(o, fm, r))
 		return -EINVAL;
-	return is_delete(fm) ? 0 : check_instructions(fm, r);
+	if (is_delete(fm))
+		return 0;
+	return sets_check(o, &fm->match, &fm->instructions, r) ? -EINVAL
+							       : check_instructions(fm, r);
 }
 
 /* ---- Commands ---------------------------------------------------------------------------- */

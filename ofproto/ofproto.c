@@ -54,6 +54,7 @@ uint64_t ofproto_deadline(const struct ofproto *o)
 	deadline = MIN(deadline, o->objects.confirm_ns);
 	deadline = MIN(deadline, limiters_deadline(o));
 	deadline = MIN(deadline, trace_deadline(o));
+	deadline = MIN(deadline, sets_deadline(o));
 	return MIN(deadline, kernel_deadline(o));
 }
 
@@ -68,6 +69,7 @@ void ofproto_run(struct ofproto *o)
 	objects_run(o);
 	limiters_run(o);
 	objects_retry(o);
+	sets_run(o);
 	trace_run(o);
 	changes_run(o);
 }
@@ -188,6 +190,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 		if (!error)
 			error = limiters_restore(o, r);
 		if (!error)
+			error = sets_restore(o, r);
+		if (!error)
 			error = store_load_flows(o->store, &restore.visit, r);
 		if (!error)
 			error = journal_restore(o, r);
@@ -270,6 +274,7 @@ struct ofproto *ofproto_create(const struct ofproto_config *config, struct refus
 	changes_init(o);
 	objects_init(o);
 	limiters_init(o);
+	sets_init(o);
 	ports_name(o);
 	settings_defaults(o);
 	o->timeouts.since_ns = ofproto_now(o);
@@ -318,6 +323,7 @@ void ofproto_destroy(struct ofproto *o)
 	if (o->has_datapath)
 		datapath_destroy(&o->dp);
 	limiters_destroy(o);
+	sets_destroy(o);
 	ports_name(NULL);
 	if (o->epoll_fd >= 0)
 		close(o->epoll_fd);

@@ -101,6 +101,9 @@ static void run_event(struct ofproto *o, const struct event *event)
 		n = (const void *)event;
 		kernel_resolve(o, &n->ip, n->ifindex);
 		break;
+	case EVENT_SET_ADD:
+		sets_fed(o, (const void *)event);
+		break;
 	default:
 		break;
 	}

@@ -15,6 +15,7 @@
 #include "ofproto/limiters.h"
 #include "ofproto/objects.h"
 #include "ofproto/ofproto.h"
+#include "ofproto/sets.h"
 #include "ofproto/store.h"
 #include "ofproto/timeouts.h"
 
@@ -34,6 +35,7 @@ struct ofproto {
 	struct journal journal;
 	struct objects objects;
 	struct limiters limiters;
+	struct sets sets;
 	struct store *store;   /* NULL: none (offline) */
 	struct kernel *kernel; /* NULL: none (offline) */
 	struct switch_settings settings;

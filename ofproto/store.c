@@ -13,7 +13,7 @@
 
 #include "ofproto/memory.h"
 
-enum { SCHEMA = 2 };
+enum { SCHEMA = 3 };
 
 struct store {
 	sqlite3 *db;
@@ -100,6 +100,33 @@ struct store_op *store_op_journal_trim(int64_t below)
 	return op;
 }
 
+static struct store_op *op_set(enum store_what what, const char *name, struct buf *blob)
+{
+	struct store_op *op = op_new(what);
+
+	op->name = mem_text(name);
+	if (blob) {
+		op->blob = *blob;
+		*blob = (struct buf){0};
+	}
+	return op;
+}
+
+struct store_op *store_op_set(const char *name, struct buf *blob)
+{
+	return op_set(blob ? STORE_SET_PUT : STORE_SET_DEL, name, blob);
+}
+
+struct store_op *store_op_set_log(const char *name, struct buf *blob)
+{
+	return op_set(STORE_SET_LOG, name, blob);
+}
+
+struct store_op *store_op_set_trim(const char *name)
+{
+	return op_set(STORE_SET_TRIM, name, NULL);
+}
+
 static void journal_free(struct store_journal *j)
 {
 	const char *text[] = {j->origin, j->who, j->what, j->undo, j->diff};
@@ -114,7 +141,7 @@ void store_ops_free(struct store_op *ops)
 		struct store_op *next = ops->next;
 
 		journal_free(&ops->journal);
-
+		buf_free(&ops->blob);
 		free(ops->kind);
 		free(ops->name);
 		mem_wipe_text(ops->text);
@@ -136,6 +163,10 @@ static const char *const statements[] = {
 	[STORE_FLOW_COUNT] = "UPDATE flow SET packets = ?7, bytes = ?8 WHERE id = ?4",
 	[STORE_JOURNAL_PUT] = "INSERT INTO journal VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[STORE_JOURNAL_TRIM] = "DELETE FROM journal WHERE id < ?4",
+	[STORE_SET_PUT] = "INSERT OR REPLACE INTO set_content(name, members) VALUES(?1, ?2)",
+	[STORE_SET_DEL] = "DELETE FROM set_content WHERE name = ?1",
+	[STORE_SET_LOG] = "INSERT INTO set_log(name, members) VALUES(?1, ?2)",
+	[STORE_SET_TRIM] = "DELETE FROM set_log WHERE name = ?1",
 };
 
 /* The parent directory's entry for a fresh file has to last as well. */
@@ -213,6 +244,11 @@ static const char *const schemas[SCHEMA] = {
 	" who TEXT NOT NULL, what TEXT NOT NULL, undo TEXT, diff TEXT NOT NULL,"
 	" n_out INTEGER NOT NULL, n_in INTEGER NOT NULL, undoes INTEGER NOT NULL);"
 	"PRAGMA user_version = 2;",
+	"CREATE TABLE set_content(name TEXT PRIMARY KEY, members BLOB NOT NULL);"
+	"CREATE TABLE set_log(seq INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+	" members BLOB NOT NULL);"
+	"CREATE INDEX set_log_name ON set_log(name);"
+	"PRAGMA user_version = 3;",
 };
 
 static int upgrade(struct store *s, int version)
@@ -330,6 +366,19 @@ static int write_journal(sqlite3_stmt *q, const struct store_journal *j)
 	return error;
 }
 
+static int write_set(sqlite3_stmt *q, const struct store_op *op)
+{
+	int error;
+
+	sqlite3_bind_text(q, 1, op->name, -1, SQLITE_STATIC);
+	if (sqlite3_bind_parameter_count(q) > 1)
+		sqlite3_bind_blob64(q, 2, op->blob.data, op->blob.size, SQLITE_STATIC);
+	error = sqlite3_step(q) == SQLITE_DONE ? 0 : -EIO;
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+	return error;
+}
+
 static int write_op(struct store *s, const struct store_op *op)
 {
 	sqlite3_stmt *q = s->put[op->what];
@@ -341,6 +390,8 @@ static int write_op(struct store *s, const struct store_op *op)
 
 	if (op->what == STORE_JOURNAL_PUT)
 		return op->journal.who ? write_journal(q, &op->journal) : 0;
+	if (op->what >= STORE_SET_PUT)
+		return write_set(q, op);
 	for (int i = 0; i < (int)ARRAY_SIZE(texts) && i < n; i++)
 		sqlite3_bind_text(q, i + 1, texts[i], -1, SQLITE_STATIC);
 	for (int i = 0; i < (int)ARRAY_SIZE(numbers) && i + 3 < n; i++)
@@ -516,4 +567,33 @@ int store_load_journal(struct store *s, struct store_visit *v, struct refusal *r
 	if (!error && step != SQLITE_DONE)
 		error = unusable(s, step, r);
 	return error;
+}
+
+static int load_blobs(struct store *s, const char *sql, const char *name, struct store_visit *v,
+		      struct refusal *r)
+{
+	sqlite3_stmt *q = NULL;
+	int step = SQLITE_ERROR, error = 0;
+
+	if (!sqlite3_prepare_v2(s->db, sql, -1, &q, NULL)) {
+		sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+		while (!error && (step = sqlite3_step(q)) == SQLITE_ROW)
+			error = v->set(v, sqlite3_column_blob(q, 0),
+				       (size_t)sqlite3_column_bytes(q, 0), r);
+	}
+	sqlite3_finalize(q);
+	if (!error && step != SQLITE_DONE)
+		error = unusable(s, step, r);
+	return error;
+}
+
+int store_load_set(struct store *s, const char *name, struct store_visit *v, struct refusal *r)
+{
+	return load_blobs(s, "SELECT members FROM set_content WHERE name = ?1", name, v, r);
+}
+
+int store_load_set_log(struct store *s, const char *name, struct store_visit *v, struct refusal *r)
+{
+	return load_blobs(s, "SELECT members FROM set_log WHERE name = ?1 ORDER BY seq", name, v,
+			  r);
 }

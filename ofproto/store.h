@@ -4,6 +4,7 @@
  * Three tables: *objects* (ports, connections, settings) by kind and name, in the words of the
  * verb that made them; *flows* by a number, as FLOW text with what that text does not say; and the
  * *journal* of changes (journal.h).
+ * A set's members are a blob and a log of changes of it (set-store.c).
  * There are keys in it: the file's mode is 0600 and no message repeats its content.
  *
  * The file is locked for as long as the daemon lives.  It is written ahead (WAL) with
@@ -16,6 +17,7 @@
 #ifndef SLUICE_OFPROTO_STORE_H
 #define SLUICE_OFPROTO_STORE_H
 
+#include "lib/cursor.h"
 #include "lib/refuse.h"
 
 struct store;
@@ -28,6 +30,10 @@ enum store_what {
 	STORE_FLOW_COUNT,
 	STORE_JOURNAL_PUT,
 	STORE_JOURNAL_TRIM,
+	STORE_SET_PUT,
+	STORE_SET_DEL,
+	STORE_SET_LOG,
+	STORE_SET_TRIM,
 	N_STORE_WHATS
 };
 
@@ -54,6 +60,7 @@ struct store_op {
 	char *kind, *name, *text;     /* of objects; a flow's origin, reason and text */
 	struct store_flow flow;       /* numbers only; its strings are the three above */
 	struct store_journal journal; /* owns its texts */
+	struct buf blob;              /* of sets */
 };
 
 struct store_op *store_op_object(const char *kind, const char *name,
@@ -65,6 +72,10 @@ struct store_op *store_op_flow_count(int64_t id, uint64_t packets, uint64_t byte
 struct store_op *store_op_journal(void);
 void store_op_journal_fill(struct store_op *op, const struct store_journal *j);
 struct store_op *store_op_journal_trim(int64_t below); /* forgets ids below */
+/* A set's members: all of them (NULL: none more), a change of some; blobs are taken. */
+struct store_op *store_op_set(const char *name, struct buf *blob);
+struct store_op *store_op_set_log(const char *name, struct buf *blob);
+struct store_op *store_op_set_trim(const char *name); /* forgets the changes so far */
 void store_ops_free(struct store_op *ops);
 
 /* Opens or makes `file` (":memory:": forgotten at the end) and locks it. */
@@ -76,11 +87,16 @@ struct store_visit {
 	int (*object)(struct store_visit *v, const char *name, const char *text, struct refusal *r);
 	int (*flow)(struct store_visit *v, const struct store_flow *f, struct refusal *r);
 	int (*journal)(struct store_visit *v, const struct store_journal *j, struct refusal *r);
+	int (*set)(struct store_visit *v, const void *blob, size_t size, struct refusal *r);
 };
 int store_load_objects(struct store *s, const char *kind, struct store_visit *v, struct refusal *r);
 int store_load_flows(struct store *s, struct store_visit *v, struct refusal *r);
 int store_load_journal(struct store *s, struct store_visit *v,
 		       struct refusal *r); /* oldest first */
+
+/* A set's blob, if there is one; the changes behind it in their order. */
+int store_load_set(struct store *s, const char *name, struct store_visit *v, struct refusal *r);
+int store_load_set_log(struct store *s, const char *name, struct store_visit *v, struct refusal *r);
 
 void store_commit(struct store *s, struct store_op *ops); /* takes them */
 int store_fd(const struct store *s);

@@ -110,17 +110,18 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 {
 	const char *out[ARGS_MAX + 2 * ARG_OPTIONS_MAX + 2];
 	bool paths = v == &verbs[VERB_ID_add_port] || v == &verbs[VERB_ID_add_conn];
+	int file = v->flags & VERB_FILE ? args_file(args, v->usage) : -1;
 	json_t *params = json_array();
 	struct refusal r = {0};
 	char *content = NULL;
 
-	if (v->flags & VERB_FILE) {
-		if (file_read(args->word[0], MGMT_LINE_MAX / 2, &content, NULL, &r)) {
+	if (file >= 0) {
+		if (file_read(args_file_name(args, file), MGMT_LINE_MAX / 2, &content, NULL, &r)) {
 			told(c, REFUSED, refusal_name(r.code), "FILE", r.text);
 			json_decref(params);
 			return NULL;
 		}
-		n = args_put_content(args, content, out);
+		n = args_put_content(args, file, content, out);
 		words = out;
 	}
 	for (unsigned i = 0; i < n; i++) {

@@ -406,9 +406,11 @@ static void test_older_file(void **state)
 	change_as(o, "a", OFPFC_ADD, "priority=1,udp actions=drop");
 	ofproto_destroy(o);
 	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_exec(db, "DROP TABLE journal; PRAGMA user_version = 1", NULL, NULL, NULL),
-		SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "DROP TABLE journal; DROP TABLE set_content; DROP TABLE "
+				      "set_log; PRAGMA user_version = 1",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
 	sqlite3_close(db);
 	o = switch_up(file);
 	assert_flows(o, "table=0,priority=1,udp actions=drop\n" BEGIN);

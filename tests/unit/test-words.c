@@ -185,13 +185,29 @@ static void every_row_is_well_formed(void **state)
 
 static void a_files_content_is_no_option(void **state)
 {
-	const char *words[4];
+	const char *words[6];
 
 	(void)state;
 	assert_int_equal(parse("FILE", "x"), 0);
-	assert_int_equal(args_put_content(&args, "--all\n", words), 2);
+	assert_int_equal(args_file(&args, "FILE"), 0);
+	assert_int_equal(args_put_content(&args, 0, "--all\n", words), 2);
 	assert_int_equal(args_parse(&args, "FILE", 2, words, &r), 0);
 	assert_string_equal(args.word[0], "--all\n");
+	/* FILE behind a name; file=… among options, which stays. */
+	assert_int_equal(parse("NAME FILE", "x y"), 0);
+	assert_int_equal(args_file(&args, "NAME FILE"), 1);
+	assert_string_equal(args_file_name(&args, 1), "y");
+	assert_int_equal(args_put_content(&args, 1, "content", words), 3);
+	assert_string_equal(words[1], "x");
+	assert_string_equal(words[2], "content");
+	assert_int_equal(parse("NAME KEY=VALUE…", "x file=y z=1"), 0);
+	assert_int_equal(args_file(&args, "NAME KEY=VALUE…"), 1);
+	assert_string_equal(args_file_name(&args, 1), "y");
+	assert_int_equal(args_put_content(&args, 1, "content", words), 5);
+	assert_string_equal(words[2], "file=y");
+	assert_string_equal(words[4], "content");
+	assert_int_equal(parse("NAME KEY=VALUE…", "x z=1"), 0);
+	assert_int_equal(args_file(&args, "NAME KEY=VALUE…"), -1);
 }
 
 /* ------------------------------------------------------------------ files */
