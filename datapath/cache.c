@@ -49,7 +49,8 @@ static void take_shape(struct cache *c, const struct key_shape *shape)
 		c->at[i] = shape->at[i] % OUTER_WORD;
 		c->mask[i] = shape->mask[i];
 	}
-	while (stride < sizeof(struct cache_entry) + shape->n_words * sizeof(uint64_t))
+	c->n_pairs = (uint8_t)((shape->n_words + 1) / 2);
+	while (stride < sizeof(struct cache_entry) + c->n_pairs * 2 * sizeof(uint64_t))
 		stride *= 2;
 	c->set_mask = CACHE_OCTETS / (stride * WAYS) - 1;
 	/* Entries of another stride lie across these: none may look like one. */
@@ -123,7 +124,7 @@ static inline uint64_t hash_words(const struct cache *c, const struct cache_key 
 {
 	uint64_t hash = 0;
 
-	for (unsigned i = 0; i < c->n_words; i += 2) {
+	for (unsigned i = 0; i < 2u * c->n_pairs; i += 2) {
 		unsigned __int128 product = (unsigned __int128)(key->word[i] ^ c->secret[i]) *
 					    (key->word[i + 1] ^ c->secret[i + 1]);
 
@@ -150,11 +151,13 @@ void cache_prepare(const struct cache *c, const struct pkt *p, struct cache_key 
 static bool entry_is(const struct cache *c, const struct cache_entry *e,
 		     const struct cache_key *key)
 {
-	uint64_t differ = (e->epoch & ~CACHE_FOUND) ^ c->epoch;
+	typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+	const pair *a = (const pair *)e->word, *b = (const pair *)key->word;
+	pair differ = {(e->epoch & ~CACHE_FOUND) ^ c->epoch};
 
-	for (unsigned i = 0; i < c->n_words; i++)
-		differ |= e->word[i] ^ key->word[i];
-	return !differ;
+	for (unsigned i = 0; i < c->n_pairs; i++)
+		differ |= a[i] ^ b[i];
+	return !(differ[0] | differ[1]);
 }
 
 const struct cache_entry *cache_find(struct cache *c, const struct cache_key *key)
@@ -254,6 +257,6 @@ void cache_keep(struct cache *c, const struct cache_key *key, const struct progr
 	e->epoch = c->epoch;
 	e->program = program;
 	e->rule = rule;
-	memcpy(e->word, key->word, c->n_words * sizeof e->word[0]);
+	memcpy(e->word, key->word, c->n_pairs * 2 * sizeof e->word[0]);
 	counter_add(&c->kept, 1);
 }

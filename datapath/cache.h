@@ -42,7 +42,7 @@ struct cache_entry {
 	uint64_t epoch;                /* and CACHE_FOUND */
 	const struct program *program; /* NULL: a miss in every table that was asked */
 	struct path_rule rule;         /* of a plain program */
-	uint64_t word[];
+	uint64_t word[];               /* as many as are pairs */
 };
 
 /* One of the cache's copies of composed paths. */
@@ -59,7 +59,8 @@ struct cache {
 	uint64_t version, sets_gen, shape; /* what the epoch stands for */
 	bool guard;                        /* the guard is asked first */
 	bool fleeting;                     /* the lookup under way may not be kept */
-	uint8_t n_words, n_du;   /* words of a key; the first of them of the packet's own part */
+	uint8_t n_words, n_du; /* words of a key; the first of them of the packet's own part */
+	uint8_t n_pairs;
 	uint8_t at[CACHE_WORDS]; /* where in their part */
 	uint32_t stride, set_mask;
 	uint32_t n_asked, n_found; /* in this window */

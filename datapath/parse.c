@@ -387,39 +387,42 @@ void pkt_key_context(struct worker *w, struct pkt *p)
 	p->key.tunnel_id = p->outer ? p->outer->key.tunnel_id : 0;
 }
 
-static void parse_batch(struct worker *w, struct batch *b)
+/* False: it was dropped. */
+static bool parse_or_drop(struct worker *w, struct pkt *p)
+{
+	int reason = p->flags & PKT_KEYED ? PARSE_OK : pkt_parse(w, p);
+
+	if (likely(reason < 0))
+		return true;
+	drop(w, p, (enum drop_reason)reason);
+	return false;
+}
+
+void stage_parse(struct worker *w, struct batch *b)
+{
+	unsigned n = 0;
+	struct pkt *p;
+
+	BATCH_FOR_EACH (p, b)
+		if (parse_or_drop(w, p))
+			b->pkt[n++] = p;
+	b->n = n;
+}
+
+/* Data units are parsed here; a plain frame has been since it came. */
+void stage_key(struct worker *w, struct batch *b)
 {
 	unsigned n = 0;
 	struct pkt *p;
 
 	BATCH_FOR_EACH (p, b) {
-		if (!(p->flags & PKT_KEYED)) {
-			int reason = pkt_parse(w, p);
-
-			if (unlikely(reason >= 0)) {
-				drop(w, p, (enum drop_reason)reason);
-				continue;
-			}
-		}
-		b->pkt[n++] = p;
-	}
-	b->n = n;
-}
-
-void stage_parse(struct worker *w, struct batch *b)
-{
-	parse_batch(w, b);
-}
-
-void stage_key(struct worker *w, struct batch *b)
-{
-	struct pkt *p;
-
-	parse_batch(w, b); /* data units; a plain frame has its key since it came */
-	BATCH_FOR_EACH (p, b) {
+		if (!parse_or_drop(w, p))
+			continue;
 		pkt_key_context(w, p);
 		p->flags |= PKT_COUNTED; /* by the stage behind */
 		if (unlikely(p->flags & PKT_TRACED))
 			trace_keyed(w, p);
+		b->pkt[n++] = p;
 	}
+	b->n = n;
 }
