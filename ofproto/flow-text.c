@@ -243,9 +243,11 @@ static int read_flow(char *text, struct flow_mod *fm, struct refusal *r)
 	char *actions = match_find_actions(text);
 	int error;
 
-	if (needs && !actions)
+	if (needs && !actions && !read_words(text, fm, r))
 		return refuse(r, SYNTAX, "actions",
 			      "a flow needs actions=…; actions=drop for none");
+	if (needs && !actions)
+		return -EINVAL; /* a word was refused */
 	if (!needs && actions)
 		return refuse(r, SYNTAX, "actions",
 			      "what is to be deleted is said without actions");

@@ -275,6 +275,7 @@ TESTSUITE_AT = \
 	tests/guard.at \
 	tests/mgmt.at \
 	tests/limits.at \
+	tests/cond.at \
 	tests/offline.at \
 	tests/openflow.at \
 	tests/watch.at

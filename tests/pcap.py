@@ -17,7 +17,7 @@ def make(path, link):
     with open(path, "wb") as f:
         f.write(struct.pack("<IHHiIII", NANO, 2, 4, 0, 0, 262144, link))
         for line in sys.stdin:
-            when, octets = line.split()
+            when, octets = line.split(maxsplit=1)
             seconds, _, rest = when.partition(".")
             octets = bytes.fromhex(octets)
             f.write(struct.pack("<IIII", int(seconds), int(rest.ljust(9, "0") or 0), len(octets), len(octets)))
