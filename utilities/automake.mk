@@ -105,11 +105,13 @@ utilities_sluice_bench_SOURCES = \
 	utilities/bench/drop.c \
 	utilities/bench/early.c \
 	utilities/bench/forward.c \
+	utilities/bench/limiter.c \
 	utilities/bench/lookup.c \
 	utilities/bench/measure.c \
 	utilities/bench/report.c \
 	utilities/bench/rules.c \
 	utilities/bench/scenarios.def \
+	utilities/bench/stage-rules.c \
 	utilities/bench/traffic.c \
 	utilities/bench/verdict.c \
 	utilities/bench/worst.c \

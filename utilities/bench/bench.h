@@ -149,6 +149,8 @@ struct scenario {
 	void (*prepare)(struct cell *c);
 	/* Takes what was written to its end; timed.  NULL: the spine. */
 	void (*run)(struct cell *c);
+	/* After `run` and `verdicts`, outside the measurement.  NULL: nothing. */
+	void (*settle)(struct cell *c);
 	/* NULL where the spine runs: the verdicts of a slice beside the linear twin's, in *v. */
 	void (*verdicts)(struct cell *c, struct verdicts *v);
 	/* Packets that a frame stands for (data units of an aggregate); 0: one. */

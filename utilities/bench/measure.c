@@ -5,6 +5,7 @@
 #include <x86intrin.h>
 #endif
 
+#include "datapath/cache.h"
 #include "utilities/bench/bench.h"
 
 enum {
@@ -42,6 +43,12 @@ static void run(struct cell *c)
 		run_spine(c);
 }
 
+static void settle(struct cell *c)
+{
+	if (c->scenario->settle)
+		c->scenario->settle(c);
+}
+
 /* What counts: the one function inside which --callgrind collects. */
 __attribute__((noinline)) static void bench_measured(struct cell *c)
 {
@@ -71,15 +78,20 @@ static void warm(struct cell *c, uint64_t n)
 	for (uint64_t done = 0; done < n; done += c->bed->n) {
 		bed_write(c->bed, c, (unsigned)MIN(n - done, (uint64_t)BENCH_SLICE));
 		run(c);
+		settle(c);
 	}
 }
 
+/* Flows that repeat: all of them once, and until a cache that has given up (cache.h) over the
+ * traffic of the cell before looks again. */
 static uint64_t warming(const struct cell *c)
 {
-	uint64_t flows = MIN(c->traffic.class->flows, (uint64_t)WARM_MAX);
+	uint64_t flows = MIN(c->traffic.class->flows, (uint64_t)WARM_MAX),
+		 n = MAX(flows, (uint64_t)WARM);
 
-	return MIN(frames_of(c, MAX(flows, (uint64_t)WARM)),
-		   MAX(c->packets, (uint64_t)BENCH_SLICE));
+	if (flows && c->scenario->cache && !c->cache_off)
+		n = MAX(n, (uint64_t)(CACHE_REST + 2) * CACHE_WINDOW);
+	return frames_of(c, n);
 }
 
 /* Nanoseconds of CPU for `n` frames. */
@@ -94,6 +106,7 @@ static uint64_t timed(struct cell *c, uint64_t n)
 		from = cpu_now();
 		bench_measured(c);
 		ns += cpu_now() - from;
+		settle(c);
 	}
 	return ns;
 }

@@ -123,6 +123,8 @@ void verdicts_take(struct cell *c, struct verdicts *v)
 			c->scenario->verdicts(c, v);
 		else
 			sampled(c, v);
+		if (c->scenario->settle)
+			c->scenario->settle(c);
 		n -= part;
 	}
 	c->bed->n = 0; /* keys made of frames are no frames any more */
