@@ -111,6 +111,7 @@ utilities_sluice_bench_SOURCES = \
 	utilities/bench/report.c \
 	utilities/bench/rules.c \
 	utilities/bench/scenarios.def \
+	utilities/bench/set.c \
 	utilities/bench/stage-rules.c \
 	utilities/bench/traffic.c \
 	utilities/bench/verdict.c \

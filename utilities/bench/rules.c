@@ -120,6 +120,13 @@ static void make_outer1000x8(struct bed *b)
 	make_outer1(b);
 }
 
+/* What the scenario's set holds is dropped. */
+static void make_set(struct bed *b)
+{
+	bed_flow(b, "priority=10,ip,nw_src=@blocked,actions=drop");
+	bed_flow(b, "priority=1,actions=%s", b->scenario->actions);
+}
+
 const struct ruleset rulesets[] = {
 	{"none", 0, 0, "no rules", make_none},
 	{"1", 1, 1, "one rule: the input port", make_1},
@@ -131,6 +138,7 @@ const struct ruleset rulesets[] = {
 	{"outer1", 1, 1, "one rule on the outer DSCP", make_outer1},
 	{"outer1000x8", 1000, 8, "999 rules on outer sources in 7 masks, and that one",
 	 make_outer1000x8},
+	{"set", 2, 2, "one rule on a set of sources, and all else", make_set},
 	{NULL, 0, 0, NULL, NULL},
 };
 
