@@ -30,6 +30,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg-flow-stats.c \
 	ctl/msg-group.c \
 	ctl/msg-hello.c \
+	ctl/msg-meter.c \
 	ctl/msg-multipart.c \
 	ctl/msg-packet-out.c \
 	ctl/msg-port.c \
@@ -66,6 +67,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-guard.c \
 	ctl/verb-journal.c \
 	ctl/verb-limiter.c \
+	ctl/verb-meter.c \
 	ctl/verb-panic.c \
 	ctl/verb-port.c \
 	ctl/verb-propose.c \

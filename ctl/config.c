@@ -12,6 +12,7 @@
 #include "ctl/rows.h"
 #include "ctl/verb.h"
 #include "ctl/words.h"
+#include "ofproto/meters.h"
 #include "lib/log.h"
 
 enum { CONTENT_MAX = 512 << 20 }; /* of a file that a line names */
@@ -211,8 +212,31 @@ static bool limiter_already(struct daemon *d, const struct config_line *l, enum 
 	return same;
 }
 
-/* A port, connection, limit, controller or collector of the same words is there already, from the
- * store: nothing to do. */
+/* The very same meter. */
+static bool meter_already(const struct daemon *d, const struct config_line *l)
+{
+	struct buf text = {0}, was = {0};
+	const struct meter_config *there = NULL;
+	struct meter_config m;
+	bool same;
+
+	for (unsigned i = 0; i < l->call.words.n; i++)
+		buf_printf(&text, "%s ", l->word[i]);
+	if (!meter_parse(buf_text(&text), &m, NULL))
+		there = ofproto_meter(d->ofproto, m.number);
+	buf_free(&text);
+	if (!there)
+		return false;
+	meter_format(&m, &text);
+	meter_format(there, &was);
+	same = !strcmp(buf_text(&text), buf_text(&was));
+	buf_free(&text);
+	buf_free(&was);
+	return same;
+}
+
+/* A port, connection, meter, limit, controller or collector of the same words is there already,
+ * from the store: nothing to do. */
 static bool already_there(struct daemon *d, const struct config_line *l)
 {
 	bool port = l->verb == &verbs[VERB_ID_add_port], conn = l->verb == &verbs[VERB_ID_add_conn];
@@ -223,6 +247,8 @@ static bool already_there(struct daemon *d, const struct config_line *l)
 		return limiter_already(d, l, LIMITER);
 	if (l->verb == &verbs[VERB_ID_add_connlimit])
 		return limiter_already(d, l, CONNLIMIT);
+	if (l->verb == &verbs[VERB_ID_add_meter])
+		return meter_already(d, l);
 	if (l->verb == &verbs[VERB_ID_add_controller])
 		return controller_there(d, l->word[0]);
 	if (l->verb == &verbs[VERB_ID_add_collector])

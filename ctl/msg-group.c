@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Groups and meters (TS-023, 7.3.4.2, 7.3.4.4): none can be made yet, so there is room for none,
- * nothing to modify, and deleting leaves what was. */
+/* Groups (TS-023, 7.3.4.2): none can be made yet, so there is room for none, nothing to modify, and
+ * deleting leaves what was. */
 #include "ctl/msg.h"
 
 int msg_group_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
@@ -27,28 +27,6 @@ int msg_group_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	default:
 		return refuse(r, GROUP_COMMAND, "command",
 			      "group-mod command %u; there are 0 to %u", command, OFPGC_DELETE);
-	}
-}
-
-int msg_meter_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
-{
-	uint16_t command = pull_u16(&m->body);
-	uint32_t meter;
-
-	(void)c;
-	pull(&m->body, 2);
-	meter = pull_u32(&m->body);
-	switch (command) {
-	case OFPMC_ADD:
-		return refuse(r, OUT_OF_METERS, "meter_id", "meter %u: this switch holds no meters",
-			      meter);
-	case OFPMC_MODIFY:
-		return refuse(r, UNKNOWN_METER, "meter_id", "meter %u does not exist", meter);
-	case OFPMC_DELETE:
-		return 0;
-	default:
-		return refuse(r, METER_COMMAND, "command",
-			      "meter-mod command %u; there are 0 to %u", command, OFPMC_DELETE);
 	}
 }
 
@@ -80,21 +58,4 @@ int multipart_group_features(struct ofconn *c, struct ofmsg *m, struct refusal *
 {
 	(void)r;
 	return reply_zeros(c, OFPMP_GROUP_FEATURES, m->xid, sizeof(struct ofp_group_features));
-}
-
-/* Statistics and configuration alike. */
-int multipart_meter(struct ofconn *c, struct ofmsg *m, struct refusal *r)
-{
-	uint16_t type = get_be16(m->octets + offsetof(struct ofp_multipart_request, type));
-	uint32_t meter = pull_u32(&m->body);
-
-	if (meter != OFPM_ALL)
-		return refuse(r, UNKNOWN_METER, "meter_id", "meter %u does not exist", meter);
-	return reply_zeros(c, type, m->xid, 0);
-}
-
-int multipart_meter_features(struct ofconn *c, struct ofmsg *m, struct refusal *r)
-{
-	(void)r;
-	return reply_zeros(c, OFPMP_METER_FEATURES, m->xid, sizeof(struct ofp_meter_features));
 }

@@ -75,8 +75,8 @@ static void property_end(struct buf *b, size_t begin)
 static void put_instructions(struct buf *b, bool last)
 {
 	static const uint16_t types[] = {OFPIT_WRITE_METADATA, OFPIT_WRITE_ACTIONS,
-					 OFPIT_APPLY_ACTIONS, OFPIT_CLEAR_ACTIONS,
-					 OFPIT_GOTO_TABLE};
+					 OFPIT_APPLY_ACTIONS,  OFPIT_CLEAR_ACTIONS,
+					 OFPIT_METER,          OFPIT_GOTO_TABLE};
 	size_t begin = property_begin(b, OFPTFPT_INSTRUCTIONS);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(types) - last; i++) {

@@ -8,6 +8,7 @@
 #include "ctl/rows.h"
 #include "ctl/verb.h"
 #include "datapath/worker.h"
+#include "ofproto/meters.h"
 
 struct name_text {
 	const char *name, *text;
@@ -127,6 +128,17 @@ static json_t *port_rows(struct daemon *d, bool conns)
 	return list;
 }
 
+static json_t *meters_collect(struct daemon *d)
+{
+	struct meter_totals totals = ofproto_meter_totals(d->ofproto);
+	json_t *object = json_object();
+
+	json_put_u64(object, "n", totals.n);
+	json_put_u64(object, "max", METERS_MAX);
+	json_put_u64(object, "refused", totals.n_refused);
+	return object;
+}
+
 json_t *stats_collect(struct daemon *d)
 {
 	const struct datapath *dp = ofproto_datapath(d->ofproto);
@@ -139,6 +151,7 @@ json_t *stats_collect(struct daemon *d)
 	json_put(stats, "packets", balance(dp, held));
 	json_put(stats, "ports", port_rows(d, false));
 	json_put(stats, "conns", port_rows(d, true));
+	json_put(stats, "meters", meters_collect(d));
 	json_put(stats, "sflow", sflow_collect(d));
 	return stats;
 }

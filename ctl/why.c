@@ -54,7 +54,8 @@ static void add(struct sum *s, const struct past_record *r)
 static bool by_rule(const struct past_record *r)
 {
 	return r->rule_key &&
-	       (r->reason == DROP_RULE || r->reason == DROP_EARLY || r->reason == DROP_LIMIT);
+	       (r->reason == DROP_RULE || r->reason == DROP_EARLY || r->reason == DROP_LIMIT ||
+		r->reason == DROP_METER || r->reason == DROP_EARLY_METER);
 }
 
 /* Beyond the bound the first ones told stay: their reasons are counted all the same. */

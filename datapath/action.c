@@ -60,7 +60,9 @@ static bool any_effect(const struct buf *ops)
 
 static struct program *program_new(const struct instructions *i)
 {
-	struct program *p = calloc(1, sizeof *p + i->apply.size + i->write.size);
+	const struct op meter = {.kind = ACTION_METER, .size = sizeof meter, .arg = i->meter};
+	size_t head = i->meter ? sizeof meter : 0;
+	struct program *p = calloc(1, sizeof *p + head + i->apply.size + i->write.size);
 
 	if (!p)
 		abort();
@@ -70,14 +72,15 @@ static struct program *program_new(const struct instructions *i)
 	p->meter = i->meter;
 	p->metadata = htobe64(i->metadata & i->metadata_mask);
 	p->metadata_mask = htobe64(i->metadata_mask);
-	p->apply_size = (uint16_t)i->apply.size;
+	p->apply_size = (uint16_t)(head + i->apply.size);
 	p->write_size = (uint16_t)i->write.size;
+	memcpy(p->ops, &meter, head);
 	if (i->apply.size)
-		memcpy(p->ops, i->apply.data, i->apply.size);
+		memcpy(p->ops + head, i->apply.data, i->apply.size);
 	if (i->write.size)
-		memcpy(p->ops + i->apply.size, i->write.data, i->write.size);
-	if (!i->has_goto && !i->write.size && !i->meter) {
-		if (!any_effect(&i->apply))
+		memcpy(p->ops + p->apply_size, i->write.data, i->write.size);
+	if (!i->has_goto && !i->write.size) {
+		if (!i->meter && !any_effect(&i->apply))
 			p->flags |= PROGRAM_DROPS;
 		if (!i->clear && !i->metadata_mask)
 			p->flags |= PROGRAM_PLAIN;

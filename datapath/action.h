@@ -132,7 +132,7 @@ struct program {
 	/* A path's rules, in order; NULL in a rule's own program.  op->flags of a path's op is the
 	 * index of the rule it came from. */
 	const struct path_rule *rules;
-	uint8_t ops[]; /* apply list, then the actions to write */
+	uint8_t ops[]; /* the meter, the apply list, then the actions to write */
 };
 
 enum { PATH_OPS = 4096, PATH_RULES = 64 }; /* octets of ops and rules on one path, at most */

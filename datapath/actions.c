@@ -28,6 +28,21 @@ static struct pkt *copy_for_output(struct worker *w, const struct pkt *p)
 	return NULL;
 }
 
+/* A path without output: its meters are met all the same (TS-023, 5.7).  Takes p. */
+static void drop_path(struct worker *w, struct pkt *p, const struct program *program)
+{
+	OP_FOR_EACH(op, program->ops, program->apply_size)
+	{
+		if (op->kind != ACTION_METER)
+			continue;
+		if (program->rules)
+			p->rule = program->rules[op->flags];
+		if (action_class(ACTION_METER)->run(w, p, op) == ACT_DONE)
+			return;
+	}
+	drop(w, p, DROP_RULE);
+}
+
 /* Takes p. */
 static void run_program(struct worker *w, struct pkt *p)
 {
@@ -37,7 +52,7 @@ static void run_program(struct worker *w, struct pkt *p)
 	if (unlikely(p->sample))
 		sample_path(w, p, program);
 	if (!last) {
-		drop(w, p, DROP_RULE);
+		drop_path(w, p, program);
 		return;
 	}
 	OP_FOR_EACH(op, program->ops, program->apply_size)

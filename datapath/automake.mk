@@ -4,6 +4,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/act-limit.c \
 	datapath/cond-bpf.c \
 	datapath/act-limiter.c \
+	datapath/act-meter.c \
 	datapath/cond-range.c \
 	datapath/cond-set.c \
 	datapath/cond.c \
@@ -73,6 +74,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/match-word.c \
 	datapath/match.c \
 	datapath/match.h \
+	datapath/meter.c \
+	datapath/meter.h \
 	datapath/netdev.c \
 	datapath/netdev.h \
 	datapath/normal.c \

@@ -54,6 +54,14 @@ bool bucket_take(struct bucket *b, struct lease *l, const struct bucket_rate *ra
 	return true;
 }
 
+bool bucket_holds(const struct bucket *b, const struct bucket_rate *rate, uint64_t now)
+{
+	uint64_t spent = __atomic_load_n(&b->spent, __ATOMIC_RELAXED);
+
+	now += BUCKET_EPOCH;
+	return MAX(spent, now - rate->burst_ns) < now;
+}
+
 void bucket_reset(struct bucket *b)
 {
 	if (!__atomic_load_n(&b->spent, __ATOMIC_RELAXED))

@@ -45,6 +45,8 @@ struct bucket_rate bucket_rate(uint64_t per_s, uint64_t burst, unsigned worth);
 /* Spends `tokens` (up to 65,535) at `now`, ns; false: the packet is above the rate.  Worker. */
 bool bucket_take(struct bucket *b, struct lease *l, const struct bucket_rate *rate, uint64_t now,
 		 uint32_t tokens);
+/* Whether the next packet would pass, leases apart; nothing is spent.  Any thread. */
+bool bucket_holds(const struct bucket *b, const struct bucket_rate *rate, uint64_t now);
 /* Full again.  Control thread. */
 void bucket_reset(struct bucket *b);
 

@@ -40,6 +40,14 @@ void cond_format(const struct cond *c, struct buf *text)
 	cond_class(c->kind)->format(c, text);
 }
 
+bool cond_known_early(const struct cond *c)
+{
+	if (c->field >= N_FIELDS)
+		return c->flags & COND_OUTER;
+	return fields[c->field].known <= KNOWN_OUTER &&
+	       (c->field2 >= N_FIELDS || fields[c->field2].known <= KNOWN_OUTER);
+}
+
 static int cond_order(const struct cond *a, const struct cond *b)
 {
 	if (a->kind != b->kind)

@@ -78,6 +78,7 @@ struct probe {
 	bool fleeting;         /* out: the same key may be answered otherwise next time */
 	bool unknown;          /* out: what is known does not say */
 	const struct probe_octets *octets; /* … these are; NULL */
+	bool unverified; /* an aggregate before its ICV: what it meets may not count or move */
 };
 
 struct cond_class {
@@ -111,6 +112,8 @@ struct cond_class {
 };
 
 const struct cond_class *cond_class(enum cond_kind kind);
+/* What it asks is known before decryption, and is the same for all DUs of the aggregate. */
+bool cond_known_early(const struct cond *c);
 const struct field *cond_field(const struct cond *c); /* NULL: it is of no field */
 const char *cond_word(const struct cond *c);          /* what stands in front of `=` */
 /* `name=value`, as it is in FLOW text. */

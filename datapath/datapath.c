@@ -38,7 +38,8 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	shapes_init(&dp->shapes);
 	dp->early = early_create();
 	dp->bucket = buckets_reserve(RULE_IDS);
-	if (!dp->bucket || umem_create(&dp->umem, frames) || handoff_create(dp) ||
+	if (meters_init(dp) || !dp->bucket || umem_create(&dp->umem, frames) ||
+	    handoff_create(dp) ||
 	    (!dp->offline && (dp->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)) {
 		datapath_destroy(dp);
 		return -ENOMEM;
@@ -74,6 +75,7 @@ void datapath_destroy(struct datapath *dp)
 	if (dp->early)
 		early_destroy(dp->early);
 	buckets_release(dp->bucket, RULE_IDS);
+	meters_destroy(dp);
 	handoff_destroy(dp);
 	fib_destroy(&dp->fib);
 	while ((node = rmap_each(&dp->by_ifindex, &at))) {

@@ -24,6 +24,8 @@ struct datapath {
 	struct shapes shapes;          /* what all tables look at: tables_shape() */
 	struct early *early;
 	struct bucket *bucket;        /* of action limit, by rule id; reserved address space */
+	struct rmap meters;           /* struct meter by number */
+	struct bucket *meter_bucket;  /* by meter's slot and band, likewise */
 	struct port *port[PORT_MAX];  /* by id, RCU */
 	uint32_t ofport_id[PORT_MAX]; /* id by OpenFlow number below PORT_MAX, PORT_NONE: none */
 	struct port *local;           /* LOCAL: the host's tun; RCU, NULL: none */

@@ -2,10 +2,13 @@
 /* The early classifier and its stage.
  *
  * An entry stands for one projected match and knows every rule that projects to it: in a heap those
- * that may drop early, in another those that may shadow a drop, both for the guard and for
- * table 0.  A hundred thousand rules on inner fields alone meet in one entry and cost a reader one
- * record.  Rules that drop but need inner fields are in neither: wherever they win, the packet
- * is dropped anyway.
+ * that may drop early, in others those with an aggregate meter and those that may shadow either,
+ * for the guard and for table 0.  Conditions known early are part of what is projected: entries of
+ * the same bits and other conditions stand side by side, at most EARLY_CONDS of them, and count
+ * where their conditions hold.  Others are left out, so the rule shadows wherever its bits agree.
+ * A hundred thousand rules on inner fields alone meet in one entry and cost a reader one record.
+ * Rules that drop but need inner fields are in neither: wherever they win, the packet is dropped
+ * anyway.
  *
  * What a reader sees of an entry is its newest record not younger than the reader's version. */
 #include <stdlib.h>
@@ -14,18 +17,23 @@
 #include "datapath/tuple-search.h"
 
 enum { LEVEL_TABLE, LEVEL_GUARD, N_LEVELS };
-enum { HEAP_DROP, HEAP_OTHER, N_HEAPS };
+enum { HEAP_OTHER, HEAP_DROP, HEAP_METER, N_HEAPS }; /* by enum early_role */
 
-/* rule->early_heap: 0 when it is in none, else 1 + level * N_HEAPS + heap, and this flag. */
-enum { ENDS_PATH = 0x80 };
+/* rule->early_heap: 0 when it is in none, else 1 + level * N_HEAPS + heap, and these flags. */
+enum {
+	ENDS_PATH = 0x80,
+	CONDS_LEFT_OUT = 0x40, /* its conditions found no room */
+	HEAP_MASK = 0x3f,
+};
 
 #define RANK_NONE  (-1)
 #define RANK_LEVEL (1ll << 33)
 #define RANK_ZERO  (1ll << 31) /* of priority 0 */
 
 struct best {
-	int64_t drop_rank, other_rank;
-	uint32_t drop_rule;
+	int64_t drop_rank, other_rank, meter_rank;
+	uint32_t drop_rule, meter_rule, meter;
+	uint32_t reserved; /* zero: records are compared as octets */
 };
 
 struct record {
@@ -47,14 +55,16 @@ struct entry {
 	struct heap heap[N_LEVELS][N_HEAPS];
 	uint32_t n_ends;
 	bool changed; /* it is on the list of entries to prune */
+	uint8_t n_conds;
 	struct entry *next_changed;
 	struct rcu_head rcu;
+	const struct cond *cond; /* behind the value */
 	uint64_t value[];
 };
 
 struct early {
 	struct tuples masks;
-	uint32_t n_droppable; /* read by workers: without any there is nothing to ask */
+	uint32_t n_roles; /* rules that drop or ask a meter; read by workers: is there anything? */
 	struct entry *changed;
 };
 
@@ -76,7 +86,13 @@ bool match_project_early(const struct match *m, struct match *projected)
 		value[i] = MATCH_WORD(&m->value, i) & mask[i];
 		whole &= mask[i] == MATCH_WORD(&m->mask, i);
 	}
-	return whole && !m->n_conds;
+	for (unsigned i = 0; i < m->n_conds; i++) {
+		if (cond_known_early(&m->cond[i]))
+			projected->cond[projected->n_conds++] = m->cond[i];
+		else
+			whole = false;
+	}
+	return whole;
 }
 
 /* ---- Ranks and heaps ------------------------------------------------------------------ */
@@ -151,23 +167,48 @@ static void heap_remove(struct heap *h, const struct rule *r)
 
 /* ---- Entries -------------------------------------------------------------------------- */
 
+static bool same_conds(const struct entry *entry, const struct match *projected)
+{
+	return entry->n_conds == projected->n_conds &&
+	       !memcmp(entry->cond, projected->cond, entry->n_conds * sizeof entry->cond[0]);
+}
+
+static struct entry *entry_new(struct tuple *t, const struct match *projected,
+			       const uint64_t *value)
+{
+	size_t conds = projected->n_conds * sizeof(struct cond);
+	struct entry *entry = calloc(1, sizeof *entry + t->n_words * sizeof *value + conds);
+
+	if (!entry)
+		abort();
+	entry->tuple = t;
+	memcpy(entry->value, value, t->n_words * sizeof *value);
+	entry->n_conds = (uint8_t)projected->n_conds;
+	entry->cond = memcpy(entry->value + t->n_words, projected->cond, conds);
+	return entry;
+}
+
+/* NULL: there are as many conditions over these bits as can be. */
 static struct entry *entry_get(struct early *e, const struct match *projected)
 {
 	struct tuple *t = tuples_get(&e->masks, projected);
 	uint32_t hash = tuples_hash(&e->masks, t, projected), position = 0;
 	uint64_t value[KEY_WORDS];
 	struct entry *entry;
+	unsigned n_conds = 0;
 
 	match_pack(projected, t->words, value);
-	while ((entry = tuples_item(&e->masks, hash, &position)))
-		if (entry->tuple == t && tuple_equal(t, entry->value, value))
+	while ((entry = tuples_item(&e->masks, hash, &position))) {
+		if (entry->tuple != t || !tuple_equal(t, entry->value, value))
+			continue;
+		if (same_conds(entry, projected))
 			return entry;
-	entry = calloc(1, sizeof *entry + t->n_words * sizeof entry->value[0]);
-	if (!entry)
-		abort();
-	entry->tuple = t;
+		n_conds += entry->n_conds > 0;
+	}
+	if (projected->n_conds && n_conds >= EARLY_CONDS)
+		return NULL;
+	entry = entry_new(t, projected, value);
 	entry->hash = hash;
-	memcpy(entry->value, value, t->n_words * sizeof value[0]);
 	tuples_insert(&e->masks, t, hash, entry, 0);
 	return entry;
 }
@@ -197,10 +238,16 @@ static void entry_publish(struct early *e, struct entry *entry, uint64_t version
 	fresh->ends = entry->n_ends;
 	for (unsigned i = 0; i < N_LEVELS; i++) {
 		const struct heap *drop = &entry->heap[i][HEAP_DROP];
+		const struct heap *meter = &entry->heap[i][HEAP_METER];
 
-		fresh->best[i].drop_rank = heap_rank(drop);
-		fresh->best[i].other_rank = heap_rank(&entry->heap[i][HEAP_OTHER]);
-		fresh->best[i].drop_rule = drop->n ? drop->at[0]->id : RULE_NONE;
+		fresh->best[i] = (struct best){
+			.drop_rank = heap_rank(drop),
+			.other_rank = heap_rank(&entry->heap[i][HEAP_OTHER]),
+			.meter_rank = heap_rank(meter),
+			.drop_rule = drop->n ? drop->at[0]->id : RULE_NONE,
+			.meter_rule = meter->n ? meter->at[0]->id : RULE_NONE,
+			.meter = meter->n ? meter->at[0]->program->meter : 0,
+		};
 	}
 	if (old && old->ends == fresh->ends && !memcmp(old->best, fresh->best, sizeof old->best)) {
 		free(fresh);
@@ -218,6 +265,11 @@ static void entry_publish(struct early *e, struct entry *entry, uint64_t version
 	}
 }
 
+static int64_t best_rank(const struct best *b)
+{
+	return MAX(b->drop_rank, MAX(b->other_rank, b->meter_rank));
+}
+
 /* The highest rank that any reader may still see in each tuple. */
 static void find_bounds(struct early *e)
 {
@@ -228,8 +280,7 @@ static void find_bounds(struct early *e)
 	while ((entry = tuples_each(&e->masks, &position)))
 		for (const struct record *r = entry->record; r; r = r->prev)
 			for (unsigned i = 0; i < N_LEVELS; i++)
-				tuple_bound(entry->tuple,
-					    MAX(r->best[i].drop_rank, r->best[i].other_rank));
+				tuple_bound(entry->tuple, best_rank(&r->best[i]));
 	tuples_bounds_end(&e->masks);
 }
 
@@ -263,28 +314,46 @@ void early_destroy(struct early *e)
 	free(e);
 }
 
-static void count_droppable(struct early *e, int change)
+static void count_roles(struct early *e, int change)
 {
-	__atomic_store_n(&e->n_droppable, e->n_droppable + (uint32_t)change, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->n_roles, e->n_roles + (uint32_t)change, __ATOMIC_RELEASE);
 }
 
-void early_insert(struct early *e, const struct match *m, struct rule *r, bool droppable)
+/* The entry of a rule whose conditions found no room: it can shadow, and no more.  NULL: not even
+ * that, for it drops wherever it wins. */
+static struct entry *insert_without(struct early *e, struct match *projected, struct rule *r)
+{
+	r->early = EARLY_OTHER;
+	if (r->program && r->program->flags & PROGRAM_DROPS)
+		return NULL;
+	r->early_heap = CONDS_LEFT_OUT;
+	projected->n_conds = 0;
+	return entry_get(e, projected);
+}
+
+void early_insert(struct early *e, const struct match *m, struct rule *r, enum early_role role)
 {
 	const struct program *program = r->program;
-	unsigned level = rule_level(r), heap = droppable ? HEAP_DROP : HEAP_OTHER;
+	unsigned level = rule_level(r);
 	struct match projected;
 	struct entry *entry;
 
 	r->early_heap = 0;
-	if (!droppable && program && program->flags & PROGRAM_DROPS)
+	if (role == EARLY_OTHER && program && program->flags & PROGRAM_DROPS)
 		return;
 	match_project_early(m, &projected);
 	entry = entry_get(e, &projected);
-	heap_insert(&entry->heap[level][heap], r);
-	r->early_heap = (uint8_t)(1 + level * N_HEAPS + heap);
-	if (droppable) {
-		count_droppable(e, 1);
-	} else if (level == LEVEL_GUARD && !(program && program->has_goto)) {
+	if (!entry) {
+		entry = insert_without(e, &projected, r);
+		role = EARLY_OTHER;
+	}
+	if (!entry)
+		return;
+	heap_insert(&entry->heap[level][role], r);
+	r->early_heap |= (uint8_t)(1 + level * N_HEAPS + role);
+	if (role != EARLY_OTHER)
+		count_roles(e, 1);
+	if (level == LEVEL_GUARD && role == EARLY_OTHER && !(program && program->has_goto)) {
 		r->early_heap |= ENDS_PATH;
 		entry->n_ends++;
 	}
@@ -294,17 +363,19 @@ void early_insert(struct early *e, const struct match *m, struct rule *r, bool d
 
 void early_remove(struct early *e, const struct match *m, struct rule *r, uint64_t version)
 {
-	unsigned at = (r->early_heap & ~ENDS_PATH) - 1u;
+	unsigned at = (r->early_heap & HEAP_MASK) - 1u;
 	struct match projected;
 	struct entry *entry;
 
 	if (!r->early_heap)
 		return;
 	match_project_early(m, &projected);
+	if (r->early_heap & CONDS_LEFT_OUT)
+		projected.n_conds = 0;
 	entry = entry_get(e, &projected);
 	heap_remove(&entry->heap[at / N_HEAPS][at % N_HEAPS], r);
-	if (at % N_HEAPS == HEAP_DROP)
-		count_droppable(e, -1);
+	if (at % N_HEAPS != HEAP_OTHER)
+		count_roles(e, -1);
 	else if (r->early_heap & ENDS_PATH)
 		entry->n_ends--;
 	r->early_heap = 0;
@@ -366,43 +437,76 @@ void early_prune(struct early *e, uint64_t version)
 /* Whether entries of at most this rank can still change the verdict. */
 static bool settled(const struct best best[N_LEVELS], int64_t bound)
 {
-	const struct best *guard = &best[LEVEL_GUARD], *table = &best[LEVEL_TABLE];
+	const struct best *guard = &best[LEVEL_GUARD];
 
-	return bound < MAX(table->drop_rank, table->other_rank) ||
+	return bound < best_rank(&best[LEVEL_TABLE]) ||
 	       (guard->drop_rank > guard->other_rank && bound < guard->drop_rank);
 }
 
-static void take_record(struct best best[N_LEVELS], const struct record *r)
+static void take_others(struct best best[N_LEVELS], const struct record *r)
+{
+	for (unsigned i = 0; i < N_LEVELS; i++)
+		best[i].other_rank = MAX(best[i].other_rank, r->best[i].other_rank);
+}
+
+static void take_roles(struct best best[N_LEVELS], const struct record *r)
 {
 	for (unsigned i = 0; i < N_LEVELS; i++) {
-		best[i].other_rank = MAX(best[i].other_rank, r->best[i].other_rank);
-		if (r->best[i].drop_rank > best[i].drop_rank) {
-			best[i].drop_rank = r->best[i].drop_rank;
-			best[i].drop_rule = r->best[i].drop_rule;
+		const struct best *from = &r->best[i];
+
+		if (from->drop_rank > best[i].drop_rank) {
+			best[i].drop_rank = from->drop_rank;
+			best[i].drop_rule = from->drop_rule;
+		}
+		if (from->meter_rank > best[i].meter_rank) {
+			best[i].meter_rank = from->meter_rank;
+			best[i].meter_rule = from->meter_rule;
+			best[i].meter = from->meter;
 		}
 	}
 }
 
-/* What an entry says at the probe's version. */
-static bool take_entry(const struct entry *entry, const struct tuple *tuple,
-		       const struct probe *probe, struct best best[N_LEVELS])
+enum holding { NO, YES, PERHAPS };
+
+static enum holding entry_holds(const struct entry *entry, struct probe *probe)
+{
+	bool holds;
+
+	if (!entry->n_conds)
+		return YES;
+	probe->unknown = false;
+	holds = conds_hold(entry->cond, entry->n_conds, probe);
+	return probe->unknown ? PERHAPS : holds ? YES : NO;
+}
+
+/* What an entry says at the probe's version; true: a rule of it ends the path in the guard.  A rule
+ * that perhaps matches shadows, but has no role. */
+static bool take_entry(const struct entry *entry, const struct tuple *tuple, struct probe *probe,
+		       struct best best[N_LEVELS])
 {
 	const struct record *r;
+	enum holding holding;
 
 	if (entry->tuple != tuple || !tuple_hits(tuple, &probe->key, entry->value))
 		return false;
 	r = rcu_get(entry->record);
 	while (r && r->version > probe->version)
 		r = rcu_get(r->prev);
-	if (!r)
+	holding = r ? entry_holds(entry, probe) : NO;
+	if (holding == NO)
 		return false;
-	take_record(best, r);
+	take_others(best, r);
+	if (holding == YES)
+		take_roles(best, r);
 	return r->ends;
 }
 
 bool early_lookup(const struct early *e, struct probe *probe, struct early_verdict *verdict)
 {
-	static const struct best none = {RANK_NONE, RANK_NONE, RULE_NONE};
+	static const struct best none = {.drop_rank = RANK_NONE,
+					 .other_rank = RANK_NONE,
+					 .meter_rank = RANK_NONE,
+					 .drop_rule = RULE_NONE};
 	struct best best[N_LEVELS] = {none, none}, *decides;
 	struct tuple_search c;
 	bool ends = false;
@@ -421,39 +525,64 @@ bool early_lookup(const struct early *e, struct probe *probe, struct early_verdi
 			decides->other_rank = best[LEVEL_GUARD].other_rank;
 	}
 	*verdict =
-		(struct early_verdict){decides->drop_rule, decides->drop_rank, decides->other_rank};
-	return decides->drop_rank > decides->other_rank;
+		(struct early_verdict){decides->drop_rule, decides->drop_rank,
+				       MAX(decides->other_rank, decides->meter_rank), 0, RULE_NONE};
+	if (decides->meter_rank > MAX(decides->drop_rank, decides->other_rank)) {
+		verdict->meter = decides->meter;
+		verdict->meter_rule = decides->meter_rule;
+	}
+	return verdict->drop_rank > verdict->other_rank;
 }
 
 /* ---- The stage ------------------------------------------------------------------------ */
 
-static uint8_t verdict_table(const struct early_verdict *v)
+/* Counts one aggregate, by its outer octets: in the figures of the rule (the only one that it keeps
+ * from idling), of the table and of the connection. */
+static void drop_early(struct worker *w, struct pkt *p, struct path_rule by,
+		       enum drop_reason reason)
 {
-	return v->drop_rank >= RANK_LEVEL ? TABLE_GUARD : 0;
-}
-
-/* One aggregate's worth in the rule's, table's and connection's figures: its outer octets. */
-static void count_early(struct worker *w, const struct pkt *p, const struct early_verdict *v)
-{
-	unsigned table = verdict_table(v);
-	struct rule_counters *rule = &w->rule[v->drop_rule];
+	struct rule_counters *rule = &w->rule[by.id];
 	struct port_counters *conn = &w->port[p->outer->conn];
 
 	counter_add(&rule->packets, 1);
 	counter_add(&rule->bytes, pkt_octets(p));
 	counter_add(&rule->used_ns, w->now - rule->used_ns);
-	counter_add(&w->table[table].lookups, 1);
-	counter_add(&w->table[table].matches, 1);
+	counter_add(&w->table[by.table].lookups, 1);
+	counter_add(&w->table[by.table].matches, 1);
 	counter_add(&conn->n_early, 1);
 	counter_add(&conn->early_bytes, pkt_octets(p));
+	p->rule = by;
+	drop(w, p, reason);
+}
+
+/* The rule that wins has an aggregate meter. */
+static bool meter_drops(struct worker *w, struct pkt *p, const struct early_verdict *v)
+{
+	const struct meter *m = meter_find(w->dp, v->meter);
+	const struct meter_band *band;
+
+	if (!m || !m->aggregate)
+		return false;
+	trace(w, p, EARLY_METER, v->meter_rule, v->meter);
+	band = meter_run(w, p, m);
+	if (!band) {
+		trace(w, p, METER_PASS, m->number, 0);
+		return false;
+	}
+	trace(w, p, METER_DROP, m->number, band->given);
+	drop_early(w, p, (struct path_rule){v->meter_rule, 0, false}, DROP_EARLY_METER);
+	return true;
 }
 
 static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
 {
 	struct outer *o = p->outer;
 	const struct port *conn = port_get(w->dp, o->conn);
-	struct probe probe = {
-		.key = key_view_of(du, &o->key), .version = w->version, .worker = w, .pkt = p};
+	struct probe probe = {.key = key_view_of(du, &o->key),
+			      .version = w->version,
+			      .worker = w,
+			      .pkt = p,
+			      .unverified = true};
 	struct early_verdict v;
 
 	if (!conn || conn->gen != o->gen)
@@ -461,15 +590,18 @@ static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
 	o->early_done = true;
 	du->in_port = htobe32(conn->ofport);
 	du->tunnel_id = o->key.tunnel_id;
-	if (!early_lookup(w->dp->early, &probe, &v)) {
-		trace(w, p, EARLY_PASS, rank_priority(v.drop_rank), rank_priority(v.other_rank));
-		return false;
+	if (early_lookup(w->dp->early, &probe, &v)) {
+		trace(w, p, EARLY_DROP, v.drop_rule, rank_priority(v.drop_rank));
+		drop_early(w, p,
+			   (struct path_rule){v.drop_rule,
+					      v.drop_rank >= RANK_LEVEL ? TABLE_GUARD : 0, false},
+			   DROP_EARLY);
+		return true;
 	}
-	trace(w, p, EARLY_DROP, v.drop_rule, rank_priority(v.drop_rank));
-	count_early(w, p, &v);
-	p->rule = (struct path_rule){v.drop_rule, verdict_table(&v), false};
-	drop(w, p, DROP_EARLY);
-	return true;
+	if (v.meter)
+		return meter_drops(w, p, &v);
+	trace(w, p, EARLY_PASS, rank_priority(v.drop_rank), rank_priority(v.other_rank));
+	return false;
 }
 
 void stage_early(struct worker *w, struct batch *b)
@@ -478,7 +610,7 @@ void stage_early(struct worker *w, struct batch *b)
 	struct pkt *p;
 	unsigned n = 0;
 
-	if (!__atomic_load_n(&w->dp->early->n_droppable, __ATOMIC_RELAXED) || w->bypass)
+	if (!__atomic_load_n(&w->dp->early->n_roles, __ATOMIC_RELAXED) || w->bypass)
 		return;
 	BATCH_FOR_EACH (p, b)
 		if (p->outer->conn == CONN_NONE || p->outer->early_done ||

@@ -116,8 +116,8 @@ static bool append_metadata(struct walk *k, const struct program *program, unsig
 	return append(k, op, rule);
 }
 
-/* One rule's instructions, in the standard's order (TS-023, 5.5): meter (there are none yet),
- * apply, clear, write, metadata, goto. */
+/* One rule's instructions, in the standard's order (TS-023, 5.5): meter (an op at the head of
+ * the apply list), apply, clear, write, metadata, goto. */
 static bool add_program(struct walk *k, const struct program *program)
 {
 	unsigned rule = k->n_rules - 1;

@@ -315,8 +315,9 @@ void sample_end(struct worker *w, struct pkt *p, enum sample_end end, uint8_t re
 		r->reason = reason;
 		if (end == SAMPLE_DROPPED)
 			r->out_port = OFPP_ANY;
-		/* A limit is one rule's, wherever on the path that stood. */
-		if (r->rule_id == RULE_NONE || (end == SAMPLE_DROPPED && reason == DROP_LIMIT)) {
+		/* A limit or meter is one rule's, wherever on the path that stood. */
+		if (r->rule_id == RULE_NONE ||
+		    (end == SAMPLE_DROPPED && (reason == DROP_LIMIT || reason == DROP_METER))) {
 			r->rule_id = p->rule.id;
 			r->table = p->rule.table;
 		}

@@ -14,8 +14,9 @@
  * failed commit takes the unborn rules out again.
  *
  * **Early.**  Beside the guard and table 0 stands a second classifier, over the same rules
- * projected on the fields known before decryption.  Its entries hold, per version, the best rule
- * that may drop early and the best other one; a packet is dropped only if the former wins.
+ * projected on the fields and conditions known before decryption.  Its entries hold, per version,
+ * the best rule that may drop early, the best one with an aggregate meter (table 0's alone), and
+ * the best other one; a packet is dropped, or asked of the meter, only if that rule wins.
  *
  * Readers: workers, under RCU.  Writer: the control thread alone.  Counters live in per-worker
  * arrays by rule id (worker.h), so replacing a rule's actions keeps them. */
@@ -54,7 +55,7 @@ struct rule {
 	uint32_t early_at;  /* early.c's: its place in a heap */
 	uint8_t early_heap; /* early.c's: which heap */
 	uint8_t table, origin;
-	bool early; /* may drop before decryption (set when published) */
+	uint8_t early; /* enum early_role: what it may do before decryption (set when published) */
 	uint8_t n_words, n_conds;
 	uint64_t value[]; /* of the mask's words, in ascending order; then its conditions */
 };
@@ -115,23 +116,31 @@ const struct key_shape *tables_shape(const struct datapath *dp);
 /* The early classifier. */
 struct early;
 
+/* A rule of the guard or table 0 whose match is all known early: it drops, or it has an aggregate
+ * meter (program->meter); or neither. */
+enum early_role { EARLY_OTHER, EARLY_DROPS, EARLY_METERS };
+
+/* So many lists of conditions that differ over the same bits; a rule beyond them has no role. */
+enum { EARLY_CONDS = 32 };
+
 struct early_verdict {
 	uint32_t drop_rule;            /* RULE_NONE: none */
 	int64_t drop_rank, other_rank; /* -1: none matched */
+	uint32_t meter, meter_rule;    /* meter 0: none is to be asked */
 };
 
 struct early *early_create(void);
 void early_destroy(struct early *e);
-/* Writer: a rule of the guard or table 0 comes or goes at `version`.  `droppable`: all its fields
- * are known early and its program drops.  Ranks order the guard's rules before table 0's. */
-void early_insert(struct early *e, const struct match *m, struct rule *r, bool droppable);
+/* Writer: a rule of the guard or table 0 comes or goes at `version`.  Ranks order the guard's rules
+ * before table 0's.  What cannot have its role is given EARLY_OTHER (r->early). */
+void early_insert(struct early *e, const struct match *m, struct rule *r, enum early_role role);
 void early_remove(struct early *e, const struct match *m, struct rule *r, uint64_t version);
 /* Writer, after publishing `version` and a grace period: forgets records nobody can read. */
 void early_prune(struct early *e, uint64_t version);
-/* Reader: true when the packet is to be dropped. */
+/* Reader: true when the packet is to be dropped; else a meter may be to be asked. */
 bool early_lookup(const struct early *e, struct probe *s, struct early_verdict *verdict);
-/* The match's projection onto fields known by KNOWN_OUTER; true when nothing was lost (a condition
- * is lost). */
+/* The match's projection onto fields and conditions known by KNOWN_OUTER; true when nothing was
+ * lost. */
 bool match_project_early(const struct match *m, struct match *projected);
 
 #endif

@@ -20,6 +20,7 @@
 #include "datapath/cache.h"
 #include "datapath/conn.h"
 #include "datapath/datapath.h"
+#include "datapath/meter.h"
 #include "datapath/sample.h"
 #include "datapath/timer.h"
 #include "datapath/trace.h"
@@ -66,9 +67,11 @@ struct worker {
 	unsigned n_conn;
 
 	struct worker_counters n;
-	struct port_counters *port; /* by port id */
-	struct rule_counters *rule; /* by rule id; reserved address space, touched as used */
-	struct lease *lease;        /* by rule id, likewise: what it holds of dp->bucket */
+	struct port_counters *port;   /* by port id */
+	struct rule_counters *rule;   /* by rule id; reserved address space, touched as used */
+	struct lease *lease;          /* by rule id, likewise: what it holds of dp->bucket */
+	struct lease *meter_lease;    /* … and of dp->meter_bucket */
+	struct meter_counters *meter; /* by meter's slot, likewise */
 	struct limiter_counters limiter[LIMITERS]; /* by number */
 	struct {
 		uint64_t lookups, matches;

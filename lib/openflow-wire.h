@@ -125,6 +125,12 @@ struct ofp_meter_mod {
 	be32 meter_id; /* then bands */
 };
 
+struct ofp_meter_band {
+	be16 type, len;
+	be32 rate, burst_size;
+	uint8_t prec_level, pad[3]; /* dscp_remark; of drop all is padding */
+};
+
 struct ofp_role_request {
 	struct ofp_header header;
 	be32 role;
@@ -214,6 +220,24 @@ struct ofp_meter_multipart_request {
 	uint8_t pad[4];
 };
 
+struct ofp_meter_config {
+	be16 length, flags;
+	be32 meter_id; /* then bands */
+};
+
+struct ofp_meter_stats {
+	be32 meter_id;
+	be16 len;
+	uint8_t pad[6];
+	be32 flow_count;
+	be64 packet_in_count, byte_in_count;
+	be32 duration_sec, duration_nsec; /* then bands' */
+};
+
+struct ofp_meter_band_stats {
+	be64 packet_band_count, byte_band_count;
+};
+
 struct ofp_meter_features {
 	be32 max_meter, band_types, capabilities;
 	uint8_t max_bands, max_color, pad[2];
@@ -244,6 +268,7 @@ OFP_SIZE(ofp_port_mod, 40);
 OFP_SIZE(ofp_table_mod, 16);
 OFP_SIZE(ofp_group_mod, 16);
 OFP_SIZE(ofp_meter_mod, 16);
+OFP_SIZE(ofp_meter_band, 16);
 OFP_SIZE(ofp_role_request, 24);
 OFP_SIZE(ofp_async_config, 32);
 OFP_SIZE(ofp_queue_get_config_request, 16);
@@ -259,6 +284,9 @@ OFP_SIZE(ofp_queue_stats_request, 8);
 OFP_SIZE(ofp_group_stats_request, 8);
 OFP_SIZE(ofp_group_features, 40);
 OFP_SIZE(ofp_meter_multipart_request, 8);
+OFP_SIZE(ofp_meter_config, 8);
+OFP_SIZE(ofp_meter_stats, 40);
+OFP_SIZE(ofp_meter_band_stats, 16);
 OFP_SIZE(ofp_meter_features, 16);
 OFP_SIZE(ofp_table_features, 64);
 #undef OFP_SIZE

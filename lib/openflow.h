@@ -151,7 +151,15 @@ enum ofp_meter_mod_failed_code {
 	OFPMMFC_UNKNOWN,
 	OFPMMFC_METER_EXISTS,
 	OFPMMFC_INVALID_METER,
-	OFPMMFC_UNKNOWN_METER
+	OFPMMFC_UNKNOWN_METER,
+	OFPMMFC_BAD_COMMAND,
+	OFPMMFC_BAD_FLAGS,
+	OFPMMFC_BAD_RATE,
+	OFPMMFC_BAD_BURST,
+	OFPMMFC_BAD_BAND,
+	OFPMMFC_BAD_BAND_VALUE,
+	OFPMMFC_OUT_OF_METERS,
+	OFPMMFC_OUT_OF_BANDS
 };
 
 /* Instructions and actions (TS-023, 7.2.4 and 7.2.5). */
@@ -304,6 +312,16 @@ enum ofp_controller_role {
 
 enum ofp_group_mod_command { OFPGC_ADD, OFPGC_MODIFY, OFPGC_DELETE };
 enum ofp_group_type { OFPGT_ALL, OFPGT_SELECT, OFPGT_INDIRECT, OFPGT_FF };
+enum ofp_meter_flags {
+	OFPMF_KBPS = 1 << 0,
+	OFPMF_PKTPS = 1 << 1,
+	OFPMF_BURST = 1 << 2,
+	OFPMF_STATS = 1 << 3,
+	/* Ours: the unit is the aggregate, before decryption.  Said to peers of our extension. */
+	SLUICE_METER_AGGREGATE = 1 << 15,
+};
+enum ofp_meter_band_type { OFPMBT_DROP = 1, OFPMBT_DSCP_REMARK = 2, OFPMBT_EXPERIMENTER = 0xffff };
+
 enum ofp_meter_mod_command { OFPMC_ADD, OFPMC_MODIFY, OFPMC_DELETE };
 enum {
 	OFPM_MAX = 0xffff0000,
@@ -330,7 +348,6 @@ enum ofp_group_mod_failed_code {
 	OFPGMFC_BAD_WATCH,
 	OFPGMFC_EPERM,
 };
-enum { OFPMMFC_BAD_COMMAND = 4, OFPMMFC_OUT_OF_METERS = 10 };
 enum ofp_port_mod_failed_code {
 	OFPPMFC_BAD_PORT,
 	OFPPMFC_BAD_HW_ADDR,

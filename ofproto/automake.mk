@@ -23,6 +23,10 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/limiters.c \
 	ofproto/limiters.h \
 	ofproto/memory.h \
+	ofproto/meter-text.c \
+	ofproto/meters-admit.c \
+	ofproto/meters.c \
+	ofproto/meters.h \
 	ofproto/objects.c \
 	ofproto/objects.h \
 	ofproto/ofproto.c \

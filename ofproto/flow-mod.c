@@ -123,7 +123,7 @@ static void stage_in(struct ofproto *o, struct entry *e)
 		change_store(o, remember(o, e));
 }
 
-static void stage_out(struct ofproto *o, struct entry *e, uint8_t reason)
+void flow_stage_out(struct ofproto *o, struct entry *e, uint8_t reason)
 {
 	entry_leave(o, e);
 	step_new(o, &remove_class, e, reason);
@@ -139,7 +139,7 @@ void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason)
 	/* The end of what somebody put in for a while is news; controllers hear of theirs. */
 	if (e->flow.expires_ns != TIMER_NEVER)
 		ofproto_actor(o, &expiry);
-	stage_out(o, e, reason);
+	flow_stage_out(o, e, reason);
 	change_staged(o, NULL);
 	ofproto_actor(o, NULL);
 }
@@ -162,6 +162,13 @@ static bool none_exists(uint32_t id)
 	return false;
 }
 
+/* meters_admit() knows. */
+static bool may_exist(uint32_t id)
+{
+	(void)id;
+	return true;
+}
+
 static int check_instructions(const struct flow_mod *fm, struct refusal *r)
 {
 	const struct switch_limits limits = {
@@ -169,7 +176,7 @@ static int check_instructions(const struct flow_mod *fm, struct refusal *r)
 		.n_tables = TABLE_MAX,
 		.port_exists = port_may_exist,
 		.group_exists = none_exists,
-		.meter_exists = none_exists,
+		.meter_exists = may_exist,
 	};
 
 	return instructions_validate(&fm->instructions, &fm->match, &limits, r);
@@ -239,6 +246,7 @@ static struct flow flow_from(const struct ofproto *o, const struct flow_mod *fm)
 		.idle_timeout = fm->idle_timeout,
 		.hard_timeout = fm->hard_timeout,
 		.flags = fm->flags,
+		.unverified = fm->unverified,
 		.created_ns = now,
 		.expires_ns = fm->expire_ns ? now + fm->expire_ns : TIMER_NEVER,
 		.reason = fm->reason,
@@ -263,6 +271,8 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 					      "it overlaps a rule of the same priority %u, and "
 					      "check_overlap forbids that",
 					      fm->priority);
+	if (meters_admit(o, &flow, r))
+		return -EINVAL;
 	if (flows_full(o))
 		return refuse(r, TABLE_FULL, "table",
 			      "there are %u rules, as many as the switch holds", o->flows.n_staged);
@@ -284,9 +294,17 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 		fresh->older_ns = old->older_ns;
 	}
 	if (old)
-		stage_out(o, old, REASON_NONE);
+		flow_stage_out(o, old, REASON_NONE);
 	stage_in(o, fresh);
 	return 0;
+}
+
+/* Modified, a rule keeps its word as long as it has an aggregate meter. */
+static bool unverified_after(const struct ofproto *o, const struct flow_mod *fm,
+			     const struct entry *old)
+{
+	return fm->unverified ||
+	       (old->flow.unverified && meter_is_aggregate(o, fm->instructions.meter));
 }
 
 static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entry *old)
@@ -295,6 +313,7 @@ static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entr
 	struct entry *e;
 
 	flow.instructions = fm->instructions;
+	flow.unverified = unverified_after(o, fm, old);
 	e = entry_new(o, &flow);
 	e->base = old->base;
 	e->order = old->order;
@@ -306,7 +325,7 @@ static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entr
 		e->base.packets += stats.packets;
 		e->base.bytes += stats.bytes;
 	}
-	stage_out(o, old, REASON_NONE);
+	flow_stage_out(o, old, REASON_NONE);
 	stage_in(o, e);
 }
 
@@ -323,12 +342,45 @@ static bool selected(const struct flow_mod *fm, const struct entry *e)
 	return fm->table != TABLE_GUARD || f->origin == fm->origin;
 }
 
+/* Whether a rule that is to be modified may have the new instructions. */
+static int admit_one(struct ofproto *o, const struct flow_mod *fm, const struct entry *e,
+		     struct refusal *r)
+{
+	struct flow flow = e->flow;
+
+	if (!selected(fm, e))
+		return 0;
+	flow.instructions = fm->instructions;
+	flow.unverified = unverified_after(o, fm, e);
+	return meters_admit(o, &flow, r);
+}
+
+/* The same for all that a command selects: before the first one is changed. */
+static int admit_all(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	struct entry *e;
+	int error = 0;
+
+	if (is_delete(fm) || (!fm->instructions.meter && !fm->unverified))
+		return 0;
+	if (fm->instructions.meter && !ofproto_meter(o, fm->instructions.meter))
+		return meters_admit(o, &(struct flow){.instructions = fm->instructions}, r);
+	if (fm->command == OFPFC_MODIFY_STRICT) {
+		e = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match);
+		return e ? admit_one(o, fm, e, r) : 0;
+	}
+	for (e = o->flows.table[fm->table]; e && !error; e = e->next)
+		if (match_covers(&fm->match, &e->flow.match))
+			error = admit_one(o, fm, e, r);
+	return error;
+}
+
 static void apply_to(struct ofproto *o, const struct flow_mod *fm, struct entry *e)
 {
 	if (!selected(fm, e))
 		return;
 	if (is_delete(fm))
-		stage_out(o, e, OFPRR_DELETE);
+		flow_stage_out(o, e, OFPRR_DELETE);
 	else
 		modify_one(o, fm, e);
 }
@@ -357,6 +409,10 @@ static int flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter 
 {
 	int error = check(o, fm, r);
 
+	if (error)
+		return error;
+	if (fm->command != OFPFC_ADD)
+		error = admit_all(o, fm, r);
 	if (error)
 		return error;
 	if (fm->command == OFPFC_ADD)

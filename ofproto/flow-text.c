@@ -143,6 +143,15 @@ static int word_out_group(struct flow_mod *fm, const char *value, struct refusal
 	return 0;
 }
 
+static int word_unverified(struct flow_mod *fm, const char *value, struct refusal *r)
+{
+	if (!value || (strcmp(value, "yes") && strcmp(value, "no")))
+		return refuse(r, BAD_VALUE, "unverified", "unverified=%.16s; yes or no",
+			      value ? value : "");
+	fm->unverified = !strcmp(value, "yes");
+	return 0;
+}
+
 /* Readings in a dump: accepted, and forgotten. */
 static int word_ignored(struct flow_mod *fm, const char *value, struct refusal *r)
 {
@@ -163,6 +172,7 @@ static const struct {
 	{"hard_timeout", 0, word_hard},
 	{"out_port", 0, word_out_port},
 	{"out_group", 0, word_out_group},
+	{"unverified", 0, word_unverified},
 	{"send_flow_rem", OFPFF_SEND_FLOW_REM, NULL},
 	{"check_overlap", OFPFF_CHECK_OVERLAP, NULL},
 	{"reset_counts", OFPFF_RESET_COUNTS, NULL},
@@ -300,6 +310,8 @@ void flow_format(const struct flow *f, struct buf *text)
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (f->flags & flags[i].flag)
 			buf_printf(text, "%s,", flags[i].word);
+	if (f->unverified)
+		buf_printf(text, "unverified=yes,");
 	buf_printf(text, "priority=%u", f->priority);
 	before = text->size;
 	buf_printf(text, ",");

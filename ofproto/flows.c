@@ -164,6 +164,7 @@ static void index_add(struct ofproto *o, struct entry *e)
 	rmap_insert(&o->flows.index, &e->flow.node,
 		    index_hash(f->table, rule_priority(f), &f->match));
 	o->flows.n_staged++;
+	meters_used(o, f->instructions.meter, 1);
 	if (f->table == TABLE_GUARD)
 		o->flows.n_guard[f->origin]++;
 }
@@ -172,15 +173,28 @@ static void index_remove(struct ofproto *o, struct entry *e)
 {
 	rmap_remove(&o->flows.index, &e->flow.node);
 	o->flows.n_staged--;
+	meters_used(o, e->flow.instructions.meter, -1);
 	if (e->flow.table == TABLE_GUARD)
 		o->flows.n_guard[e->flow.origin]--;
+}
+
+static enum early_role early_role(const struct ofproto *o, const struct flow *f,
+				  const struct program *program)
+{
+	struct match projected;
+
+	if ((f->table && f->table != TABLE_GUARD) || !match_project_early(&f->match, &projected))
+		return EARLY_OTHER;
+	if (program->flags & PROGRAM_DROPS)
+		return EARLY_DROPS;
+	return !f->table && meter_is_aggregate(o, f->instructions.meter) ? EARLY_METERS
+									 : EARLY_OTHER;
 }
 
 void entry_stage(struct ofproto *o, struct entry *e)
 {
 	struct flow *f = &e->flow;
 	struct program *program = program_compile(&f->instructions);
-	struct match projected;
 	struct entry **head = &o->flows.table[f->table];
 
 	f->rule = rule_create(&f->match, rule_priority(f), f->rule_id, program);
@@ -188,8 +202,7 @@ void entry_stage(struct ofproto *o, struct entry *e)
 	f->rule->remove_version = VERSION_NEVER;
 	f->rule->table = f->table;
 	f->rule->origin = f->origin;
-	f->rule->early = (f->table == TABLE_GUARD || !f->table) && program->flags & PROGRAM_DROPS &&
-			 match_project_early(&f->match, &projected);
+	f->rule->early = (uint8_t)early_role(o, f, program);
 	table_insert(datapath_table(&o->dp, f->table), f->rule, &f->match);
 
 	e->next = *head;

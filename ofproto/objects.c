@@ -317,6 +317,11 @@ int ofproto_add_conn(struct ofproto *o, struct words words, struct waiter *w, st
 
 	if (!b)
 		return -EINVAL;
+	if (meters_admit_conn(o, b->conn, r)) {
+		conn_unmake(o, b);
+		object_free(b);
+		return -EINVAL;
+	}
 	stage_in(o, b, w);
 	return 0;
 }

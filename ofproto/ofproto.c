@@ -192,6 +192,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 		if (!error)
 			error = sets_restore(o, r);
 		if (!error)
+			error = meters_restore(o, r);
+		if (!error)
 			error = store_load_flows(o->store, &restore.visit, r);
 		if (!error)
 			error = journal_restore(o, r);
@@ -271,6 +273,7 @@ struct ofproto *ofproto_create(const struct ofproto_config *config, struct refus
 	o->lab_null = config->lab_null;
 	o->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	flows_init(o);
+	meters_up(o);
 	changes_init(o);
 	objects_init(o);
 	limiters_init(o);
@@ -318,6 +321,7 @@ void ofproto_destroy(struct ofproto *o)
 	kernel_close(o);
 	store_close(o->store);
 	flows_destroy(o);
+	meters_down(o);
 	journal_destroy(o);
 	timeouts_destroy(o);
 	if (o->has_datapath)

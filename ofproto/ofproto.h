@@ -79,6 +79,7 @@ struct flow {
 	uint16_t priority;
 	uint64_t cookie;
 	uint16_t idle_timeout, hard_timeout, flags; /* seconds, 0: none; OFPFF_* */
+	bool unverified; /* its aggregate meter may be spent by forgeries (meters.h) */
 	uint64_t created_ns;
 	uint64_t expires_ns; /* --expire: TIMER_NEVER; guard rules always have one unless forever */
 	const char *reason;  /* why it is there; may be NULL */
@@ -107,6 +108,7 @@ struct flow_mod {
 	uint32_t out_port, out_group;
 	struct match match;
 	struct instructions instructions;
+	bool unverified;
 	uint8_t origin;
 	uint64_t expire_ns; /* from now; 0: never (in the guard: the operator's only) */
 	const char *reason; /* the guard's always have one */

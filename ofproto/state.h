@@ -13,6 +13,7 @@
 #include "ofproto/flows.h"
 #include "ofproto/journal-entry.h"
 #include "ofproto/limiters.h"
+#include "ofproto/meters.h"
 #include "ofproto/objects.h"
 #include "ofproto/ofproto.h"
 #include "ofproto/sets.h"
@@ -30,6 +31,7 @@ struct ofproto {
 	uint64_t now_ns;   /* offline; otherwise the clock is read */
 	int epoll_fd;
 	struct flows flows;
+	struct meters meters;
 	struct changes changes;
 	struct timeouts timeouts;
 	struct journal journal;
@@ -73,6 +75,8 @@ void tracer_destroy(struct ofproto *o);
 uint8_t origin_by_name(const char *name);
 /* flow-mod.c: takes a rule out, as a timeout does (OFPRR_*); joins the open group. */
 void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason);
+/* The same, to join a change that is being made: without change_staged(). */
+void flow_stage_out(struct ofproto *o, struct entry *e, uint8_t reason);
 /* A rule from the store. */
 int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *r);
 

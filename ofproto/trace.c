@@ -66,7 +66,7 @@ static void record_text(struct ofproto *o, const struct trace_record *r, struct 
 
 	if (r->point == TRACE_LOOKUP)
 		e = entry_by_rule(o, (uint32_t)r->b);
-	else if (r->point == TRACE_EARLY_DROP)
+	else if (r->point == TRACE_EARLY_DROP || r->point == TRACE_EARLY_METER)
 		e = entry_by_rule(o, (uint32_t)r->a);
 	trace_text(&o->dp, r, text);
 	if (e) {

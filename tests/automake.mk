@@ -21,6 +21,7 @@ UNITS = \
 	tests/unit/test-fib \
 	tests/unit/test-flow-json \
 	tests/unit/test-flow-text \
+	tests/unit/test-forger \
 	tests/unit/test-flows \
 	tests/unit/test-guard-verbs \
 	tests/unit/test-guard \
@@ -39,6 +40,7 @@ UNITS = \
 	tests/unit/test-marks \
 	tests/unit/test-match \
 	tests/unit/test-match-oxm \
+	tests/unit/test-meter \
 	tests/unit/test-mgmt \
 	tests/unit/test-openflow-conn \
 	tests/unit/test-openflow-flow \
@@ -98,6 +100,8 @@ tests_unit_test_marks_SOURCES = tests/unit/test-marks.c
 tests_unit_test_marks_LDADD = $(UNIT_LIBS)
 tests_unit_test_iptfs_send_SOURCES = tests/unit/test-iptfs-send.c tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h
 tests_unit_test_iptfs_send_LDADD = $(UNIT_LIBS)
+tests_unit_test_forger_SOURCES = tests/unit/test-forger.c tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h
+tests_unit_test_forger_LDADD = $(UNIT_LIBS)
 tests_unit_test_secrets_SOURCES = tests/unit/test-secrets.c
 tests_unit_test_secrets_LDADD = $(UNIT_LIBS)
 tests_unit_test_reorder_SOURCES = tests/unit/test-reorder.c
@@ -273,6 +277,7 @@ TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/example.at \
 	tests/guard.at \
+	tests/meters.at \
 	tests/mgmt.at \
 	tests/limits.at \
 	tests/cond.at \

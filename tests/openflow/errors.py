@@ -52,6 +52,10 @@ def packet_out(actions=b'', frame=bytes(60), in_port=0xfffffffd, buffer=NO_BUFFE
                                    len(actions) if length is None else length) + actions + frame)
 
 
+def band(kind=1, rate=1, burst=0, level=0):
+    return struct.pack('!HHIIB3x', kind, 16, rate, burst, level)
+
+
 def multipart(kind, body=b'', flags=0):
     return message(18, struct.pack('!HHI', kind, flags, 0) + body)
 
@@ -150,7 +154,19 @@ ROWS = [
     ('ROLE BAD_ROLE', message(24, struct.pack('!I4xQ', 4, 0)), 11, 2),
     ('UNKNOWN_METER', flow_mod(instructions=h('0006 0008 00000001')), 12, 3),
     ('METER_MOD BAD_COMMAND', message(29, h('0003 0000 00000001')), 12, 4),
-    ('OUT_OF_METERS', message(29, h('0000 0001 00000001')), 12, 10),
+    ('METER_MOD UNKNOWN_METER', message(29, h('0001 0001 00000001')), 12, 3),
+    ('METER_MOD INVALID_METER', message(29, h('0000 0001 fffffffe')), 12, 2),
+    ('METER_MOD INVALID_METER 0', message(29, h('0000 0001 00000000')), 12, 2),
+    ('METER_MOD BAD_FLAGS', message(29, h('0000 0003 00000001')), 12, 5),
+    ('METER_MOD BAD_FLAGS unknown', message(29, h('0000 0010 00000001')), 12, 5),
+    ('METER_MOD BAD_RATE', message(29, h('0000 0001 00000001') + band(rate=0)), 12, 6),
+    ('METER_MOD BAD_BURST', message(29, h('0000 0005 00000001') + band(burst=1000)), 12, 7),
+    ('METER_MOD BAD_BAND', message(29, h('0000 0001 00000001') + band(kind=3)), 12, 8),
+    ('METER_MOD BAD_BAND of an aggregate', message(29, h('0000 8001 00000001') + band(2, level=1)), 12, 8),
+    ('METER_MOD BAD_BAND_VALUE', message(29, h('0000 0001 00000001') + band(2, level=3)), 12, 9),
+    ('METER_MOD OUT_OF_BANDS', message(29, h('0000 0001 00000001') + 9 * band()), 12, 11),
+    ('METER_MOD a short band', message(29, h('0000 0001 00000001') + h('0001 0008 00000001')), 1, 6),
+    ('METER_STATS UNKNOWN_METER', multipart(9, h('00000005 00000000')), 12, 3),
     ('TABLE_FEATURES EPERM', multipart(12, bytes(64)), 13, 5),
 ]
 

@@ -6,6 +6,7 @@
 
 #include "lib/openflow.h"
 #include "ofproto/journal.h"
+#include "ofproto/meters.h"
 
 struct ofproto *stub_create(void)
 {
@@ -228,4 +229,36 @@ void ofproto_unlisten(struct ofproto *o, struct listener *l)
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
+}
+
+/* ---- Meters: none, and room for none ---------------------------------------------------- */
+
+int ofproto_meter_mod(struct ofproto *o, uint16_t command, const struct meter_config *m,
+		      struct waiter *w, struct refusal *r)
+{
+	if (command > OFPMC_DELETE)
+		return refuse(r, METER_COMMAND, "command", "command %u", command);
+	if (command == OFPMC_ADD)
+		return refuse(r, OUT_OF_METERS, "meter", "no room for meter %u", m->number);
+	if (command == OFPMC_MODIFY)
+		return refuse(r, UNKNOWN_METER, "meter", "no meter %u", m->number);
+	wait_for(o, w);
+	return 0;
+}
+
+void ofproto_meters(struct ofproto *o, uint32_t number, struct meter_visit *v)
+{
+	(void)o, (void)number, (void)v;
+}
+
+const struct meter_config *ofproto_meter(const struct ofproto *o, uint32_t number)
+{
+	(void)o, (void)number;
+	return NULL;
+}
+
+struct meter_totals ofproto_meter_totals(const struct ofproto *o)
+{
+	(void)o;
+	return (struct meter_totals){0};
 }

@@ -492,7 +492,9 @@ static uint16_t flags_of(const char *actions)
 	assert_int_equal(instructions_parse(actions, &i, NULL), 0);
 	p = program_compile(&i);
 	flags = p->flags;
-	assert_int_equal(p->apply_size, i.apply.size);
+	/* The meter is an op at the head. */
+	assert_int_equal(p->apply_size, i.apply.size + (i.meter ? sizeof(struct op) : 0));
+	assert_int_equal(i.meter && ((const struct op *)p->ops)->kind != ACTION_METER, 0);
 	assert_int_equal(p->write_size, i.write.size);
 	assert_null(p->rules);
 	instructions_free(&i);
@@ -509,7 +511,8 @@ static void programs(void **state)
 	assert_int_equal(flags_of("CONTROLLER"), PROGRAM_PLAIN);
 	assert_int_equal(flags_of("clear_actions"), PROGRAM_DROPS);
 	assert_int_equal(flags_of("goto_table:1"), 0);
-	assert_int_equal(flags_of("meter:1"), 0);
+	assert_int_equal(flags_of("meter:1"), PROGRAM_PLAIN); /* it counts: no drop alone */
+	assert_int_equal(flags_of("meter:1,output:1"), PROGRAM_PLAIN);
 	assert_int_equal(flags_of("write_actions(output:1)"), 0);
 	assert_int_equal(flags_of("write_metadata:1"), PROGRAM_DROPS);
 }

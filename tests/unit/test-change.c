@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ofproto/journal.h"
+#include "ofproto/meters.h"
 #include "ofproto/store.h"
 #include "store-dir.h"
 
@@ -160,6 +161,71 @@ static void test_failure_undoes(void **state)
 }
 
 /* One group in flight, another standing on it: both fall. */
+static int meter_mod(struct ofproto *o, uint16_t command, const char *text)
+{
+	struct refusal r = {0};
+	struct meter_config m;
+
+	assert_int_equal(meter_parse(text, &m, &r), 0);
+	return ofproto_meter_mod(o, command, &m, NULL, &r);
+}
+
+static void meter_is(struct ofproto *o, uint32_t number, const char *want)
+{
+	const struct meter_config *m = ofproto_meter(o, number);
+	struct buf text = {0};
+
+	assert_int_equal(!m, !want);
+	if (!m)
+		return;
+	meter_format(m, &text);
+	assert_string_equal(buf_text(&text), want);
+	buf_free(&text);
+}
+
+static void test_failure_undoes_meters(void **state)
+{
+	struct ofproto *o = switch_up(file);
+	struct refusal r = {0};
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(meter_mod(o, OFPMC_ADD, "meter=1,bands=type=drop,rate=5"), 0);
+	assert_int_equal(meter_mod(o, OFPMC_ADD, "meter=2,bands=type=drop,rate=5"), 0);
+	flow_with(o, OFPFC_ADD, "priority=1,ip actions=meter:1,output:1", &a);
+	sync_it(o);
+	disk_full(true);
+	assert_int_equal(meter_mod(o, OFPMC_ADD, "meter=3,bands=type=drop,rate=5"), 0);
+	flow_with(o, OFPFC_ADD, "priority=2,ip actions=meter:3,output:1", &a);
+	assert_int_equal(meter_mod(o, OFPMC_MODIFY, "meter=3,bands=type=drop,rate=6"), 0);
+	assert_int_equal(meter_mod(o, OFPMC_MODIFY, "meter=2,bands=type=drop,rate=6"), 0);
+	assert_int_equal(meter_mod(o, OFPMC_MODIFY, "meter=1,bands=type=drop,rate=6"), 0);
+	assert_int_equal(meter_mod(o, OFPMC_DELETE, "meter=1"), 0);
+	assert_int_equal(meter_mod(o, OFPMC_ADD, "meter=1,bands=type=drop,rate=7"), 0);
+	assert_int_equal(meter_mod(o, OFPMC_DELETE, "meter=2"), 0);
+	meter_is(o, 1, "meter=1,bands=type=drop,rate=7");
+	meter_is(o, 2, NULL);
+	assert_int_equal(ofproto_sync(o, &r), -EIO);
+	assert_int_equal(a.code, REFUSED_STORE);
+	meter_is(o, 1, "meter=1,bands=type=drop,rate=5");
+	meter_is(o, 2, "meter=2,bands=type=drop,rate=5");
+	meter_is(o, 3, NULL);
+	assert_flows(o, "table=0,priority=1,ip actions=meter:1,output:1\n" BEGIN);
+	disk_full(false);
+	/* Everything works on, and the workers' meters are the old ones. */
+	assert_non_null(meter_find(ofproto_datapath(o), 1));
+	assert_null(meter_find(ofproto_datapath(o), 3));
+	assert_int_equal(meter_mod(o, OFPMC_DELETE, "meter=1"), 0);
+	sync_it(o);
+	assert_flows(o, BEGIN);
+	assert_null(meter_find(ofproto_datapath(o), 1));
+	ofproto_destroy(o);
+	o = switch_up(file);
+	meter_is(o, 1, NULL);
+	meter_is(o, 2, "meter=2,bands=type=drop,rate=5");
+	ofproto_destroy(o);
+}
+
 static void test_failure_of_what_it_stands_on(void **state)
 {
 	struct ofproto *o = switch_up(file);
@@ -504,6 +570,7 @@ int main(void)
 		TEST(test_commit_then_publish_then_answer),
 		TEST(test_within_a_group),
 		TEST(test_failure_undoes),
+		TEST(test_failure_undoes_meters),
 		TEST(test_failure_of_what_it_stands_on),
 		TEST(test_restart),
 		TEST(test_counters_last),

@@ -134,7 +134,7 @@ static void queues_groups_and_meters_are_empty(void **state)
 		 "04 01 0024 00000001 000c 0003 04 12 0018 00000001 000a 0000 00000000 00000001"
 		 "00000000"},
 		{REQUEST("00000001", "000b"),
-		 "04 13 0020 00000001 000b 0000 00000000 00000000 00000000 00000000 00 00 0000"},
+		 "04 13 0020 00000001 000b 0000 00000000 00004000 00000006 0000000f 08 02 0000"},
 		{"04 0f 0010 00000001 0002 00 00 fffffffc", ""}, /* deleting what is not there */
 		{"04 1d 0010 00000001 0002 0000 ffffffff", ""},
 	};
@@ -190,7 +190,7 @@ static void table_features_add_up(void **state)
 			assert_int_equal(pull_u16(&one), wanted[i]);
 			size = pull_u16(&one);
 			if (wanted[i] == OFPTFPT_INSTRUCTIONS) /* the last table leads nowhere */
-				assert_int_equal(size, 4 + (table == 2 ? 4 : 5) * 4);
+				assert_int_equal(size, 4 + (table == 2 ? 5 : 6) * 4);
 			if (wanted[i] == OFPTFPT_NEXT_TABLES)
 				assert_int_equal(size, 4 + 2 - table);
 			pull(&one, ROUND_UP(size, 8u) - 4u);

@@ -303,7 +303,8 @@ static struct pair_seen pair_of(struct traffic *t, const struct class *c,
  * sampled while their DUs came: no news about the gateway's own address. */
 static bool passed_over(const struct watch_sample *s)
 {
-	return s->by_rule || (s->aggregate && s->end == END_DROPPED && s->reason == DROP_EARLY);
+	return s->by_rule || (s->aggregate && s->end == END_DROPPED &&
+			      (s->reason == DROP_EARLY || s->reason == DROP_EARLY_METER));
 }
 
 static void hear(struct traffic *t, uint64_t ns)
