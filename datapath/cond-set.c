@@ -38,7 +38,7 @@ static bool holds(const struct cond *c, struct probe *s)
 	if (set->flags) {
 		s->fleeting = true;
 		ask.now_ms = w ? w->now / NSEC_PER_MSEC : set_names->now_ms();
-		ask.count = w && s->pkt && !w->private_trace;
+		ask.count = w && s->pkt && !w->private_trace && !s->unverified;
 		ask.octets = ask.count ? pkt_octets(s->pkt) : 0;
 	}
 	return set_key_of(set->type, &s->key, f, &key) &&
