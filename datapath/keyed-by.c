@@ -168,7 +168,7 @@ void keyed_by_format(const struct keyed_by *by, struct buf *text)
 
 static bool is_proto(const struct du_key *k, uint8_t proto)
 {
-	return k->ip_proto == proto && !(k->ip_frag & IP_FRAG_LATER) &&
+	return k->ip_proto == proto && !(k->tcp_flags & htobe16(TP_MISSING)) &&
 	       (k->eth_type == htobe16(ETH_IPV4) || k->eth_type == htobe16(ETH_IPV6));
 }
 

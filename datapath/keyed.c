@@ -193,21 +193,32 @@ static bool take_slot(const struct keyed *t, const struct keyed_ask *a, struct k
 
 /* ---- Putting in -------------------------------------------------------------------------- */
 
-/* Full again, and nothing counted: to forget it changes nothing. */
-static bool is_idle(const struct keyed *t, uint64_t word, uint64_t full)
+/* Where a key begins that comes now: at a full bucket, or where the shared word stands. */
+static uint64_t beginning(const struct keyed *t, const struct keyed_line *l,
+			  const struct keyed_ask *a)
 {
-	return word != KEYED_BUSY && !count_of(t, word) && time_of(t, word) <= full;
+	uint64_t full = keyed_time(t, a->now) - a->burst;
+
+	return MAX(full, time_of(t, __atomic_load_n(&l->shared, __ATOMIC_RELAXED)));
+}
+
+/* It has no less than it would have if it came again, and counts nothing: to forget it gives its
+ * key nothing. */
+static bool is_idle(const struct keyed *t, uint64_t word, uint64_t begins)
+{
+	return word != KEYED_BUSY && !count_of(t, word) && time_of(t, word) <= begins;
 }
 
 /* The idle slot that has been so for longest; -1: none. */
-static int idlest(const struct keyed *t, const struct keyed_line *l, uint64_t full, uint64_t *word)
+static int idlest(const struct keyed *t, const struct keyed_line *l, uint64_t begins,
+		  uint64_t *word)
 {
 	int best = -1;
 
 	for (int i = 0; i < KEYED_WAYS; i++) {
 		uint64_t w = __atomic_load_n(&l->slot[i].word, __ATOMIC_RELAXED);
 
-		if (is_idle(t, w, full) && (best < 0 || w < *word)) {
+		if (is_idle(t, w, begins) && (best < 0 || w < *word)) {
 			best = i;
 			*word = w;
 		}
@@ -231,13 +242,12 @@ static int put_in(struct keyed *t, const struct keyed_ask *a, uint64_t tag, enum
 {
 	uint32_t at = keyed_line_of(tag, t->n_lines);
 	struct keyed_line *l = &t->line[at];
-	uint64_t full = keyed_time(t, a->now) - a->burst, old = 0, fresh;
-	uint64_t shared = time_of(t, __atomic_load_n(&l->shared, __ATOMIC_RELAXED));
-	int way = idlest(t, l, full, &old);
+	uint64_t begins = beginning(t, l, a), old = 0, fresh;
+	int way = idlest(t, l, begins, &old);
 
 	if (way < 0)
 		return -1;
-	fresh = MAX(MAX(full, shared), time_of(t, old) + 1) << t->count_bits;
+	fresh = MAX(begins, time_of(t, old) + 1) << t->count_bits;
 	*v = settle(t, a, &fresh);
 	if (*v != KEYED_PASS)
 		return way; /* the shared word's debt: nobody is put out for a packet that is
@@ -350,7 +360,7 @@ void keyed_look(const struct keyed *t, const struct keyed_ask *a, struct keyed_s
 		return;
 	*s = (struct keyed_state){.how = KEYED_ABSENT};
 	state_of(t, a, __atomic_load_n(&l->shared, __ATOMIC_RELAXED), s);
-	if (idlest(t, l, keyed_time(t, a->now) - a->burst, &old) < 0)
+	if (idlest(t, l, beginning(t, l, a), &old) < 0)
 		s->how = KEYED_SHARING;
 	else
 		s->count = 0;

@@ -12,17 +12,19 @@
  * multilinear hash under secrets of this process: two keys whoever chose them (but not knowing the
  * secrets) have the same with a probability of 2^-64; among a million keys, 3 * 10^-8.
  *
- * **What is put out** for a new key is only what is *full again* and counts nothing: to forget it
- * changes nothing.  While all three slots are in use, a new key is judged by the shared word, a
- * bucket like any other; and a key that comes into a slot goes on from where the shared word
- * stands, if that is later.  So whatever others send, the words that judge one key are a chain in
- * which each begins where the one before it ended, or at a full bucket later than that: what passes
- * of one key within any time is at most rate times time plus one burst, whoever fills the table.
- * (The slack: workers' clocks differ by a batch, and what is judged in the very moment in which its
- * key is put in is judged by the shared word once more: one packet a worker.)  And in all no more
- * passes than four such buckets a line.  The price is paid by keys that come while their line is
- * full: they have a bucket together until one of the slots is full again.  A connection count has
- * no chain: a key that had some in the shared word and then gets a slot may have twice the limit.
+ * **What is put out** for a new key is only what the key would have again if it came back: a word
+ * that counts nothing and is *full again*, or no later than the line's shared word.  While there is
+ * none, a new key is judged by the shared word, a bucket like any other; and a key that comes into
+ * a slot goes on from where the shared word stands, if that is later than a full bucket.  So
+ * whatever others send, the words that judge one key are a chain in which each begins where the one
+ * before it ended, or later: what passes of one key within any time is at most rate times time plus
+ * one burst, whoever fills the table.  (The slack: workers' clocks differ by a batch, and what is
+ * judged in the very moment in which its key is put in is judged by the shared word once more: one
+ * packet a worker.)  And in all no more passes than four such buckets a line.  The price is paid by
+ * keys that come while their line is in use: they begin with what the shared word has, not with a
+ * full burst.  They lose little by that until more new keys come than lines times four times
+ * the rate.  A connection count has no chain: a key that had some in the shared word and then gets
+ * a slot may have twice the limit.
  *
  * **Putting in.**  Who puts a key in holds the line's `busy` word, taken by one attempt: who does
  * not get it does not wait, but is judged by the shared word.  The slot's word is KEYED_BUSY while

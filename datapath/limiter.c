@@ -205,7 +205,7 @@ enum act_result connlimit_run(struct worker *w, struct pkt *p, const struct op *
 
 	if (!l || l->kind != CONNLIMIT)
 		return gone(w, p);
-	if (p->key.ip_proto != IP_PROTO_TCP || p->key.ip_frag & IP_FRAG_LATER || !p->l4)
+	if (p->key.ip_proto != IP_PROTO_TCP || flags & TP_MISSING)
 		return ACT_NEXT;
 	if (flags & TCP_SYN ? flags & TCP_ACK : !l->conns)
 		return ACT_NEXT;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables of buckets by key: exact as long as no line is full; when it is, one key passes no more
- * than one bucket, whoever fills the table; what is counted is never put out. */
+ * than one bucket, whoever fills the table; what is counted is never put out; several threads at
+ * the same keys. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +11,7 @@
 
 #include <cmocka.h>
 
-#include "datapath/bucket.h"
-#include "datapath/keyed.h"
+#include "datapath/keyed-conns.h"
 #include "tests/unit/random.h"
 
 enum { WORDS = 3 };
@@ -241,30 +242,65 @@ static void a_heavy_source_gains_nothing_by_filling_the_table(void **state)
 	check_heavy(16, 20);
 }
 
-/* What is in use stays; what is full again goes first. */
-static void nothing_in_use_is_put_out(void **state)
+/* What lawful keys lose while random sources come: a hundred of them at a tenth of their rate, in a
+ * table for 1,024 keys whose slots 1,500 sources fill a millisecond.  Returns packets of 10,000. */
+static unsigned lost_by(unsigned strangers_per_ms)
+{
+	struct keyed *t = table(512, false);
+	uint64_t now = NSEC_PER_SEC;
+	unsigned lost = 0, n = 0;
+
+	for (unsigned ms = 0; ms < 200; ms++)
+		for (unsigned i = 0; i < 10; i++, now += NSEC_PER_MSEC / 10) {
+			for (unsigned k = 0; k < strangers_per_ms / 10; k++)
+				take(t, packets, 1ull << 40 | rnd(), now);
+			if (ms >= 100 && ++n) /* the table is as full as it will be */
+				lost += take(t, packets, (ms * 10 + i) % 100, now) != KEYED_PASS;
+		}
+	keyed_destroy(t);
+	return lost * 10000 / n;
+}
+
+static void what_lawful_keys_lose(void **state)
+{
+	static const unsigned most[][2] = {{0, 0}, {400, 0}, {1500, 500}, {6000, 9000}};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(most); i++) {
+		unsigned lost = lost_by(most[i][0]);
+
+		print_message("%u strangers a ms, %u slots: lawful keys lose %.2f%%\n", most[i][0],
+			      512 * KEYED_WAYS, lost / 100.0);
+		assert_in_range(lost, 0, most[i][1]);
+	}
+}
+
+/* What is put out comes back with no more than it had. */
+static void nobody_gains_by_being_put_out(void **state)
 {
 	struct keyed *t = table(1, false);
 	uint64_t now = NSEC_PER_SEC;
+	unsigned passed = 6;
 
 	(void)state;
 	for (uint64_t id = 1; id <= 3; id++)
 		for (unsigned i = 0; i < id; i++)
 			assert_int_equal(take(t, packets, id, now), KEYED_PASS);
 	assert_int_equal(look(t, packets, 4, now).how, KEYED_SHARING);
-	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(take(t, packets, 4 + i, now), KEYED_PASS);
-	assert_int_equal(take(t, packets, 99, now), KEYED_RATE); /* the shared one is spent */
-	for (uint64_t id = 1; id <= 3; id++)
-		assert_int_equal(look(t, packets, id, now).how, KEYED_KEPT);
-	/* 1 ms later the first is full again.  The next to come has its slot, and the shared one's
-	 * debt: one token. */
-	now += NSEC_PER_MSEC;
-	assert_int_equal(take(t, packets, 99, now), KEYED_PASS);
-	assert_int_equal(look(t, packets, 99, now).how, KEYED_KEPT);
+	assert_int_equal(take(t, packets, 4, now), KEYED_PASS);
+	/* The shared word has spent one, as the first key has, which goes. */
+	assert_int_equal(take(t, packets, 5, now), KEYED_PASS);
 	assert_int_equal(look(t, packets, 1, now).how, KEYED_SHARING);
-	assert_int_equal(take(t, packets, 99, now), KEYED_RATE);
-	assert_int_equal(look(t, packets, 2, now).left, 9 * NSEC_PER_MSEC);
+	assert_int_equal(look(t, packets, 1, now).left, 9 * NSEC_PER_MSEC);
+	assert_int_equal(look(t, packets, 3, now).how, KEYED_KEPT);
+	assert_int_equal(look(t, packets, 3, now).left, 7 * NSEC_PER_MSEC);
+	/* At one time no more than four bursts, whoever comes. */
+	for (uint64_t id = 6; id < 1000; id++)
+		passed += take(t, packets, id, now) == KEYED_PASS;
+	assert_in_range(passed, 20, 40 - 2);
+	/* What is full again goes without a trace. */
+	now += 10 * NSEC_PER_MSEC;
+	assert_int_equal(look(t, packets, 1, now).left, 10 * NSEC_PER_MSEC);
 	keyed_destroy(t);
 }
 
@@ -317,6 +353,130 @@ static void asking_leaves_nothing(void **state)
 	keyed_destroy(t);
 }
 
+/* ---- Threads -----------------------------------------------------------------------------------
+ */
+
+enum { THREADS = 4, TAKES = 100000 };
+
+static uint64_t shared_clock; /* 2 ns a look */
+
+static uint64_t look_at_clock(void)
+{
+	return NSEC_PER_SEC + __atomic_fetch_add(&shared_clock, 2, __ATOMIC_RELAXED);
+}
+
+struct taker {
+	struct keyed *t;
+	struct keyed_conns *conns;
+	unsigned seed, passed[8];
+};
+
+/* Each thread takes for eight keys and strangers, in a table of one line. */
+static void *take_many(void *arg)
+{
+	struct taker *k = arg;
+	uint64_t x = k->seed * 0x9e3779b97f4a7c15ull;
+
+	for (unsigned i = 0; i < TAKES; i++) {
+		struct keyed_ask a = {.cost = 1000, .burst = 10000};
+		uint64_t key[2] = {0};
+		uint32_t where;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		key[1] = x % 4 ? x >> 32 & 7 : x;
+		a.key = key;
+		a.now = look_at_clock();
+		if (keyed_take(k->t, &a, &where) == KEYED_PASS && key[1] < 8)
+			k->passed[key[1]]++;
+	}
+	return NULL;
+}
+
+static void several_threads_pass_no_more_than_one(void **state)
+{
+	struct keyed *t = keyed_create(&(struct keyed_shape){1, 2, false, 0});
+	struct taker taker[THREADS];
+	pthread_t thread[THREADS];
+
+	(void)state;
+	for (unsigned i = 0; i < THREADS; i++) {
+		taker[i] = (struct taker){.t = t, .seed = i + 1};
+		assert_int_equal(pthread_create(&thread[i], NULL, take_many, &taker[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	for (unsigned k = 0; k < 8; k++) {
+		unsigned sum = 0;
+
+		for (unsigned i = 0; i < THREADS; i++)
+			sum += taker[i].passed[k];
+		/* Eight hundred by rate, ten by burst; a thread may look at the clock and then
+		 * stand still for as long as others have their turn. */
+		assert_in_range(sum, 0, TAKES * THREADS * 2 / 1000 + 10 + 10 * THREADS);
+	}
+	keyed_destroy(t);
+}
+
+/* Connections come, go and are pushed out by several threads; what is counted adds up. */
+static void *open_many(void *arg)
+{
+	struct taker *k = arg;
+	uint64_t x = k->seed * 0x9e3779b97f4a7c15ull;
+
+	for (unsigned i = 0; i < TAKES; i++) {
+		struct du_key du = {.eth_type = htobe16(0x0800)};
+		struct keyed_ask a = {.room = 50, .counts = true};
+		uint64_t key[2] = {0}, now = NSEC_PER_SEC + i * 10000ull;
+		struct conns_entry e = {.now = now};
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		key[1] = x & 15;
+		put_be32(du.ip_src, (uint32_t)(x & 15));
+		du.tp_src = (be16)(x >> 40 & 31);
+		a.key = key;
+		a.now = now;
+		e.tag = conns_tag(k->conns, &du);
+		if (conns_seen(k->conns, e.tag, now, x >> 20 & 1) == CONNS_COUNTED ||
+		    keyed_take(k->t, &a, &e.where) != KEYED_PASS)
+			continue;
+		conns_put(k->conns, k->t, &e);
+		if (i % 1000 == 0 && k->seed == 1)
+			conns_sweep(k->conns, k->t, now, NSEC_PER_SEC, 8);
+	}
+	return NULL;
+}
+
+static void several_threads_count_right(void **state)
+{
+	struct keyed *t = keyed_create(&(struct keyed_shape){4, 2, true, 0});
+	struct keyed_conns *conns = conns_create(8);
+	struct taker taker[THREADS];
+	pthread_t thread[THREADS];
+	uint32_t sum = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < THREADS; i++) {
+		taker[i] = (struct taker){.t = t, .conns = conns, .seed = i + 1};
+		assert_int_equal(pthread_create(&thread[i], NULL, open_many, &taker[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	for (unsigned i = 0; i < t->n_lines; i++) {
+		for (unsigned k = 0; k < KEYED_WAYS; k++)
+			sum += t->line[i].slot[k].word & KEYED_COUNT_MAX;
+		sum += t->line[i].shared & KEYED_COUNT_MAX;
+	}
+	assert_int_equal(sum, conns_n(conns));
+	conns_sweep(conns, t, 1000 * NSEC_PER_SEC, NSEC_PER_SEC, 8);
+	assert_int_equal(conns_n(conns), 0);
+	conns_destroy(conns);
+	keyed_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,9 +486,12 @@ int main(void)
 		cmocka_unit_test(tags_differ),
 		cmocka_unit_test(the_table_is_the_same_as_exact_buckets),
 		cmocka_unit_test(a_heavy_source_gains_nothing_by_filling_the_table),
-		cmocka_unit_test(nothing_in_use_is_put_out),
+		cmocka_unit_test(what_lawful_keys_lose),
+		cmocka_unit_test(nobody_gains_by_being_put_out),
 		cmocka_unit_test(what_is_counted_stays_and_is_bounded),
 		cmocka_unit_test(asking_leaves_nothing),
+		cmocka_unit_test(several_threads_pass_no_more_than_one),
+		cmocka_unit_test(several_threads_count_right),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
