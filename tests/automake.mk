@@ -229,7 +229,7 @@ TESTS += tests/bench/verdicts.sh
 EXTRA_DIST += tests/bench/verdicts.sh
 
 # sluice beside its peers, over veth: root, and the machine for itself, for some minutes (docs/bench.md).
-#   make bench-peers ROUNDS=7
+#   make bench-peers ROUNDS=7 PEERS='--only sluice'
 BENCH_PEERS = tests/bench/flood tests/bench/rxloop
 EXTRA_PROGRAMS += $(BENCH_PEERS)
 CLEANFILES += $(BENCH_PEERS) tests/bench/flood.bpf.o tests/bench/flood.skel.h
@@ -246,8 +246,9 @@ tests/bench/flood.skel.h: tests/bench/flood.bpf.o
 	$(AM_V_GEN)$(BPFTOOL) gen skeleton $< name flood >$@.tmp && mv $@.tmp $@
 tests/bench/flood.$(OBJEXT): tests/bench/flood.skel.h
 ROUNDS = 7
+PEERS =
 bench-peers: all $(BENCH_PEERS)
-	flock /tmp/sl-system.lock python3 '$(srcdir)/tests/bench/peers.py' --rounds $(ROUNDS)
+	flock /tmp/sl-system.lock python3 '$(srcdir)/tests/bench/peers.py' --rounds $(ROUNDS) $(PEERS)
 .PHONY: bench-peers
 check-local: utilities/sluice-bench$(EXEEXT)
 
