@@ -345,18 +345,15 @@ static const struct rule *hit_better(const struct tuple_hit *hit, const struct r
 	return r && (!best || rule_beats(r, best)) ? r : best;
 }
 
-/* Takes the highest rank out. */
-static struct tuple_hit hit_next(struct tuple_search *c)
+/* Where the highest rank is. */
+static unsigned highest(const struct tuple_search *c)
 {
 	unsigned at = 0;
-	struct tuple_hit hit;
 
 	for (unsigned i = 1; i < c->n_hits; i++)
 		if (c->hit[i].rank > c->hit[at].rank)
 			at = i;
-	hit = c->hit[at];
-	c->hit[at] = c->hit[--c->n_hits];
-	return hit;
+	return at;
 }
 
 /* The best one is asked first: where it is the packet's, no other rule's memory is touched but that
@@ -364,12 +361,16 @@ static struct tuple_hit hit_next(struct tuple_search *c)
 static const struct rule *best_of(struct tuple_search *c, const struct rule *best,
 				  struct probe *probe)
 {
-	while (c->n_hits) {
-		struct tuple_hit hit = hit_next(c);
+	for (;;) {
+		unsigned at = highest(c);
+		struct tuple_hit *hit = &c->hit[at];
 
-		if (best && hit.rank < best->priority)
+		if (best && hit->rank < best->priority)
 			break;
-		best = hit_better(&hit, best, probe);
+		best = hit_better(hit, best, probe);
+		if (!--c->n_hits)
+			break;
+		*hit = c->hit[c->n_hits];
 	}
 	return best;
 }

@@ -153,6 +153,11 @@ static inline unsigned tuple_search_gather(struct tuple_search *c, int64_t floor
 		unsigned i = (unsigned)__builtin_ctzll(pass);
 		const struct tuple_bucket *b = tuple_search_bucket(s, c->hash[i], step);
 
+		if (__atomic_load_n(&c->list->bound[c->at + i], __ATOMIC_RELAXED) < floor) {
+			pass &= pass - 1;
+			step = 0;
+			continue;
+		}
 		for (unsigned same = bucket_same(b, c->hash[i]); same; same &= same - 1) {
 			unsigned j = (unsigned)__builtin_ctz(same);
 			int32_t rank = __atomic_load_n(&b->rank[j], __ATOMIC_RELAXED);

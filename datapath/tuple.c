@@ -115,7 +115,8 @@ static struct tuple_list *list_new(const struct tuples *s, unsigned room, unsign
 	unsigned words = ROUND_UP(s->n_units, 8) / 4, groups = ROUND_UP(room, TUPLE_LANES) / 8;
 	size_t n_lanes = (size_t)groups * stride;
 	struct tuple_list *l;
-	size_t size = sizeof *l + n_lanes * sizeof l->lanes[0] + room * sizeof l->tuple[0] +
+	size_t size = sizeof *l + n_lanes * sizeof l->lanes[0] +
+		      room * (sizeof l->tuple[0] + sizeof l->bound[0]) +
 		      n_chunks(room) * sizeof l->limit[0] + groups;
 
 	l = allocate_lines(size);
@@ -127,15 +128,17 @@ static struct tuple_list *list_new(const struct tuples *s, unsigned room, unsign
 		l->unit[i] = (uint16_t)(2 * s->unit[i < s->n_units ? i : 0]);
 	l->tuple = (void *)(l->lanes + n_lanes);
 	l->limit = (void *)(l->tuple + room);
-	l->n_pairs = (void *)(l->limit + n_chunks(room));
+	l->bound = l->limit + n_chunks(room);
+	l->n_pairs = (void *)(l->bound + room);
 	for (unsigned i = 0; i < n_chunks(room); i++)
 		l->limit[i] = INT64_MIN;
 	return l;
 }
 
-/* Everything in the chunk of `place` and in front of it is known to go up to `bound`. */
+/* The tuple goes up to `bound`; so does everything in front of its chunk's end. */
 static void limit_raise(struct tuple_list *l, unsigned place, int64_t bound)
 {
+	__atomic_store_n(&l->bound[place], bound, __ATOMIC_RELAXED);
 	for (unsigned i = place / TUPLE_CHUNK + 1; i-- > 0 && l->limit[i] < bound;)
 		__atomic_store_n(&l->limit[i], bound, __ATOMIC_RELAXED);
 }
@@ -195,7 +198,7 @@ static void list_renew(struct tuples *s, struct tuple *more)
 	for (unsigned i = 0; i < n; i++)
 		list_append(s, fresh, sorted[i]);
 	free(sorted);
-	s->n_raised = 0;
+	s->n_raised = s->n_since = 0;
 	rcu_set(s->list, fresh);
 	if (old != &no_list)
 		rcu_free(old);
@@ -303,11 +306,12 @@ uint32_t tuples_hash(const struct tuples *s, const struct tuple *t, const struct
 
 void tuples_raise(struct tuples *s, struct tuple *t, int64_t bound)
 {
-	if (t->bound >= bound)
-		return;
-	t->bound = bound;
-	limit_raise(s->list, t->place, bound);
-	if (++s->n_raised > 2 * s->list->n + TUPLE_CHUNK && s->list->n > TUPLE_CHUNK)
+	if (t->bound < bound) {
+		t->bound = bound;
+		limit_raise(s->list, t->place, bound);
+		s->n_raised++;
+	}
+	if (s->n_raised && ++s->n_since > s->list->n && s->list->n > TUPLE_LANES)
 		list_renew(s, NULL);
 }
 

@@ -37,7 +37,7 @@ enum {
 	TUPLE_LANES = 8,
 	TUPLE_CHUNK = 32, /* tuples that are searched before the limit is looked at */
 	BUCKET_SLOTS = 4,
-	SEARCH_HITS = 2 * TUPLE_CHUNK,
+	SEARCH_HITS = 8, /* that are gathered before the best of them is looked for */
 	UNITS_MAX = KEY_WORDS * 4,
 };
 
@@ -70,6 +70,7 @@ struct tuple_list {
 	uint16_t unit[UNITS_MAX]; /* octets from the key's begin; n_words * 4 of them */
 	struct tuple **tuple;
 	int64_t *limit;   /* by chunk: nothing in it or behind it exceeds this */
+	int64_t *bound;   /* by tuple: nothing in it does */
 	uint8_t *n_pairs; /* by eight tuples: of the longest */
 	struct tuple_lanes lanes[];
 };
@@ -91,10 +92,10 @@ struct tuples {
 	struct tuple_list *list;   /* RCU; never NULL */
 	struct tuple_slots *slots; /* RCU; never NULL */
 	struct rmap by_mask;
-	uint32_t n, n_items; /* tuples that have items; items */
-	uint32_t n_filled;   /* slots that are not free for good */
-	uint32_t n_ended;    /* items that ended since the bounds were looked for */
-	uint32_t n_raised;   /* bounds raised since the list was sorted */
+	uint32_t n, n_items;        /* tuples that have items; items */
+	uint32_t n_filled;          /* slots that are not free for good */
+	uint32_t n_ended;           /* items that ended since the bounds were looked for */
+	uint32_t n_raised, n_since; /* bounds raised since the list was sorted; calls since */
 	uint64_t next_number;
 	uint16_t n_units;
 	uint16_t unit[UNITS_MAX];      /* of the key, in the order in which they came up */

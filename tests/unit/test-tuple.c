@@ -27,6 +27,7 @@ static struct {
 	struct rule *rule[RULES];
 	struct match match[RULES];
 	unsigned n, masks; /* rules; how many masks there are to choose from */
+	uint32_t next_id;  /* no two visible rules have the same: it decides between equals */
 	uint64_t version;
 } bed;
 
@@ -167,7 +168,7 @@ static void change(void)
 		return;
 	}
 	make_match(&m);
-	add(&m, (int32_t)(rnd() % (rnd() % 2 ? 4 : 60000)), rnd() % RULE_IDS);
+	add(&m, (int32_t)(rnd() % (rnd() % 2 ? 4 : 60000)), bed.next_id++ % RULE_IDS);
 }
 
 /* Takes out what nobody sees from `version` on, or all. */
