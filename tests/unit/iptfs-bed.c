@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "datapath/marks.h"
+#include "datapath/match.h"
 #include "lib/csum.h"
 
 static void need(bool ok, const char *what)
@@ -13,6 +14,20 @@ static void need(bool ok, const char *what)
 		return;
 	fprintf(stderr, "iptfs bed: %s\n", what);
 	abort();
+}
+
+/* By outer_bpf, as a rule would ask. */
+static bool esp_outside(const struct worker *w, const struct pkt *p)
+{
+	static const char program[] =
+		"\"ip[9] == 50 or ip6[6] == 50 or (udp port 4500 and len > 60)\"";
+	struct probe s = {.key = key_view_of(&p->key, &p->outer->key),
+			  .worker = (struct worker *)(uintptr_t)w,
+			  .pkt = p};
+	struct match m = {0};
+
+	need(!match_parse_word(&m, "outer_bpf", program, NULL), "no program");
+	return match_met(&m, &s);
 }
 
 static struct kept *keep(const struct worker *w, struct kept_list *l, const struct pkt *p)
@@ -24,6 +39,7 @@ static struct kept *keep(const struct worker *w, struct kept_list *l, const stru
 	k->octets = malloc(k->size ? k->size : 1);
 	pkt_copy_out(w, p, ETH_HLEN_, (uint32_t)k->size, k->octets);
 	k->outer = *p->outer;
+	k->esp_outside = p->flags & PKT_DECAPPED && esp_outside(w, p);
 	k->key = p->key;
 	return k;
 }

@@ -17,6 +17,7 @@ struct kept {
 	size_t size;
 	struct outer outer;
 	struct du_key key;
+	bool esp_outside; /* a program found ESP in the headers of the frame that it came in */
 };
 
 struct kept_list {

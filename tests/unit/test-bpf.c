@@ -193,14 +193,14 @@ static void bad_programs_are_refused(void **state)
 	refused(text, "would be accepted");
 	memset(text, '(', 2000);
 	text[2000] = '\0';
-	refused(text, "up to 1000 would be accepted");
-	text[1000] = '\0';
+	refused(text, "up to 500 would be accepted");
+	text[BPF_TEXT] = '\0';
 	assert_int_equal(bpf_parse(BPF_IP, text, &handle, &r), -EINVAL);
 	/* Valid, and too long for us. */
 	text[0] = '\0';
 	for (unsigned i = 0; i < 55; i++)
 		sprintf(text + strlen(text), "%sip6 net 2001:db8:%x::/48", i ? "or " : "", i);
-	text[1000] = '\0';
+	text[BPF_TEXT] = '\0';
 	bpf_parse(BPF_IP, text, &handle, &r);
 	free(text);
 }

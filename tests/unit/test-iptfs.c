@@ -73,6 +73,10 @@ static void test_vectors(void **unused)
 			assert_true(be64toh(du->outer.key.esp_seq) > v->seq_in);
 			assert_int_equal(!!(has & HAS_UDP), v->udp);
 			assert_true(be16toh(du->key.agg_fragments) >= 1);
+			assert_true(du->esp_outside);
+			assert_true(be32toh(du->outer.key.agg_len) + 14 <=
+				    be32toh(du->outer.key.frame_len));
+			assert_true(be32toh(du->outer.key.agg_len) > 28);
 		}
 		/* Once more: every one is a replay, and nothing comes out. */
 		for (unsigned i = 0; i < v->n_frames; i++)
