@@ -28,19 +28,33 @@ static struct pkt *copy_for_output(struct worker *w, const struct pkt *p)
 	return NULL;
 }
 
-/* A path without output: its meters are met all the same (TS-023, 5.7).  Takes p. */
+/* A path without output: its meters are met all the same (TS-023, 5.7), and what outlasts the
+ * packet happens.  Takes p. */
 static void drop_path(struct worker *w, struct pkt *p, const struct program *program)
 {
 	OP_FOR_EACH(op, program->ops, program->apply_size)
 	{
-		if (op->kind != ACTION_METER)
+		const struct action_class *class = action_class(op->kind);
+
+		if (op->kind != ACTION_METER && !class->effects)
 			continue;
 		if (program->rules)
 			p->rule = program->rules[op->flags];
-		if (action_class(ACTION_METER)->run(w, p, op) == ACT_DONE)
+		if (class->run(w, p, op) == ACT_DONE)
 			return;
 	}
 	drop(w, p, DROP_RULE);
+}
+
+/* What outlasts the packet and stands behind its last output is run while the packet is here. */
+static void run_effects(struct worker *w, struct pkt *p, const struct program *program,
+			const struct op *behind)
+{
+	OP_FOR_EACH(op, program->ops, program->apply_size)
+	if (op > behind && unlikely(action_class(op->kind)->effects)) {
+		trace(w, p, ACTION, op->kind, op->arg);
+		action_class(op->kind)->run(w, p, op);
+	}
 }
 
 /* Takes p. */
@@ -64,6 +78,7 @@ static void run_program(struct worker *w, struct pkt *p)
 		if (program->rules)
 			p->rule = program->rules[op->flags];
 		if (op == last) {
+			run_effects(w, p, program, last);
 			class->run(w, p, op);
 			return;
 		}

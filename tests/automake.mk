@@ -283,6 +283,7 @@ TESTSUITE_AT = \
 	tests/limits.at \
 	tests/cond.at \
 	tests/offline.at \
+	tests/sets.at \
 	tests/openflow.at \
 	tests/watch.at
 SYSTEM_TESTSUITE_AT = tests/system.at
