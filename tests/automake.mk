@@ -64,6 +64,7 @@ UNITS = \
 	tests/unit/test-secrets \
 	tests/unit/test-sflow \
 	tests/unit/test-sflow-read \
+	tests/unit/test-set-swap \
 	tests/unit/test-set-table \
 	tests/unit/test-signal \
 	tests/unit/test-sketch \
