@@ -64,6 +64,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-control.c \
 	ctl/verb-flow.c \
 	ctl/verb-flows.c \
+	ctl/verb-group.c \
 	ctl/verb-guard.c \
 	ctl/verb-journal.c \
 	ctl/verb-limiter.c \

@@ -14,7 +14,7 @@ int msg_features_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	buf_u8(&b, (uint8_t)ofproto_n_tables(o));
 	buf_u8(&b, 0); /* the main connection */
 	buf_u16(&b, 0);
-	buf_u32(&b, OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS);
+	buf_u32(&b, OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS);
 	buf_u32(&b, 0);
 	ofconn_send(c, &b);
 	return 0;

@@ -9,6 +9,7 @@
 #include "ctl/flow-set.h"
 #include "ctl/rows.h"
 #include "ctl/verb.h"
+#include "ofproto/groups.h"
 
 /* Words as iproute2 has them (`dev PORT`, `lladdr MAC`) or as options (`dev=PORT`). */
 static void run_fib(struct verb_call *call,
@@ -126,6 +127,24 @@ static json_t *show_tables(struct daemon *d, struct buf *text)
 	return list;
 }
 
+static json_t *show_groups(struct daemon *d, struct buf *text)
+{
+	struct group_totals n = ofproto_group_totals(d->ofproto);
+	json_t *row = json_object();
+
+	json_put_u64(row, "groups", n.groups);
+	json_put_u64(row, "buckets", n.buckets);
+	json_put_u64(row, "slots", n.slots);
+	json_put_u64(row, "refused", n.n_refused);
+	if (n.groups || n.n_refused)
+		buf_printf(text,
+			   "groups: %u of %u, with %u of %u buckets, select tables of %u of %u "
+			   "slots; %" PRIu64 " refused\n",
+			   n.groups, GROUPS_MAX, n.buckets, GROUP_BUCKETS_TOTAL, n.slots,
+			   GROUP_SLOTS_TOTAL, n.n_refused);
+	return row;
+}
+
 static json_t *show_ports(struct daemon *d, bool conns, struct buf *text)
 {
 	struct port **ports = ports_sorted(d->ofproto, conns);
@@ -153,6 +172,7 @@ void do_show(struct verb_call *call)
 	row = show_settings(call->daemon, &text);
 	json_put(row, "panic", panic_json(panic));
 	json_put(row, "tables", show_tables(call->daemon, &text));
+	json_put(row, "groups", show_groups(call->daemon, &text));
 	json_put(row, "ports", show_ports(call->daemon, false, &text));
 	json_put(row, "conns", show_ports(call->daemon, true, &text));
 	json_put(row, "controllers", controllers_show(call->daemon, &text));

@@ -97,8 +97,6 @@ static int get_action(struct reader *wire, struct buf *ops, struct refusal *r)
 	body = pull_reader(wire, size - 4u);
 	if (type == OFPAT_EXPERIMENTER)
 		return get_experimenter(&body, ops, r);
-	if (type == OFPAT_GROUP)
-		return refuse(r, BAD_OUT_GROUP, "group", "there are no groups");
 	for (unsigned i = 0; i < N_ACTIONS; i++)
 		if (action_class(i)->of_type == type)
 			return action_class(i)->get(&body, ops, r);

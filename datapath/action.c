@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datapath/action.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "datapath/table.h"
@@ -39,6 +40,38 @@ bool actions_output_to(const void *ops, size_t size, uint32_t ofport)
 	if (op->kind == ACTION_OUTPUT && op->arg == ofport)
 		return true;
 	return false;
+}
+
+bool actions_group_to(const void *ops, size_t size, uint32_t group)
+{
+	OP_FOR_EACH(op, ops, size)
+	if (op->kind == ACTION_GROUP && (group == OFPG_ANY || op->arg == group))
+		return true;
+	return false;
+}
+
+/* Another of its kind (and field) follows, or a group where this is an output. */
+static bool is_replaced(const struct op *op, const void *ops, size_t size)
+{
+	enum set_order order = classes[op->kind]->order;
+
+	OP_FOR_EACH(other, ops, size)
+	{
+		if (order == SET_OUTPUT && other->kind == ACTION_GROUP)
+			return true;
+		if (other > op && other->kind == op->kind &&
+		    (order != SET_SET || other->arg == op->arg))
+			return true;
+	}
+	return false;
+}
+
+void actions_as_set(const void *ops, size_t size, struct buf *set)
+{
+	for (unsigned order = 0; order < N_SET_ORDERS; order++)
+		OP_FOR_EACH(op, ops, size)
+	if (classes[op->kind]->order == order && !is_replaced(op, ops, size))
+		buf_octets(set, op, op->size);
 }
 
 void instructions_free(struct instructions *i)
@@ -148,11 +181,29 @@ void program_free(struct program *p)
 
 static int check_output(uint32_t port, const struct switch_limits *limits, struct refusal *r)
 {
-	if (port == OFPP_TABLE)
+	if (port == OFPP_TABLE && !limits->to_table)
 		return refuse(r, BAD_OUT_PORT, "output",
 			      "output to TABLE is for packet-outs; a rule says goto_table:N");
 	if (port && port < OFPP_MAX && limits->port_exists && !limits->port_exists(port))
 		return refuse(r, BAD_OUT_PORT, "output", "there is no port %u", port);
+	return 0;
+}
+
+static int check_target(const struct op *op, const struct switch_limits *limits, struct refusal *r)
+{
+	if (op->kind == ACTION_OUTPUT)
+		return check_output(op->arg, limits, r);
+	if (op->kind == ACTION_GROUP && limits->group_exists && !limits->group_exists(op->arg))
+		return refuse(r, BAD_OUT_GROUP, "group", "there is no group %u", op->arg);
+	return 0;
+}
+
+int actions_check_targets(const void *ops, size_t size, const struct switch_limits *limits,
+			  struct refusal *r)
+{
+	OP_FOR_EACH(op, ops, size)
+	if (check_target(op, limits, r))
+		return -EINVAL;
 	return 0;
 }
 
@@ -162,7 +213,7 @@ static int check_op(const struct op *op, struct match *state, const struct switc
 	const struct action_class *class = classes[op->kind];
 	int error = class->validate ? class->validate(op, state, r) : 0;
 
-	return error || op->kind != ACTION_OUTPUT ? error : check_output(op->arg, limits, r);
+	return error ? error : check_target(op, limits, r);
 }
 
 static int check_actions(const struct instructions *i, const struct match *m,

@@ -82,6 +82,8 @@ const struct action_class *action_class(enum action_kind kind);
 /* actions.c: what output to op->arg (OFPP_… or a port's OpenFlow number, host order) does; at most
  * `max_len` octets go to controllers.  Takes p. */
 void output_run(struct worker *w, struct pkt *p, uint32_t ofport, uint16_t max_len);
+/* actions.c: a copy for an output that others follow; NULL: lost, and counted. */
+struct pkt *copy_for_output(struct worker *w, const struct pkt *p);
 
 #define OP_FOR_EACH(OP, OPS, SIZE)                                            \
 	for (const struct op *OP = (const void *)(OPS);                       \
@@ -149,6 +151,7 @@ struct switch_limits {
 	bool (*port_exists)(uint32_t ofport);
 	bool (*group_exists)(uint32_t group);
 	bool (*meter_exists)(uint32_t meter);
+	bool to_table; /* a packet-out: output to TABLE is for these */
 };
 int instructions_validate(const struct instructions *i, const struct match *m,
 			  const struct switch_limits *limits, struct refusal *r);
@@ -168,5 +171,14 @@ int actions_get(struct reader *wire, struct buf *ops, struct refusal *r);
 void actions_put(const void *ops, size_t size, struct buf *wire);
 /* OFPP_… or a port that an output among the ops names: for out_port filters. */
 bool actions_output_to(const void *ops, size_t size, uint32_t ofport);
+/* The same for a group (OFPG_ANY: any): for out_group filters. */
+bool actions_group_to(const void *ops, size_t size, uint32_t group);
+/* A list of actions as the action set that it makes, in order of execution: the last one of a
+ * kind (and field) counts, and with a group there is no output (TS-023, 5.10).  Takes none of
+ * SET_NEVER. */
+void actions_as_set(const void *ops, size_t size, struct buf *set);
+/* What is wrong with an output or group among the ops; 0: nothing. */
+int actions_check_targets(const void *ops, size_t size, const struct switch_limits *limits,
+			  struct refusal *r);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The actions stage, and output with its reserved ports. */
 
+#include "datapath/group.h"
 #include "datapath/spine.h"
 #include "lib/openflow.h"
 
@@ -15,9 +16,9 @@ static const struct op *last_output(const struct program *program)
 	return last;
 }
 
-/* A copy for an output that others follow.  One that could not be made is a packet that was made
- * and dropped, so that the balance holds and the loss has a name. */
-static struct pkt *copy_for_output(struct worker *w, const struct pkt *p)
+/* One that could not be made is a packet that was made and dropped, so that the balance holds and
+ * the loss has a name. */
+struct pkt *copy_for_output(struct worker *w, const struct pkt *p)
 {
 	struct pkt *copy = pkt_clone(w, p);
 
@@ -69,6 +70,7 @@ static void run_program(struct worker *w, struct pkt *p)
 		drop_path(w, p, program);
 		return;
 	}
+	group_budget_begin(&w->group_budget);
 	OP_FOR_EACH(op, program->ops, program->apply_size)
 	{
 		const struct action_class *class = action_class(op->kind);

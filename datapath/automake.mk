@@ -10,6 +10,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/cond.c \
 	datapath/cond.h \
 	datapath/conds.def \
+	datapath/act-group.c \
 	datapath/act-output.c \
 	datapath/act-sample.c \
 	datapath/act-set-field.c \
@@ -52,6 +53,9 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/forward.c \
 	datapath/frame.c \
 	datapath/frame.h \
+	datapath/group-make.c \
+	datapath/group.c \
+	datapath/group.h \
 	datapath/handoff.c \
 	datapath/handoff.h \
 	datapath/iptfs-rx.c \
@@ -68,6 +72,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/limiter.h \
 	datapath/marks.c \
 	datapath/marks.h \
+	datapath/maglev.c \
+	datapath/maglev.h \
 	datapath/match-oxm.c \
 	datapath/match-relate.c \
 	datapath/match-text.c \

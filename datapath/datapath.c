@@ -33,6 +33,7 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 		frames = dp->offline ? FRAMES_OFFLINE : FRAMES_PER_WORKER * dp->n_workers;
 	rmap_init(&dp->conns);
 	rmap_init(&dp->conn_ends);
+	rmap_init(&dp->groups);
 	rmap_init(&dp->by_ifindex);
 	fib_init(&dp->fib);
 	shapes_init(&dp->shapes);
@@ -85,6 +86,7 @@ void datapath_destroy(struct datapath *dp)
 	rmap_destroy(&dp->by_ifindex);
 	rmap_destroy(&dp->conns);
 	rmap_destroy(&dp->conn_ends);
+	rmap_destroy(&dp->groups);
 	if (dp->event_fd >= 0)
 		close(dp->event_fd);
 	rcu_barrier();

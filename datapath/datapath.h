@@ -31,6 +31,7 @@ struct datapath {
 	struct port *local;           /* LOCAL: the host's tun; RCU, NULL: none */
 	struct rmap conns;            /* struct conn by in_id */
 	struct rmap conn_ends;        /* one of each end, by in_id without its identifier */
+	struct rmap groups;           /* struct group by its number (group.h) */
 	struct rmap by_ifindex;       /* struct if_port: which port an interface is */
 	struct fib fib;
 	struct umem umem;

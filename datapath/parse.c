@@ -247,13 +247,16 @@ static int parse_ipv6(struct parse *c)
 uint32_t pkt_flow_hash_find(const struct du_key *k)
 {
 	uint64_t word, h = hash_seed;
+	uint32_t ports;
 
 	for (unsigned i = 0; i < 4; i++) {
 		/* Addresses of 16 octets each, adjacent in the key; zero behind an IPv4 one. */
 		memcpy(&word, (i < 2 ? k->ip_src : k->ip_dst) + i % 2 * 8, 8);
 		h = hash_add(h, word);
 	}
-	h = hash_add(h, (uint64_t)k->ip_proto << 32 | (uint32_t)k->tp_src << 16 | k->tp_dst);
+	/* Fragments of one packet stay together: only the first has ports, so none counts them. */
+	ports = k->ip_frag ? 0 : (uint32_t)k->tp_src << 16 | k->tp_dst;
+	h = hash_add(h, (uint64_t)k->ip_proto << 32 | ports);
 	if (!k->ip_proto)
 		memcpy(&word, k->eth_src, 8), h = hash_add(h, word);
 	return MAX(hash_finish(h), 1u);

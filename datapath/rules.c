@@ -165,6 +165,21 @@ static bool add_rule(struct worker *w, const struct pkt *p, struct walk *k, cons
 	return add_program(k, rcu_get(r->program));
 }
 
+/* The action set at the path's end: with a group in it, its output is ignored (TS-023, 5.10). */
+static bool append_set(struct walk *k)
+{
+	bool group = false;
+
+	for (unsigned i = 0; i < k->n_set; i++) {
+		enum set_order order = action_class(k->set[i]->kind)->order;
+
+		group |= order == SET_GROUP;
+		if ((!group || order != SET_OUTPUT) && !append(k, k->set[i], k->set_rule[i]))
+			return false;
+	}
+	return true;
+}
+
 /* Walks on from rule `r` to the path's end.  -1, or the reason to drop the packet. */
 static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct rule *r,
 		unsigned table)
@@ -186,10 +201,7 @@ static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct ru
 		}
 		program = rcu_get(r->program);
 	}
-	for (unsigned i = 0; i < k->n_set; i++)
-		if (!append(k, k->set[i], k->set_rule[i]))
-			return DROP_PATH_TOO_LONG;
-	return -1;
+	return append_set(k) ? -1 : DROP_PATH_TOO_LONG;
 }
 
 /* The arena's next octets; NULL when they don't fit. */

@@ -61,6 +61,9 @@ static void action_argument(unsigned kind, uint64_t v, struct buf *text)
 	case ACTION_SET_FIELD:
 		buf_printf(text, " of %s", v < N_FIELDS ? fields[v].name : "?");
 		break;
+	case ACTION_GROUP:
+		buf_printf(text, " %llu", (unsigned long long)v);
+		break;
 	case ACTION_SAMPLE:
 		buf_printf(text, " of one in %llu", (unsigned long long)v);
 		break;

@@ -62,10 +62,12 @@ int worker_init(struct worker *w, struct datapath *dp, unsigned id)
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	w->rule = rules == MAP_FAILED ? NULL : rules;
 	w->lease = leases_reserve(RULE_IDS);
+	w->group = group_counters_reserve();
 	if (meters_worker_init(w) || w->event_fd < 0 || !w->port || !w->rxq || !w->conn ||
-	    !w->rule || !w->lease || pkts_init(w) || ring_init(&w->events, EVENT_RING) ||
-	    ring_init(&w->traces, TRACE_RING) || ring_init(&w->samples, SAMPLE_RING) ||
-	    sampler_init(&w->sampler, id) || cache_init(&w->cache) ||
+	    !w->rule || !w->lease || !w->group || pkts_init(w) ||
+	    ring_init(&w->events, EVENT_RING) || ring_init(&w->traces, TRACE_RING) ||
+	    ring_init(&w->samples, SAMPLE_RING) || sampler_init(&w->sampler, id) ||
+	    cache_init(&w->cache) ||
 	    frame_pool_init(&w->frames, &dp->umem, (uint16_t)id,
 			    (struct frame_range){id * share, share})) {
 		worker_destroy(w);
@@ -88,6 +90,7 @@ void worker_destroy(struct worker *w)
 		munmap(w->rule, RULE_IDS * sizeof *w->rule);
 	leases_release(w->lease, RULE_IDS);
 	meters_worker_destroy(w);
+	group_counters_release(w->group);
 	ring_destroy(&w->events);
 	ring_destroy(&w->traces);
 	ring_destroy(&w->samples);

@@ -20,6 +20,7 @@
 #include "datapath/cache.h"
 #include "datapath/conn.h"
 #include "datapath/datapath.h"
+#include "datapath/group.h"
 #include "datapath/meter.h"
 #include "datapath/sample.h"
 #include "datapath/timer.h"
@@ -67,11 +68,13 @@ struct worker {
 	unsigned n_conn;
 
 	struct worker_counters n;
-	struct port_counters *port;   /* by port id */
-	struct rule_counters *rule;   /* by rule id; reserved address space, touched as used */
-	struct lease *lease;          /* by rule id, likewise: what it holds of dp->bucket */
-	struct lease *meter_lease;    /* … and of dp->meter_bucket */
-	struct meter_counters *meter; /* by meter's slot, likewise */
+	struct port_counters *port;       /* by port id */
+	struct rule_counters *rule;       /* by rule id; reserved address space, touched as used */
+	struct lease *lease;              /* by rule id, likewise: what it holds of dp->bucket */
+	struct lease *meter_lease;        /* … and of dp->meter_bucket */
+	struct meter_counters *meter;     /* by meter's slot, likewise */
+	struct group_counters *group;     /* by counter, of groups and their buckets, likewise */
+	struct group_budget group_budget; /* what the packet at hand may still cost */
 	struct limiter_counters limiter[LIMITERS]; /* by number */
 	struct {
 		uint64_t lookups, matches;

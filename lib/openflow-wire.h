@@ -211,6 +211,31 @@ struct ofp_group_stats_request {
 	uint8_t pad[4];
 };
 
+struct ofp_bucket {
+	be16 len, weight;
+	be32 watch_port, watch_group;
+	uint8_t pad[4]; /* then actions */
+};
+
+struct ofp_bucket_counter {
+	be64 packet_count, byte_count;
+};
+
+struct ofp_group_stats {
+	be16 length;
+	uint8_t pad[2];
+	be32 group_id, ref_count;
+	uint8_t pad2[4];
+	be64 packet_count, byte_count;
+	be32 duration_sec, duration_nsec; /* then a counter for each bucket */
+};
+
+struct ofp_group_desc {
+	be16 length;
+	uint8_t type, pad;
+	be32 group_id; /* then buckets */
+};
+
 struct ofp_group_features {
 	be32 types, capabilities, max_groups[4], actions[4];
 };
@@ -282,6 +307,10 @@ OFP_SIZE(ofp_port_stats_request, 8);
 OFP_SIZE(ofp_port_stats, 112);
 OFP_SIZE(ofp_queue_stats_request, 8);
 OFP_SIZE(ofp_group_stats_request, 8);
+OFP_SIZE(ofp_bucket, 16);
+OFP_SIZE(ofp_bucket_counter, 16);
+OFP_SIZE(ofp_group_stats, 40);
+OFP_SIZE(ofp_group_desc, 8);
 OFP_SIZE(ofp_group_features, 40);
 OFP_SIZE(ofp_meter_multipart_request, 8);
 OFP_SIZE(ofp_meter_config, 8);

@@ -311,6 +311,12 @@ enum ofp_controller_role {
 };
 
 enum ofp_group_mod_command { OFPGC_ADD, OFPGC_MODIFY, OFPGC_DELETE };
+enum ofp_group_capabilities {
+	OFPGFC_SELECT_WEIGHT = 1 << 0,
+	OFPGFC_SELECT_LIVENESS = 1 << 1,
+	OFPGFC_CHAINING = 1 << 2,
+	OFPGFC_CHAINING_CHECKS = 1 << 3,
+};
 enum ofp_group_type { OFPGT_ALL, OFPGT_SELECT, OFPGT_INDIRECT, OFPGT_FF };
 enum ofp_meter_flags {
 	OFPMF_KBPS = 1 << 0,

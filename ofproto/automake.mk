@@ -7,6 +7,11 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/flow-text.c \
 	ofproto/flows.c \
 	ofproto/flows.h \
+	ofproto/group-entry.h \
+	ofproto/group-mod.c \
+	ofproto/group-text.c \
+	ofproto/groups.c \
+	ofproto/groups.h \
 	ofproto/guard.c \
 	ofproto/guard.h \
 	ofproto/journal-entry.h \

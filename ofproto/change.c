@@ -7,9 +7,9 @@
 /* How long the first change of a group waits for company. */
 #define GATHER_NS NSEC_PER_MSEC
 
-static void group_init(struct group *g)
+static void group_init(struct change_group *g)
 {
-	*g = (struct group){0};
+	*g = (struct change_group){0};
 	g->waiters_tail = &g->waiters;
 	g->ops_tail = &g->ops;
 }
@@ -28,7 +28,7 @@ uint64_t change_version(const struct ofproto *o)
 
 void change_step(struct ofproto *o, struct step *s)
 {
-	struct group *g = &o->changes.open;
+	struct change_group *g = &o->changes.open;
 
 	s->next = NULL;
 	s->prev = g->last;
@@ -41,7 +41,7 @@ void change_step(struct ofproto *o, struct step *s)
 
 void change_store(struct ofproto *o, struct store_op *op)
 {
-	struct group *g = &o->changes.open;
+	struct change_group *g = &o->changes.open;
 
 	if (!o->store || o->restoring) {
 		store_ops_free(op);
@@ -63,7 +63,7 @@ static void answer(struct waiter *w, int error, const struct refusal *r)
 }
 
 /* The last step first. */
-static void undo(struct ofproto *o, struct group *g)
+static void undo(struct ofproto *o, struct change_group *g)
 {
 	for (struct step *s = g->last, *before; s; s = before) {
 		before = s->prev;
@@ -73,7 +73,7 @@ static void undo(struct ofproto *o, struct group *g)
 
 static void publish(struct ofproto *o)
 {
-	struct group g = o->changes.flight;
+	struct change_group g = o->changes.flight;
 	struct step *s, *next;
 
 	for (s = g.first; s; s = s->next)
@@ -98,7 +98,7 @@ static void publish(struct ofproto *o)
 
 static void fail(struct ofproto *o, int error, const struct refusal *r)
 {
-	struct group flight = o->changes.flight, open = o->changes.open;
+	struct change_group flight = o->changes.flight, open = o->changes.open;
 
 	LOG(WARN, "store: %s; changes on their way were taken back", r->text);
 	undo(o, &open);

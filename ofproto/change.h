@@ -36,7 +36,7 @@ struct step {
 	struct step *next, *prev;
 };
 
-struct group {
+struct change_group {
 	struct step *first, *last;
 	struct waiter *waiters, **waiters_tail;
 	struct store_op *ops, **ops_tail;
@@ -44,7 +44,7 @@ struct group {
 };
 
 struct changes {
-	struct group open, flight;
+	struct change_group open, flight;
 	bool in_flight;
 	bool hurry;       /* a barrier: seal as soon as nothing is in flight */
 	uint64_t seal_ns; /* when the open group is sealed at the latest */

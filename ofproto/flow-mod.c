@@ -144,6 +144,14 @@ void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason)
 	ofproto_actor(o, NULL);
 }
 
+void flows_leave_group(struct ofproto *o, uint32_t group)
+{
+	for (unsigned t = 0; t < N_TABLES; t++)
+		for (struct entry *e = o->flows.table[t]; e; e = e->next)
+			if (!e->leaving && instructions_group_to(&e->flow.instructions, group))
+				flow_stage_out(o, e, OFPRR_GROUP_DELETE);
+}
+
 /* ---- Checks ------------------------------------------------------------------------------ */
 
 static bool is_delete(const struct flow_mod *fm)
@@ -154,12 +162,6 @@ static bool is_delete(const struct flow_mod *fm)
 static bool port_may_exist(uint32_t ofport)
 {
 	return ofport > 0 && ofport < PORT_MAX;
-}
-
-static bool none_exists(uint32_t id)
-{
-	(void)id;
-	return false;
 }
 
 /* meters_admit() knows. */
@@ -175,7 +177,7 @@ static int check_instructions(const struct flow_mod *fm, struct refusal *r)
 		.table = fm->table,
 		.n_tables = TABLE_MAX,
 		.port_exists = port_may_exist,
-		.group_exists = none_exists,
+		.group_exists = group_exists,
 		.meter_exists = may_exist,
 	};
 
@@ -336,7 +338,8 @@ static bool selected(const struct flow_mod *fm, const struct entry *e)
 	if (e->leaving || (f->cookie & fm->cookie_mask) != (fm->cookie & fm->cookie_mask))
 		return false;
 	if (is_delete(fm) &&
-	    (fm->out_group != OFPG_ANY ||
+	    ((fm->out_group != OFPG_ANY &&
+	      !instructions_group_to(&f->instructions, fm->out_group)) ||
 	     (fm->out_port != OFPP_ANY && !instructions_output_to(&f->instructions, fm->out_port))))
 		return false;
 	return fm->table != TABLE_GUARD || f->origin == fm->origin;

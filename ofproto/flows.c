@@ -89,6 +89,12 @@ bool instructions_output_to(const struct instructions *i, uint32_t ofport)
 	       actions_output_to(i->write.data, i->write.size, ofport);
 }
 
+bool instructions_group_to(const struct instructions *i, uint32_t group)
+{
+	return actions_group_to(i->apply.data, i->apply.size, group) ||
+	       actions_group_to(i->write.data, i->write.size, group);
+}
+
 bool flows_full(const struct ofproto *o)
 {
 	return o->flows.n_staged >= FLOWS_MAX ||
@@ -211,6 +217,7 @@ void entry_stage(struct ofproto *o, struct entry *e)
 		e->next->link = &e->next;
 	*head = e;
 	index_add(o, e);
+	groups_count_rule(o, &f->instructions, 1);
 	timeout_set(o, e);
 }
 
@@ -232,6 +239,7 @@ static void take_out(struct ofproto *o, struct entry *e)
 void entry_unstage(struct ofproto *o, struct entry *e)
 {
 	index_remove(o, e);
+	groups_count_rule(o, &e->flow.instructions, -1);
 	take_out(o, e);
 }
 
@@ -239,6 +247,7 @@ void entry_leave(struct ofproto *o, struct entry *e)
 {
 	e->leaving = true;
 	index_remove(o, e);
+	groups_count_rule(o, &e->flow.instructions, -1);
 	timeout_cancel(o, e);
 	rcu_set(e->flow.rule->remove_version, change_version(o));
 }
@@ -248,6 +257,7 @@ void entry_stay(struct ofproto *o, struct entry *e)
 	e->leaving = false;
 	rcu_set(e->flow.rule->remove_version, VERSION_NEVER);
 	index_add(o, e);
+	groups_count_rule(o, &e->flow.instructions, 1);
 	timeout_set(o, e);
 }
 
@@ -336,7 +346,8 @@ void flow_filter_init(struct flow_filter *f)
 static bool filter_hits(const struct flow_filter *f, const struct flow *flow)
 {
 	return (flow->cookie & f->cookie_mask) == (f->cookie & f->cookie_mask) &&
-	       f->out_group == OFPG_ANY &&
+	       (f->out_group == OFPG_ANY ||
+		instructions_group_to(&flow->instructions, f->out_group)) &&
 	       (f->out_port == OFPP_ANY ||
 		instructions_output_to(&flow->instructions, f->out_port)) &&
 	       match_covers(&f->match, &flow->match);

@@ -83,5 +83,6 @@ bool entry_in_force(const struct ofproto *o, const struct entry *e);
 
 void instructions_copy(struct instructions *to, const struct instructions *from);
 bool instructions_output_to(const struct instructions *i, uint32_t ofport);
+bool instructions_group_to(const struct instructions *i, uint32_t group); /* OFPG_ANY: any */
 
 #endif

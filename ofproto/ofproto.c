@@ -72,6 +72,7 @@ void ofproto_run(struct ofproto *o)
 	sets_run(o);
 	trace_run(o);
 	changes_run(o);
+	groups_run(o);
 }
 
 void ofproto_set_now(struct ofproto *o, uint64_t ns)
@@ -124,6 +125,7 @@ void tell_flow_removed(struct ofproto *o, const struct flow *f, uint8_t reason)
 
 void tell_port_status(struct ofproto *o, const struct port *p, uint8_t reason)
 {
+	o->groups.stale = true; /* what watches it may be live no more, or again */
 	for (struct listener *l = o->listeners, *next; l; l = next) {
 		next = l->next;
 		if (l->port_status)
@@ -193,6 +195,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 			error = sets_restore(o, r);
 		if (!error)
 			error = meters_restore(o, r);
+		if (!error)
+			error = groups_restore(o, r);
 		if (!error)
 			error = store_load_flows(o->store, &restore.visit, r);
 		if (!error)
@@ -274,6 +278,7 @@ struct ofproto *ofproto_create(const struct ofproto_config *config, struct refus
 	o->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	flows_init(o);
 	meters_up(o);
+	groups_init(o);
 	changes_init(o);
 	objects_init(o);
 	limiters_init(o);
@@ -322,6 +327,7 @@ void ofproto_destroy(struct ofproto *o)
 	store_close(o->store);
 	flows_destroy(o);
 	meters_down(o);
+	groups_destroy(o);
 	journal_destroy(o);
 	timeouts_destroy(o);
 	if (o->has_datapath)

@@ -57,6 +57,7 @@ static void run_out(struct worker *w, void *arg)
 int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r)
 {
 	struct instructions i = {.has_apply = true};
+	const struct switch_limits limits = {.group_exists = group_exists, .to_table = true};
 	struct out_call call = {.po = po, .in_port = PORT_NONE};
 	const struct port *in = port_by_ofport(&o->dp, po->in_port);
 
@@ -67,6 +68,8 @@ int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct re
 	if (po->size > OUT_MAX || po->size < ETH_HLEN_)
 		return refuse(r, BAD_PACKET, "data", "a frame of %zu octets; %d to %d are accepted",
 			      po->size, ETH_HLEN_, OUT_MAX);
+	if (actions_check_targets(po->ops, po->ops_size, &limits, r))
+		return -EINVAL;
 	buf_octets(&i.apply, po->ops, po->ops_size);
 	call.program = program_compile(&i);
 	worker_call(o->dp.worker[0], run_out, &call);

@@ -11,6 +11,7 @@
 #include "lib/openflow.h"
 #include "ofproto/change.h"
 #include "ofproto/flows.h"
+#include "ofproto/group-entry.h"
 #include "ofproto/journal-entry.h"
 #include "ofproto/limiters.h"
 #include "ofproto/meters.h"
@@ -32,6 +33,7 @@ struct ofproto {
 	int epoll_fd;
 	struct flows flows;
 	struct meters meters;
+	struct groups groups;
 	struct changes changes;
 	struct timeouts timeouts;
 	struct journal journal;
@@ -77,6 +79,8 @@ uint8_t origin_by_name(const char *name);
 void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason);
 /* The same, to join a change that is being made: without change_staged(). */
 void flow_stage_out(struct ofproto *o, struct entry *e, uint8_t reason);
+/* The same for every rule that names a group (OFPG_ANY: any group). */
+void flows_leave_group(struct ofproto *o, uint32_t group);
 /* A rule from the store. */
 int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *r);
 

@@ -24,6 +24,8 @@ UNITS = \
 	tests/unit/test-forger \
 	tests/unit/test-flows \
 	tests/unit/test-guard-verbs \
+	tests/unit/test-group \
+	tests/unit/test-groups \
 	tests/unit/test-guard \
 	tests/unit/test-handoff \
 	tests/unit/test-iptfs \
@@ -37,6 +39,7 @@ UNITS = \
 	tests/unit/test-lib-shared \
 	tests/unit/test-limit \
 	tests/unit/test-limiter \
+	tests/unit/test-maglev \
 	tests/unit/test-marks \
 	tests/unit/test-match \
 	tests/unit/test-match-oxm \
@@ -44,6 +47,7 @@ UNITS = \
 	tests/unit/test-mgmt \
 	tests/unit/test-openflow-conn \
 	tests/unit/test-openflow-flow \
+	tests/unit/test-openflow-group \
 	tests/unit/test-openflow-method \
 	tests/unit/test-openflow-switch \
 	tests/unit/test-output \
@@ -93,6 +97,8 @@ tests_unit_test_openflow_conn_SOURCES = tests/unit/test-openflow-conn.c $(STUB_O
 tests_unit_test_openflow_conn_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_flow_SOURCES = tests/unit/test-openflow-flow.c $(STUB_OFPROTO)
 tests_unit_test_openflow_flow_LDADD = $(UNIT_LIBS)
+tests_unit_test_openflow_group_SOURCES = tests/unit/test-openflow-group.c $(STUB_OFPROTO)
+tests_unit_test_openflow_group_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_method_SOURCES = tests/unit/test-openflow-method.c $(STUB_OFPROTO)
 tests_unit_test_openflow_method_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_switch_SOURCES = tests/unit/test-openflow-switch.c $(STUB_OFPROTO)
@@ -278,6 +284,7 @@ LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py tests/limit
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/example.at \
+	tests/groups.at \
 	tests/guard.at \
 	tests/meters.at \
 	tests/mgmt.at \

@@ -66,6 +66,15 @@ IPV6 = h('80000a02 86dd')
 TCP = h('80001401 06')
 FLOW_REQUEST = struct.pack('!B3xIIIQQ', 255, 0xffffffff, 0xffffffff, 0, 0, 0)
 
+def bucket(actions=b'', weight=0, port=0xffffffff, group=0xffffffff, length=None):
+    length = 16 + len(actions) if length is None else length
+    return struct.pack('!HHII4x', length, weight, port, group) + actions
+
+
+def group_mod(command, kind, number, buckets=b''):
+    return message(15, struct.pack('!HBxI', command, kind, number) + buckets)
+
+
 ROWS = [
     # Requests
     ('BAD_VERSION', message(2, version=5), 1, 0),
@@ -99,7 +108,7 @@ ROWS = [
     ('BAD_OUT_PORT zero', flow_mod(instructions=apply_actions(output(0))), 2, 4),
     ('BAD_OUT_PORT packet-out', packet_out(output(0xffffff55)), 2, 4),
     ('BAD_ARGUMENT', flow_mod(instructions=apply_actions(h('0011 0008 0800 0000'))), 2, 5),
-    ('BAD_OUT_GROUP', flow_mod(instructions=apply_actions(h('0016 0008 00000001'))), 2, 9),
+    ('BAD_OUT_GROUP', flow_mod(instructions=apply_actions(h('0016 0008 00000009'))), 2, 9),
     ('MATCH_INCONSISTENT', flow_mod(instructions=apply_actions(set_field(h('80001c02 0050')))),
      2, 10),
     ('BAD_SET_TYPE', flow_mod(instructions=apply_actions(set_field(h('8000fe02 0050')))), 2, 13),
@@ -139,9 +148,28 @@ ROWS = [
     ('BAD_COMMAND', flow_mod(command=5), 5, 6),
     ('BAD_FLAGS', flow_mod(flags=0x20), 5, 7),
     # Groups, ports, tables, queues, configuration, roles, meters, features
-    ('OUT_OF_GROUPS', message(15, h('0000 00 00 00000001')), 6, 3),
-    ('UNKNOWN_GROUP', message(15, h('0001 00 00 00000001')), 6, 8),
-    ('GROUP_MOD BAD_TYPE', message(15, h('0000 04 00 00000001')), 6, 10),
+    ('GROUP_EXISTS', group_mod(0, 0, 1), 6, 0),
+    ('INVALID_GROUP number', group_mod(0, 0, 0xffffff01), 6, 1),
+    ('INVALID_GROUP indirect', group_mod(0, 2, 3), 6, 1),
+    ('INVALID_GROUP weight', group_mod(0, 0, 3, bucket(weight=1)), 6, 1),
+    ('WEIGHT_UNSUPPORTED', group_mod(0, 1, 3, bucket(weight=1) + bucket(weight=65535) * 9), 6, 2),
+    ('OUT_OF_BUCKETS', group_mod(0, 0, 3, bucket() * 257), 6, 4),
+    ('WATCH_UNSUPPORTED', group_mod(0, 0, 3, bucket(port=1)), 6, 6),
+    ('LOOP', group_mod(1, 0, 1, bucket(h('0016 0008 00000002'))), 6, 7),
+    ('LOOP itself', group_mod(0, 0, 3, bucket(h('0016 0008 00000003'))), 6, 7),
+    ('UNKNOWN_GROUP', group_mod(1, 0, 3), 6, 8),
+    ('CHAINED_GROUP', group_mod(2, 0, 1), 6, 9),
+    ('GROUP_MOD BAD_TYPE', group_mod(0, 4, 3), 6, 10),
+    ('GROUP_MOD BAD_COMMAND', group_mod(3, 0, 1), 6, 11),
+    ('BAD_BUCKET short', group_mod(0, 0, 3, bucket(length=8)), 6, 12),
+    ('BAD_BUCKET beyond', group_mod(0, 0, 3, bucket(length=24)), 6, 12),
+    ('BAD_BUCKET not in eights', group_mod(0, 0, 3, bucket(length=12) + bytes(8)), 6, 12),
+    ('BAD_WATCH', group_mod(0, 3, 3, bucket(output(1))), 6, 13),
+    ('BAD_WATCH port', group_mod(0, 3, 3, bucket(port=0xfffffffa)), 6, 13),
+    ('BAD_WATCH group', group_mod(0, 1, 3, bucket(weight=1, group=9)), 6, 13),
+    ('BAD_OUT_PORT in a bucket', group_mod(0, 0, 3, bucket(output(0))), 2, 4),
+    ('BAD_OUT_GROUP in a bucket', group_mod(0, 0, 3, bucket(h('0016 0008 00000009'))), 2, 9),
+    ('BAD_OUT_GROUP in a packet-out', packet_out(h('0016 0008 00000009')), 2, 9),
     ('GROUP_MOD BAD_COMMAND', message(15, h('0003 00 00 00000001')), 6, 11),
     ('PORT_MOD BAD_PORT', message(16, struct.pack('!I4x6s2xIII4x', 77, bytes(6), 0, 0, 0)), 7, 0),
     ('PORT_MOD BAD_HW_ADDR',
@@ -219,6 +247,11 @@ def main():
     peer = Peer(sys.argv[1])
     before = peer.rules()
     good = 0
+    # Two groups, of which the second forwards to the first.
+    for octets in (group_mod(0, 0, 1, bucket(output(1))),
+                   group_mod(0, 0, 2, bucket(h('0016 0008 00000001')))):
+        peer.send(octets + message(20))
+        assert peer.receive()[0] == 21
     for name, octets, kind, code in ROWS:
         got = answer(peer, octets)
         if got != (kind, code):

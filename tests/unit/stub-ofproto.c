@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/openflow.h"
+#include "ofproto/groups.h"
 #include "ofproto/journal.h"
 #include "ofproto/meters.h"
 
@@ -32,6 +33,7 @@ static void forget(struct ofproto *o, unsigned id)
 void stub_destroy(struct ofproto *o)
 {
 	stub_done(o, 0);
+	group_spec_free(&o->group);
 	for (unsigned i = 0; i < STUB_FLOWS; i++)
 		forget(o, i);
 	for (unsigned i = 0; i < PORT_MAX; i++) {
@@ -261,4 +263,41 @@ struct meter_totals ofproto_meter_totals(const struct ofproto *o)
 {
 	(void)o;
 	return (struct meter_totals){0};
+}
+
+/* ---- Groups: the last one, which says what it was told */
+
+int ofproto_group_mod(struct ofproto *o, const struct group_mod *gm, struct waiter *w,
+		      struct refusal *r)
+{
+	if (gm->command > OFPGC_DELETE)
+		return refuse(r, GROUP_COMMAND, "command", "command %u", gm->command);
+	if (gm->command == OFPGC_MODIFY)
+		return refuse(r, UNKNOWN_GROUP, "group_id", "no group %u", gm->spec.id);
+	if (gm->spec.type > OFPGT_FF && gm->command != OFPGC_DELETE)
+		return refuse(r, GROUP_TYPE, "type", "type %u", gm->spec.type);
+	group_spec_free(&o->group);
+	o->group = gm->spec;
+	o->group.bucket = calloc(gm->spec.n_buckets + 1, sizeof *o->group.bucket);
+	for (unsigned i = 0; i < gm->spec.n_buckets; i++) {
+		o->group.bucket[i] = gm->spec.bucket[i];
+		take(&o->group.bucket[i].actions, &gm->spec.bucket[i].actions);
+	}
+	o->n_group_mods++;
+	wait_for(o, w);
+	return 0;
+}
+
+void ofproto_groups(struct ofproto *o, uint32_t id, struct group_visit *v)
+{
+	struct group_counters n[8] = {{5, 6}, {7, 8}};
+	bool live[8] = {0};
+	const struct group_stats stats = {.refs = 3,
+					  .duration_ns = 2 * NSEC_PER_SEC + 9,
+					  .total = {12, 14},
+					  .bucket = n,
+					  .live = live};
+
+	if (o->group.n_buckets && o->group.n_buckets <= 8 && (id == OFPG_ALL || id == o->group.id))
+		v->group(v, &o->group, &stats);
 }

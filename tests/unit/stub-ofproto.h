@@ -5,6 +5,7 @@
 #define SLUICE_TESTS_STUB_OFPROTO_H
 
 #include "datapath/worker.h"
+#include "ofproto/groups.h"
 #include "ofproto/ofproto.h"
 
 enum { STUB_FLOWS = 4096 };
@@ -18,7 +19,8 @@ struct ofproto {
 	struct waiter *waiting, **waiting_end;
 	struct flow *flow[STUB_FLOWS]; /* by rule id */
 	struct flow_mod last;          /* its match and scalars */
-	unsigned n_flow_mods, n_packet_outs, n_dones;
+	struct group_spec group;       /* the last one; no buckets: none */
+	unsigned n_group_mods, n_flow_mods, n_packet_outs, n_dones;
 	struct packet_out last_out;
 	uint8_t last_frame[256];
 	struct flow_stats stats; /* of every rule */

@@ -246,7 +246,8 @@ static void text_refusals(void **state)
 	(void)state;
 	text_refused("outptu:2", REFUSED_UNKNOWN_WORD);
 	text_refused("resubmit(,1)", REFUSED_UNKNOWN_WORD);
-	text_refused("group:5", REFUSED_BAD_OUT_GROUP);
+	text_refused("group:0xffffff01", REFUSED_BAD_OUT_GROUP);
+	text_refused("group:one", REFUSED_ACTION_ARGUMENT);
 	text_refused("output:eth9", REFUSED_BAD_OUT_PORT);
 	text_refused("output:0", REFUSED_BAD_OUT_PORT);
 	text_refused("output:0xffffffff", REFUSED_BAD_OUT_PORT);
@@ -369,7 +370,8 @@ static void action_refusals(void **state)
 	action_refused("ffff 0010 534c5543 0002 0000 00000000", REFUSED_ACTION_ARGUMENT);
 	action_refused("0000 0010 00000000 0000 000000000000", REFUSED_BAD_OUT_PORT);
 	action_refused("0000 0010 ffffffff 0000 000000000000", REFUSED_BAD_OUT_PORT);
-	action_refused("0016 0008 00000001", REFUSED_BAD_OUT_GROUP);
+	action_refused("0016 0008 ffffff01", REFUSED_BAD_OUT_GROUP);
+	action_refused("0016 0010 00000001 00000000 00000000", REFUSED_ACTION_LEN);
 	action_refused("0015 0008 00000001", REFUSED_BAD_ACTION);
 	action_refused("0001 0008 00000001", REFUSED_BAD_ACTION);
 	action_refused("ffff 0010 00001234 0000 000000000000", REFUSED_ACTION_EXPERIMENTER);
@@ -411,7 +413,7 @@ static bool meter_exists(uint32_t meter)
 /* The refusal of a rule in table 2 of 8, or nothing. */
 static enum refusal_code admit(const char *match, const char *actions)
 {
-	static const struct switch_limits limits = {2, 8, port_exists, NULL, meter_exists};
+	static const struct switch_limits limits = {2, 8, port_exists, NULL, meter_exists, false};
 	struct match m = {0};
 	struct instructions i;
 	struct refusal r = {0};

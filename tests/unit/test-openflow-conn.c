@@ -147,7 +147,6 @@ static void refusals_have_type_and_code(void **state)
 		{"04 09 000c 00000009 0001 0080", "000a 0000"}, /* SWITCH_CONFIG_FAILED BAD_FLAGS */
 		{"04 18 0018 00000009 00000004 00000000 0000000000000001",
 		 "000b 0002"},                                            /* BAD_ROLE */
-		{"04 0f 0010 00000009 0000 00 00 00000001", "0006 0003"}, /* OUT_OF_GROUPS */
 		{"04 0f 0010 00000009 0001 00 00 00000001", "0006 0008"}, /* UNKNOWN_GROUP */
 		{"04 0f 0010 00000009 0000 04 00 00000001", "0006 000a"}, /* BAD_TYPE */
 		{"04 0f 0010 00000009 0003 00 00 00000001", "0006 000b"}, /* BAD_COMMAND */
@@ -355,7 +354,7 @@ static void configuration(void **state)
 
 	(void)state;
 	peer_send(&p, "04 05 0008 00000001");
-	EXPECT(&p, "04 06 0020 00000001 0000abcdef012345 00000000 03 00 0000 00000007 00000000");
+	EXPECT(&p, "04 06 0020 00000001 0000abcdef012345 00000000 03 00 0000 0000000f 00000000");
 	peer_send(&p, "04 09 000c 00000002 0000 ffff 04 07 0008 00000003");
 	EXPECT(&p, "04 08 000c 00000003 0000 ffff");
 	/* The standard's defaults, then what was set. */
