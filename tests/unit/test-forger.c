@@ -9,6 +9,7 @@
 #include "datapath/iptfs.h"
 #include "lib/csum.h"
 #include "ofproto/meters.h"
+#include "ofproto/sets.h"
 #include "tests/unit/iptfs-bed.h"
 
 #define KEY "000102030405060708090a0b0c0d0e0f10111213"
@@ -196,6 +197,41 @@ static void forgeries_move_nothing(void **unused)
 	assert_int_equal(counter_read(&worker()->port[ofproto_port(o, "c")->id].rx_packets), dus);
 	for (unsigned i = 0; i < 50; i++)
 		assert_int_equal(send_good(), 1);
+}
+
+/* Sets on collected data act before decryption; what they meet there counts in no member, and
+ * set_add is fed by data units alone. */
+static void forgeries_feed_no_set(void **unused)
+{
+	static const char *const from[] = {"from", "type=ipv4", "counters=yes"};
+	static const char *const seen[] = {"seen", "type=ipv4", "timeout=60s"};
+	struct set_state set;
+	struct set_member m;
+	struct refusal r = {0};
+	struct forged f;
+
+	(void)unused;
+	if (ofproto_add_set(o, (struct words){3, from}, "10.9.0.66\n10.9.0.1\n", NULL, &r) ||
+	    ofproto_add_set(o, (struct words){3, seen}, NULL, NULL, &r))
+		fail_msg("%s", r.text);
+	switch_flow(o, OFPFC_ADD, "priority=8,outer_ipv4_src=10.9.0.66,actions=drop");
+	switch_flow(o, OFPFC_ADD,
+		    "priority=2,ip,in_port=3,outer_ipv4_src=@from,actions=set_add(seen,ipv4_src),"
+		    "output:1");
+	for (unsigned i = 0; i < 40; i++) {
+		aggregate(&f, &bad, 5000 + i, i % 2 ? 1 : 66);
+		arrive(&f);
+	}
+	assert_int_equal(dropped_by(DROP_EARLY), 20);
+	assert_int_equal(dropped_by(DROP_ESP_ICV), 20);
+	assert_true(ofproto_set_member(o, "from", "10.9.0.66", &m) && !m.packets);
+	assert_true(ofproto_set_member(o, "from", "10.9.0.1", &m) && !m.packets);
+	ofproto_run(o);
+	assert_true(ofproto_set_state(o, "seen", &set) && !set.n);
+	assert_int_equal(send_good(), 1);
+	ofproto_run(o);
+	assert_true(ofproto_set_member(o, "from", "10.9.0.1", &m) && m.packets);
+	assert_true(ofproto_set_state(o, "seen", &set) && set.n == 1);
 }
 
 /* ---- Aggregate meters --------------------------------------------------------------------- */
@@ -447,6 +483,7 @@ int main(void)
 #define TEST(F) cmocka_unit_test_setup_teardown(F, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(forgeries_move_nothing),
+		TEST(forgeries_feed_no_set),
 		TEST(they_act_before_decryption),
 		TEST(forgeries_spend_what_is_unverified),
 		TEST(admission),
