@@ -265,6 +265,7 @@ enum { VERSIONS = 3000 };
 static struct {
 	struct table *table;
 	uint64_t version;
+	unsigned started; /* readers that look */
 	bool stop;
 } shared;
 
@@ -276,7 +277,8 @@ static void *reader(void *arg)
 	uint64_t *n = arg;
 
 	rcu_register();
-	while (!__atomic_load_n(&shared.stop, __ATOMIC_RELAXED)) {
+	__atomic_fetch_add(&shared.started, 1, __ATOMIC_RELAXED);
+	while (!*n || !__atomic_load_n(&shared.stop, __ATOMIC_RELAXED)) {
 		uint64_t at = rcu_get(shared.version);
 
 		for (unsigned i = 0; i < 8; i++, ++*n) {
@@ -316,6 +318,8 @@ static void readers_see_whole_versions(void **state)
 	old = shared_insert(&low, 2, 1);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_create(&thread[i], NULL, reader, &n[i]);
+	while (__atomic_load_n(&shared.started, __ATOMIC_RELAXED) < 2)
+		sched_yield();
 	for (uint64_t v = 2; v < VERSIONS; v++) {
 		struct match m = {0}, noise = {.mask.du.reg[2] = 0xffffffff};
 		struct rule *other, *unborn;
