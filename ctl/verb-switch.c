@@ -54,7 +54,7 @@ void do_add_neigh(struct verb_call *call)
 static void undo_settings(struct verb_call *call)
 {
 	const struct switch_settings *s = ofproto_settings(call->daemon->ofproto);
-	char words[5][32];
+	char words[6][32];
 
 	snprintf(words[0], sizeof words[0], "dpid=%016" PRIx64, s->dpid);
 	snprintf(words[1], sizeof words[1], "fail-mode=%s",
@@ -64,6 +64,7 @@ static void undo_settings(struct verb_call *call)
 	snprintf(words[3], sizeof words[3], s->sample_every ? "sample=%u" : "sample=off",
 		 s->sample_every);
 	snprintf(words[4], sizeof words[4], "sample-max=%u", s->sample_max);
+	snprintf(words[5], sizeof words[5], "reject-max=%u", s->reject_max);
 	for (unsigned i = 0; i < call->args.n; i++)
 		for (unsigned k = 0; k < ARRAY_SIZE(words); k++)
 			if (!strncmp(call->args.word[i], words[k], strcspn(words[k], "=") + 1))
@@ -91,11 +92,14 @@ static json_t *show_settings(struct daemon *d, struct buf *text)
 	json_put(row, "packet_in", json_string(s->packet_in_headers ? "headers" : "full"));
 	json_put_u64(row, "sample", s->sample_every);
 	json_put_u64(row, "sample_max", s->sample_max);
+	json_put_u64(row, "reject_max", s->reject_max);
 	json_put_u64(row, "n_tables", ofproto_n_tables(d->ofproto));
 	snprintf(sample, sizeof sample, s->sample_every ? "%u" : "off", s->sample_every);
-	buf_printf(text, "dpid=%s fail-mode=%s packet-in=%s sample=%s sample-max=%u n_tables=%u\n",
+	buf_printf(text,
+		   "dpid=%s fail-mode=%s packet-in=%s sample=%s sample-max=%u reject-max=%u "
+		   "n_tables=%u\n",
 		   dpid, s->fail_secure ? "secure" : "standalone",
-		   s->packet_in_headers ? "headers" : "full", sample, s->sample_max,
+		   s->packet_in_headers ? "headers" : "full", sample, s->sample_max, s->reject_max,
 		   ofproto_n_tables(d->ofproto));
 	return row;
 }

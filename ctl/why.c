@@ -55,7 +55,8 @@ static bool by_rule(const struct past_record *r)
 {
 	return r->rule_key &&
 	       (r->reason == DROP_RULE || r->reason == DROP_EARLY || r->reason == DROP_LIMIT ||
-		r->reason == DROP_METER || r->reason == DROP_EARLY_METER);
+		r->reason == DROP_METER || r->reason == DROP_EARLY_METER ||
+		r->reason == DROP_REJECT || r->reason == DROP_REJECT_MAX);
 }
 
 /* Beyond the bound the first ones told stay: their reasons are counted all the same. */

@@ -132,23 +132,16 @@ static int parse_port(const struct word *word, struct buf *ops, struct refusal *
 
 static int refuse_word(const struct word *word, struct refusal *r)
 {
-	static const char *const words[] = {"output",        "set_field",
-					    "push_vlan",     "pop_vlan",
-					    "strip_vlan",    "mod_nw_ttl",
-					    "dec_ttl",       "mod_dl_src",
-					    "mod_dl_dst",    "mod_nw_src",
-					    "mod_nw_dst",    "mod_vlan_vid",
-					    "mod_nw_tos",    "mod_vlan_pcp",
-					    "goto_table",    "write_metadata",
-					    "meter",         "NORMAL",
-					    "CONTROLLER",    "LOCAL",
-					    "write_actions", "clear_actions",
-					    "drop",          "IN_PORT",
-					    "FLOOD",         "ALL",
-					    "limit",         "sample",
-					    "limiter",       "connlimit",
-					    "pass",          "set_add",
-					    "group",         NULL};
+	static const char *const words[] = {
+		"output",        "set_field",     "push_vlan",  "pop_vlan",
+		"strip_vlan",    "mod_nw_ttl",    "dec_ttl",    "mod_dl_src",
+		"mod_dl_dst",    "mod_nw_src",    "mod_nw_dst", "mod_vlan_vid",
+		"mod_nw_tos",    "mod_vlan_pcp",  "goto_table", "write_metadata",
+		"meter",         "NORMAL",        "CONTROLLER", "LOCAL",
+		"write_actions", "clear_actions", "drop",       "IN_PORT",
+		"FLOOD",         "ALL",           "limit",      "sample",
+		"limiter",       "connlimit",     "pass",       "set_add",
+		"group",         "clamp_mss",     "reject",     NULL};
 	const char *near = did_you_mean(word->name, words);
 
 	return refuse(r, UNKNOWN_WORD, word->name, "'%.64s' is no action or port%s%s%s", word->name,

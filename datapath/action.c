@@ -207,6 +207,20 @@ int actions_check_targets(const void *ops, size_t size, const struct switch_limi
 	return 0;
 }
 
+/* What ends the path has nothing behind it, in its list or in other tables. */
+static int check_end(const struct instructions *i, const struct op *op, struct refusal *r)
+{
+	const uint8_t *end = i->apply.data + i->apply.size;
+
+	if (!classes[op->kind]->ends ||
+	    ((const uint8_t *)op + op->size == end && !i->write.size && !i->has_goto))
+		return 0;
+	return refuse(r, BAD_ACTION, classes[op->kind]->name,
+		      "%s ends the path; as the last action, without write_actions or goto_table, "
+		      "it would be accepted",
+		      classes[op->kind]->name);
+}
+
 static int check_op(const struct op *op, struct match *state, const struct switch_limits *limits,
 		    struct refusal *r)
 {
@@ -225,6 +239,7 @@ static int check_actions(const struct instructions *i, const struct match *m,
 	OP_FOR_EACH(op, i->apply.data, i->apply.size)
 	{
 		error = check_op(op, &state, limits, r);
+		error = error ? error : check_end(i, op, r);
 		if (error)
 			return error;
 	}

@@ -60,6 +60,7 @@ struct action_class {
 	enum set_order order;
 	bool outputs; /* it takes the packet somewhere: all but the last need a copy */
 	bool effects; /* it does what outlasts the packet: a program with it is no mere drop */
+	bool ends;    /* … and nothing is run behind it: the last of its list, no table follows */
 	/* Its effect on the key, for the tables behind it; NULL: none.  Worker or control. */
 	void (*compose)(const struct op *op, struct du_key *key);
 	/* Does it.  For one that outputs, the packet is taken.  Otherwise ACT_DONE after a drop. */

@@ -5,14 +5,17 @@
 #include "datapath/spine.h"
 #include "lib/openflow.h"
 
-/* The last op that takes the packet somewhere: behind it nothing can show any more. */
+/* The last op that takes the packet somewhere: behind it nothing can show any more, or may. */
 static const struct op *last_output(const struct program *program)
 {
 	const struct op *last = NULL;
 
 	OP_FOR_EACH(op, program->ops, program->apply_size)
-	if (action_class(op->kind)->outputs)
+	if (action_class(op->kind)->outputs) {
 		last = op;
+		if (action_class(op->kind)->ends)
+			break;
+	}
 	return last;
 }
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += datapath/libdatapath.a
 datapath_libdatapath_a_SOURCES = \
 	datapath/act-connlimit.c \
+	datapath/act-clamp-mss.c \
 	datapath/act-limit.c \
 	datapath/cond-bpf.c \
 	datapath/act-limiter.c \
@@ -12,6 +13,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/conds.def \
 	datapath/act-group.c \
 	datapath/act-output.c \
+	datapath/act-reject.c \
 	datapath/act-sample.c \
 	datapath/act-set-field.c \
 	datapath/act-set-add.c \
@@ -31,6 +33,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/bpf-words.h \
 	datapath/bpf.c \
 	datapath/bpf.h \
+	datapath/answer.c \
+	datapath/answer.h \
 	datapath/bucket.c \
 	datapath/bucket.h \
 	datapath/cache.c \

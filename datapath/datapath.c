@@ -23,6 +23,7 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	dp->event_fd = -1;
 	dp->panic_pass = &dp->calm;
 	dp->sample_max = SAMPLE_MAX_PER_S;
+	dp->reject_max = REJECT_MAX_PER_S;
 	if (!dp->offline)
 		hash_seed_random();
 	if (!dp->n_workers || dp->n_workers > WORKER_MAX)
@@ -39,7 +40,8 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	shapes_init(&dp->shapes);
 	dp->early = early_create();
 	dp->bucket = buckets_reserve(RULE_IDS);
-	if (meters_init(dp) || !dp->bucket || umem_create(&dp->umem, frames) ||
+	dp->reject = buckets_reserve(1);
+	if (meters_init(dp) || !dp->bucket || !dp->reject || umem_create(&dp->umem, frames) ||
 	    handoff_create(dp) ||
 	    (!dp->offline && (dp->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)) {
 		datapath_destroy(dp);
@@ -77,6 +79,7 @@ void datapath_destroy(struct datapath *dp)
 		early_destroy(dp->early);
 	buckets_release(dp->bucket, RULE_IDS);
 	meters_destroy(dp);
+	buckets_release(dp->reject, 1);
 	handoff_destroy(dp);
 	fib_destroy(&dp->fib);
 	while ((node = rmap_each(&dp->by_ifindex, &at))) {

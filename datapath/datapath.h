@@ -51,7 +51,9 @@ struct datapath {
 	bool packet_in_headers;     /* packet-ins are cut after the last protocol header */
 	uint32_t sample_every;      /* sample.h: as set, 0: off; the control thread's, relaxed */
 	uint32_t sample_max;        /* … at most so many a second and worker */
-	int event_fd;               /* written when a worker has put an event into its ring */
+	struct bucket *reject;      /* of the answers to rejected packets */
+	uint32_t reject_max; /* … at most so many a second; the control thread's, relaxed */
+	int event_fd;        /* written when a worker has put an event into its ring */
 };
 
 /* Which port packets leave by for a kernel interface: an afxdp port, or the connection behind a

@@ -7,11 +7,14 @@
 
 #include "lib/hash.h"
 
+enum { OWN_TRIES = 8 };
+
 void fib_init(struct fib *f)
 {
 	*f = (struct fib){0};
 	rmap_init(&f->route);
 	rmap_init(&f->neigh);
+	rmap_init(&f->own);
 }
 
 void fib_destroy(struct fib *f)
@@ -19,6 +22,7 @@ void fib_destroy(struct fib *f)
 	fib_clear(f);
 	rmap_destroy(&f->route);
 	rmap_destroy(&f->neigh);
+	rmap_destroy(&f->own);
 }
 
 /* The address under a prefix length: the bits behind it become zero. */
@@ -64,6 +68,42 @@ static void route_free(struct rcu_head *head)
 	free(container_of(head, struct fib_route, rcu));
 }
 
+static uint32_t own_hash(int ifindex, uint8_t family)
+{
+	return (uint32_t)hash_mix((uint64_t)(uint32_t)ifindex << 8 | family);
+}
+
+static void own_free(struct rcu_head *head)
+{
+	free(container_of(head, struct fib_own, rcu));
+}
+
+/* A route that is an address of ours is found by its interface too. */
+static void own_set(struct fib *f, struct fib_route *r)
+{
+	struct fib_own *own;
+
+	r->is_own = NULL;
+	if (!r->own || r->kind != FIB_LOCAL || !r->n_paths ||
+	    r->prefix.len != (r->prefix.ip.family == 4 ? 32 : 128))
+		return;
+	own = calloc(1, sizeof *own);
+	if (!own)
+		abort();
+	own->ip = r->prefix.ip;
+	own->ifindex = r->path[0].ifindex;
+	r->is_own = own;
+	rmap_insert(&f->own, &own->node, own_hash(own->ifindex, own->ip.family));
+}
+
+static void own_remove(struct fib *f, struct fib_route *r)
+{
+	if (!r->is_own)
+		return;
+	rmap_remove(&f->own, &r->is_own->node);
+	rcu_defer(&r->is_own->rcu, own_free);
+}
+
 static void neigh_free(struct rcu_head *head)
 {
 	free(container_of(head, struct fib_neigh, rcu));
@@ -89,8 +129,10 @@ void fib_route_set(struct fib *f, const struct fib_route *r)
 		abort();
 	memcpy(fresh, r, size);
 	fresh->prefix.ip = ip_masked(&r->prefix.ip, r->prefix.len);
+	own_set(f, fresh);
 	old = route_find(f, &fresh->prefix.ip, fresh->prefix.len);
 	if (old) {
+		own_remove(f, old);
 		rmap_replace(&f->route, &old->node, &fresh->node);
 		rcu_defer(&old->rcu, route_free);
 		return;
@@ -101,6 +143,7 @@ void fib_route_set(struct fib *f, const struct fib_route *r)
 
 static void route_remove(struct fib *f, struct fib_route *r)
 {
+	own_remove(f, r);
 	count_length(f, &r->prefix, -1);
 	rmap_remove(&f->route, &r->node);
 	rcu_defer(&r->rcu, route_free);
@@ -202,6 +245,34 @@ const struct fib_route *fib_lookup(const struct fib *f, const struct ip *dst)
 const struct fib_neigh *fib_neigh_find(const struct fib *f, const struct ip *ip, int ifindex)
 {
 	return neigh_find(f, ip, ifindex);
+}
+
+static bool is_narrow(const struct ip *ip)
+{
+	static const uint8_t loopback[16] = {[15] = 1};
+
+	if (ip->family == 4)
+		return ip->octet[0] == 127 || (ip->octet[0] == 169 && ip->octet[1] == 254);
+	return !memcmp(ip->octet, loopback, 16) ||
+	       (ip->octet[0] == 0xfe && (ip->octet[1] & 0xc0) == 0x80);
+}
+
+bool fib_own_address(const struct fib *f, int ifindex, uint8_t family, struct ip *ip)
+{
+	unsigned left = OWN_TRIES;
+	struct rmap_node *n;
+
+	RMAP_FOR_EACH (n, &f->own, own_hash(ifindex, family)) {
+		const struct fib_own *own = container_of(n, struct fib_own, node);
+
+		if (own->ifindex == ifindex && own->ip.family == family && !is_narrow(&own->ip)) {
+			*ip = own->ip;
+			return true;
+		}
+		if (!--left)
+			break;
+	}
+	return false;
 }
 
 /* A path without a weight counts as one of weight 1, as the kernel's do. */

@@ -27,8 +27,10 @@ struct fib_route {
 	struct rmap_node node;
 	struct ip_prefix prefix;
 	enum fib_kind kind;
+	bool own; /* FIB_LOCAL: an address of ours, not a broadcast or anycast one */
 	uint32_t metric;
 	unsigned n_paths;
+	struct fib_own *is_own; /* fib.c's: its entry in fib->own; NULL: none */
 	struct rcu_head rcu;
 	struct fib_path path[];
 };
@@ -41,8 +43,17 @@ struct fib_neigh {
 	struct rcu_head rcu;
 };
 
+/* An address of ours, by the interface that has it. */
+struct fib_own {
+	struct rmap_node node;
+	struct ip ip;
+	int ifindex;
+	struct rcu_head rcu;
+};
+
 struct fib {
 	struct rmap route, neigh;
+	struct rmap own; /* fib_own by interface and family; of own routes with one path */
 	uint32_t n_len4[33], n_len6[129]; /* routes per prefix length (writer's) */
 	uint64_t lens4, lens6[3];         /* bit per length in use; read by workers */
 };
@@ -60,6 +71,9 @@ void fib_clear(struct fib *f);
 /* Readers'. */
 const struct fib_route *fib_lookup(const struct fib *f, const struct ip *dst);
 const struct fib_neigh *fib_neigh_find(const struct fib *f, const struct ip *ip, int ifindex);
+/* An address of ours on this interface that senders elsewhere can make something of (not loopback,
+ * not link-local); false: there is none among the first few. */
+bool fib_own_address(const struct fib *f, int ifindex, uint8_t family, struct ip *ip);
 const struct fib_path *fib_path_choose(const struct fib_route *r, uint32_t flow_hash);
 
 /* Sends an IP packet on its way: looks up its destination, sets its Ethernet addresses, outputs it.

@@ -54,8 +54,6 @@ static void outer_begin(struct worker *w, struct pkt *p)
 	frame_ref(&w->frames, f);
 	p->outer_frame = f;
 	p->outer = outer;
-	if (unlikely(w->trace_left))
-		trace_begin(w, p);
 }
 
 void pkt_received(struct worker *w, struct queue *q, struct pkt *p)
@@ -64,6 +62,8 @@ void pkt_received(struct worker *w, struct queue *q, struct pkt *p)
 	uint32_t octets = pkt_octets(p);
 
 	outer_begin(w, p);
+	if (unlikely(w->trace_left))
+		trace_begin(w, p);
 	p->outer->key.in_port = htobe32(q->port->ofport);
 	p->outer->key.queue = htobe16(q->index);
 	p->in_port = q->port->id;
@@ -73,7 +73,7 @@ void pkt_received(struct worker *w, struct queue *q, struct pkt *p)
 	trace(w, p, RX, p->in_port, octets);
 }
 
-void pkt_injected(struct worker *w, struct pkt *p, uint32_t in_port)
+void pkt_made(struct worker *w, struct pkt *p, uint32_t in_port, enum made_reason reason)
 {
 	const struct port *port = port_get(w->dp, in_port);
 
@@ -81,7 +81,14 @@ void pkt_injected(struct worker *w, struct pkt *p, uint32_t in_port)
 	p->outer->key.in_port = htobe32(port ? port->ofport : OFPP_CONTROLLER);
 	p->in_port = in_port;
 	p->flags |= PKT_COUNTED;
-	counter_add(&w->n.made[MADE_INJECTED], 1);
+	counter_add(&w->n.made[reason], 1);
+}
+
+void pkt_injected(struct worker *w, struct pkt *p, uint32_t in_port)
+{
+	pkt_made(w, p, in_port, MADE_INJECTED);
+	if (unlikely(w->trace_left))
+		trace_begin(w, p);
 	trace(w, p, RX, in_port, pkt_octets(p));
 }
 

@@ -92,6 +92,12 @@ struct port {
 	struct rcu_head rcu;
 };
 
+/* What routes and neighbours call its interface: the kernel's index, or -1 - id. */
+static inline int port_device(const struct port *port)
+{
+	return port->ifindex > 0 ? port->ifindex : -1 - (int)port->id;
+}
+
 /* Counters per port and worker; sums are made when someone asks. */
 struct port_counters {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
@@ -114,6 +120,8 @@ void pkt_received(struct worker *w, struct queue *q, struct pkt *p);
 /* The same for a packet that no port received (packet-out, tests): in_port is a port id or
  * PORT_NONE; counted as MADE_INJECTED. */
 void pkt_injected(struct worker *w, struct pkt *p, uint32_t in_port);
+/* The same for what else began here, as `reason` says; no trace begins with it. */
+void pkt_made(struct worker *w, struct pkt *p, uint32_t in_port, enum made_reason reason);
 /* After the kernel or file took the packet: counts tx and frees it, or leaves the frames to the
  * caller's ring (frames_taken) and frees the rest. */
 void pkt_sent(struct worker *w, struct queue *q, struct pkt *p, bool frames_taken);

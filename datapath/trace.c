@@ -64,6 +64,9 @@ static void action_argument(unsigned kind, uint64_t v, struct buf *text)
 	case ACTION_GROUP:
 		buf_printf(text, " %llu", (unsigned long long)v);
 		break;
+	case ACTION_CLAMP_MSS:
+		buf_printf(text, " to %llu", (unsigned long long)v);
+		break;
 	case ACTION_SAMPLE:
 		buf_printf(text, " of one in %llu", (unsigned long long)v);
 		break;

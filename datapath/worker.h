@@ -48,6 +48,15 @@ struct mail {
 	void (*run)(struct worker *w, struct mail *m);
 };
 
+/* What this worker holds of dp->reject, at the rate it last looked up. */
+struct reject_bound {
+	uint32_t max;
+	struct bucket_rate rate;
+	struct lease lease;
+};
+
+enum { REJECT_MAX_PER_S = 1000, REJECT_MAX_MAX = 1000000 };
+
 struct worker {
 	struct datapath *dp;
 	unsigned id;
@@ -76,6 +85,7 @@ struct worker {
 	struct group_counters *group;     /* by counter, of groups and their buckets, likewise */
 	struct group_budget group_budget; /* what the packet at hand may still cost */
 	struct limiter_counters limiter[LIMITERS]; /* by number */
+	struct reject_bound reject;
 	struct {
 		uint64_t lookups, matches;
 	} table[N_TABLES];

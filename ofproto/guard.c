@@ -3,6 +3,10 @@
 
 #include <errno.h>
 
+#define ACCEPTED                                                                                  \
+	"drop, reject, limit, limiter, connlimit, sample, clamp_mss, output, pass and set_field " \
+	"of pkt_mark would be accepted"
+
 static int check_action(const struct op *op, struct refusal *r)
 {
 	const char *name = action_class(op->kind)->name;
@@ -13,6 +17,8 @@ static int check_action(const struct op *op, struct refusal *r)
 	case ACTION_SAMPLE:
 	case ACTION_LIMITER:
 	case ACTION_CONNLIMIT:
+	case ACTION_CLAMP_MSS:
+	case ACTION_REJECT:
 		return 0;
 	case ACTION_SET_FIELD:
 		if (op->arg == FIELD_PKT_MARK)
@@ -22,17 +28,15 @@ static int check_action(const struct op *op, struct refusal *r)
 			      "accepted",
 			      fields[op->arg].name);
 	default:
-		return refuse(
-			r, BAD_ACTION, name,
-			"%s is not for the guard; drop, limit, limiter, connlimit, sample, output, "
-			"pass and set_field of pkt_mark would be accepted",
-			name);
+		return refuse(r, BAD_ACTION, name, "%s is not for the guard; " ACCEPTED, name);
 	}
 }
 
 /* Sets whether an output ends the path: one, as the last action. */
 static int check_actions(const struct buf *ops, bool *ends, struct refusal *r)
 {
+	const char *ended = "";
+
 	*ends = false;
 	OP_FOR_EACH(op, ops->data, ops->size)
 	{
@@ -42,9 +46,11 @@ static int check_actions(const struct buf *ops, bool *ends, struct refusal *r)
 			return error;
 		if (*ends)
 			return refuse(r, BAD_ACTION, action_class(op->kind)->name,
-				      "in the guard output ends the path; as the last action it "
-				      "would be accepted");
-		*ends = op->kind == ACTION_OUTPUT;
+				      "in the guard %s ends the path; as the last action it "
+				      "would be accepted",
+				      ended);
+		*ends = action_class(op->kind)->outputs;
+		ended = action_class(op->kind)->name;
 	}
 	return 0;
 }
@@ -55,17 +61,16 @@ int guard_complete(struct instructions *i, struct refusal *r)
 
 	if (i->has_write || i->clear || i->metadata_mask || i->meter ||
 	    (i->has_goto && i->goto_table))
-		return refuse(
-			r, UNSUP_INSTRUCTION, "actions",
-			"write_actions, clear_actions, write_metadata, meter and goto_table "
-			"are not for the guard; drop, limit, limiter, connlimit, sample, output, "
-			"pass and set_field of pkt_mark would be accepted");
+		return refuse(r, UNSUP_INSTRUCTION, "actions",
+			      "write_actions, clear_actions, write_metadata, meter and goto_table "
+			      "are not for the guard; " ACCEPTED);
 	if (check_actions(&i->apply, &ends, r))
 		return -EINVAL;
 	if (ends && i->has_goto)
-		return refuse(r, BAD_GOTO, "pass",
-			      "output ends the path, and pass goes on; one of them would be "
-			      "accepted");
+		return refuse(
+			r, BAD_GOTO, "pass",
+			"output and reject end the path, and pass goes on; one of them would be "
+			"accepted");
 	if (!ends && i->apply.size) {
 		i->has_goto = true;
 		i->goto_table = 0;

@@ -15,6 +15,7 @@ struct said {
 	struct ip_prefix prefix;
 	uint32_t table, metric;
 	int kind; /* enum fib_kind; -1: none of ours */
+	bool own; /* an address, where the kernel has broadcast and anycast ones too */
 	unsigned n_paths;
 	struct fib_path path[FIB_PATHS];
 };
@@ -123,7 +124,9 @@ static bool read_route(const struct nlmsghdr *h, struct said *s)
 	    (rt->rtm_family != AF_INET && rt->rtm_family != AF_INET6) ||
 	    rt->rtm_flags & RTM_F_CLONED || rt->rtm_tos)
 		return false;
-	*s = (struct said){.table = rt->rtm_table, .kind = kind_of(rt->rtm_type)};
+	*s = (struct said){.table = rt->rtm_table,
+			   .kind = kind_of(rt->rtm_type),
+			   .own = rt->rtm_type == RTN_LOCAL};
 	s->prefix.ip.family = rt->rtm_family == AF_INET ? 4 : 6;
 	s->prefix.len = rt->rtm_dst_len;
 	mnl_attr_for_each(a, h, sizeof *rt) read_attribute(s, &one, a, rt->rtm_family);
@@ -229,6 +232,7 @@ static struct fib_route *route_of(const struct said *s)
 
 	r->prefix = s->prefix;
 	r->kind = (enum fib_kind)s->kind;
+	r->own = s->own;
 	r->metric = s->metric;
 	r->n_paths = s->n_paths;
 	memcpy(r->path, s->path, s->n_paths * sizeof *r->path);

@@ -187,6 +187,7 @@ struct switch_settings {
 	bool packet_in_headers; /* packet-in=headers */
 	uint32_t sample_every;  /* sample=N; 0: off */
 	uint32_t sample_max;    /* sample-max=N: a second and worker, at most */
+	uint32_t reject_max;    /* reject-max=N: answers a second, at most; 0: none */
 };
 const struct switch_settings *ofproto_settings(const struct ofproto *o);
 

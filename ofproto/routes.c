@@ -19,7 +19,7 @@ static int device(struct ofproto *o, const char *word, int *ifindex, struct refu
 	return 0;
 }
 
-/* PREFIX [via IP] dev=PORT; PREFIX local: an address of the switch itself. */
+/* PREFIX [via IP] dev=PORT; PREFIX local [dev=PORT]: an address of the switch itself, and whose. */
 int ofproto_add_route(struct ofproto *o, struct words words, struct refusal *r)
 {
 	struct fib_route *route = mem_new(sizeof *route + sizeof *route->path);
@@ -32,10 +32,13 @@ int ofproto_add_route(struct ofproto *o, struct words words, struct refusal *r)
 		error = refuse(r, BAD_VALUE, "prefix",
 			       "PREFIX [via IP] dev=PORT is expected, not %s",
 			       words.n ? words.word[0] : "nothing");
-	if (!error && words.n == 2 && !strcmp(words.word[1], "local")) {
+	if (!error && words.n >= 2 && !strcmp(words.word[1], "local")) {
 		route->kind = FIB_LOCAL;
-		route->n_paths = 0;
+		route->own = true;
+		route->n_paths = words.n > 2;
 		at = 2;
+		if (words.n > 2)
+			error = device(o, words.word[at++], &route->path[0].ifindex, r);
 	} else if (!error) {
 		if (words.n > 2 && !strcmp(words.word[1], "via")) {
 			if (!ip_parse(words.word[2], &route->path[0].via))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* set-switch: the datapath id, fail-mode, how much of a packet controllers see, and how many
- * packets are sampled. */
+/* set-switch: the datapath id, fail-mode, how much of a packet controllers see, how many packets
+ * are sampled, and how many rejected ones are answered. */
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -20,6 +20,7 @@ static void take_effect(struct ofproto *o)
 	__atomic_store_n(&o->dp.packet_in_headers, o->settings.packet_in_headers, __ATOMIC_RELAXED);
 	__atomic_store_n(&o->dp.sample_every, o->settings.sample_every, __ATOMIC_RELAXED);
 	__atomic_store_n(&o->dp.sample_max, o->settings.sample_max, __ATOMIC_RELAXED);
+	__atomic_store_n(&o->dp.reject_max, o->settings.reject_max, __ATOMIC_RELAXED);
 }
 
 static void settings_done(struct ofproto *o, struct step *s)
@@ -70,6 +71,16 @@ static int read_sampling(struct options *opt, struct switch_settings *s, struct 
 	return 0;
 }
 
+static int read_reject(struct options *opt, struct switch_settings *s, struct refusal *r)
+{
+	uint64_t max = s->reject_max;
+
+	if (option_u64(opt, "reject-max", (struct range){0, REJECT_MAX_MAX}, &max, r))
+		return -EINVAL;
+	s->reject_max = (uint32_t)max;
+	return 0;
+}
+
 static int read_settings(struct switch_settings *s, struct words words, struct refusal *r)
 {
 	static const char *const modes[] = {"standalone", "secure", NULL};
@@ -87,6 +98,8 @@ static int read_settings(struct switch_settings *s, struct words words, struct r
 		error = option_word(&opt, "packet-in", packet_ins, &headers, r);
 	if (!error)
 		error = read_sampling(&opt, s, r);
+	if (!error)
+		error = read_reject(&opt, s, r);
 	if (!error)
 		error = options_finish(&opt, r);
 	options_free(&opt);
@@ -110,6 +123,8 @@ static void remember(struct ofproto *o)
 	change_store(o, store_op_object("setting", "sample", text));
 	snprintf(text, sizeof text, "%u", o->settings.sample_max);
 	change_store(o, store_op_object("setting", "sample-max", text));
+	snprintf(text, sizeof text, "%u", o->settings.reject_max);
+	change_store(o, store_op_object("setting", "reject-max", text));
 }
 
 static int change_settings(struct ofproto *o, const struct switch_settings *fresh, struct waiter *w)
@@ -169,6 +184,7 @@ void settings_defaults(struct ofproto *o)
 {
 	o->settings.sample_every = o->offline ? 0 : SAMPLE_EVERY;
 	o->settings.sample_max = SAMPLE_MAX_PER_S;
+	o->settings.reject_max = REJECT_MAX_PER_S;
 }
 
 void settings_init(struct ofproto *o)

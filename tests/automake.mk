@@ -40,6 +40,8 @@ UNITS = \
 	tests/unit/test-limit \
 	tests/unit/test-limiter \
 	tests/unit/test-maglev \
+	tests/unit/test-clamp-mss \
+	tests/unit/test-reject \
 	tests/unit/test-marks \
 	tests/unit/test-match \
 	tests/unit/test-match-oxm \

@@ -90,7 +90,7 @@ static int route_down(void **state)
 }
 
 /* An IPv4 or IPv6 UDP packet in Ethernet, from port 1, to its MAC; TTL 64. */
-static struct pkt *udp_packet(const char *src, const char *dst)
+static inline struct pkt *udp_packet(const char *src, const char *dst)
 {
 	uint8_t octets[90] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 99}, *ip = octets + 14;
 	struct ip from, to;
@@ -122,7 +122,7 @@ static struct pkt *udp_packet(const char *src, const char *dst)
 }
 
 /* Parsed and keyed, as the rules stage gets it. */
-static struct pkt *keyed(struct pkt *p)
+static inline struct pkt *keyed(struct pkt *p)
 {
 	struct batch b = {.n = 1, .pkt = {p}};
 

@@ -110,6 +110,9 @@ static void text_reads_back(void **state)
 	reads_as("limit(5000pps,burst=64p),sample:64", "limit:5kpps,burst=64p,sample:64");
 	reads_as("limit:1mbps,burst=8b", "limit:1mbps,burst=8b");
 	reads_as("limit:1500kbps,burst=1gb", "limit:1500kbps,burst=1gb");
+	reads_as("clamp_mss=1360,NORMAL", "clamp_mss:1360,NORMAL");
+	reads_as("reject", "reject");
+	reads_as("reject(icmp-port)", "reject:icmp-port");
 	reads_as("pass", "pass");
 	reads_as("goto_table:0", "pass");
 	reads_as("limit:200pps,pass", "limit:200pps");
@@ -136,6 +139,9 @@ static const struct {
 	{"limit:10mbps,burst=1mb", "0004 0028 00000000  ffff 0020 534c5543 0001 0001 00000000"
 				   "0000000000989680 00000000000f4240"},
 	{"sample:64", "0004 0018 00000000  ffff 0010 534c5543 0002 0000 00000040"},
+	{"clamp_mss:1360", "0004 0018 00000000  ffff 0010 534c5543 0006 0550 00000000"},
+	{"reject", "0004 0018 00000000  ffff 0010 534c5543 0007 0000 00000000"},
+	{"reject:icmp-net", "0004 0018 00000000  ffff 0010 534c5543 0007 0005 00000000"},
 	{"pass", "0001 0008 00 000000"},
 	{"set_field:0x5/0xf->reg0", "0004 0020 00000000  ffff 0018 00002320 0021"
 				    "00010108 00000005 0000000f 0000"},

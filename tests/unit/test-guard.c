@@ -175,6 +175,24 @@ static void the_rest_goes_on_to_table_0(void **state)
 	assert_non_null(strstr(counted(0), "n=3 table=0,priority=1"));
 }
 
+static void a_reject_ends_here(void **state)
+{
+	struct refusal r;
+
+	(void)state;
+	switch_flow(o, OFPFC_ADD, "priority=1,udp,actions=output:10");
+	guard(ORIGIN_WATCH, "udp,nw_src=10.0.0.1,actions=sample:100000,reject");
+	assert_int_equal(leaves_by(1, 2), -1);
+	assert_int_equal(switch_taken(in), 1);
+	assert_int_equal(counter_read(&w->n.dropped[DROP_REJECT]), 1);
+	assert_int_equal(leaves_by(2, 2), 10);
+	assert_int_equal(try_guard(OFPFC_ADD, ORIGIN_CLI, "udp,actions=reject,pass", &r), -EINVAL);
+	assert_int_equal(try_guard(OFPFC_ADD, ORIGIN_CLI, "udp,actions=reject,sample:5", &r),
+			 -EINVAL);
+	guard(ORIGIN_CLI, "tcp,actions=clamp_mss:1360");
+	assert_non_null(strstr(counted(TABLE_GUARD), "tcp actions=clamp_mss:1360\n"));
+}
+
 static void what_is_above_a_limit_stays_here(void **state)
 {
 	(void)state;
@@ -379,15 +397,11 @@ int main(void)
 {
 #define UNIT(F) cmocka_unit_test_setup_teardown(F, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		UNIT(origins_come_in_their_order),
-		UNIT(origins_do_not_meet),
-		UNIT(what_ends_the_path_ends_it),
-		UNIT(the_rest_goes_on_to_table_0),
-		UNIT(what_is_above_a_limit_stays_here),
-		UNIT(a_rule_asks_for_samples),
-		UNIT(what_goes_on_shadows_the_guard_alone),
-		UNIT(what_the_guard_does_not_do),
-		cmocka_unit_test(a_restart_brings_them_back),
+		UNIT(origins_come_in_their_order), UNIT(origins_do_not_meet),
+		UNIT(what_ends_the_path_ends_it),  UNIT(the_rest_goes_on_to_table_0),
+		UNIT(a_reject_ends_here),          UNIT(what_is_above_a_limit_stays_here),
+		UNIT(a_rule_asks_for_samples),     UNIT(what_goes_on_shadows_the_guard_alone),
+		UNIT(what_the_guard_does_not_do),  cmocka_unit_test(a_restart_brings_them_back),
 	};
 
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
