@@ -12,6 +12,8 @@
 #include "ctl/rows.h"
 #include "ctl/verb.h"
 #include "ctl/words.h"
+#include "lib/openflow.h"
+#include "ofproto/groups.h"
 #include "ofproto/meters.h"
 #include "lib/log.h"
 
@@ -235,8 +237,32 @@ static bool meter_already(const struct daemon *d, const struct config_line *l)
 	return same;
 }
 
-/* A port, connection, meter, limit, controller or collector of the same words is there already,
- * from the store: nothing to do. */
+/* The very same group. */
+static bool group_already(const struct daemon *d, const struct config_line *l)
+{
+	struct buf text = {0}, was = {0};
+	const struct group_spec *there = NULL;
+	struct group_mod gm;
+	bool same = false;
+
+	for (unsigned i = 0; i < l->call.words.n; i++)
+		buf_printf(&text, "%s ", l->word[i]);
+	if (!group_parse(buf_text(&text), OFPGC_ADD, &gm, NULL)) {
+		there = ofproto_group(d->ofproto, gm.spec.id, NULL);
+		buf_free(&text);
+		group_format(&gm.spec, &text);
+		if (there)
+			group_format(there, &was);
+		same = there && !strcmp(buf_text(&text), buf_text(&was));
+		group_mod_free(&gm);
+	}
+	buf_free(&text);
+	buf_free(&was);
+	return same;
+}
+
+/* A port, connection, meter, group, limit, controller or collector of the same words is there
+ * already, from the store: nothing to do. */
 static bool already_there(struct daemon *d, const struct config_line *l)
 {
 	bool port = l->verb == &verbs[VERB_ID_add_port], conn = l->verb == &verbs[VERB_ID_add_conn];
@@ -249,6 +275,8 @@ static bool already_there(struct daemon *d, const struct config_line *l)
 		return limiter_already(d, l, CONNLIMIT);
 	if (l->verb == &verbs[VERB_ID_add_meter])
 		return meter_already(d, l);
+	if (l->verb == &verbs[VERB_ID_add_group])
+		return group_already(d, l);
 	if (l->verb == &verbs[VERB_ID_add_controller])
 		return controller_there(d, l->word[0]);
 	if (l->verb == &verbs[VERB_ID_add_collector])

@@ -25,6 +25,7 @@ UNITS = \
 	tests/unit/test-flows \
 	tests/unit/test-guard-verbs \
 	tests/unit/test-group \
+	tests/unit/test-group-swap \
 	tests/unit/test-groups \
 	tests/unit/test-guard \
 	tests/unit/test-handoff \

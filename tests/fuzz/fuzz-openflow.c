@@ -12,6 +12,7 @@
 
 #include "ctl/msg.h"
 #include "lib/log.h"
+#include "ofproto/groups.h"
 #include "ofproto/ofproto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -44,6 +45,16 @@ static void forget_rules(void)
 	if (ofproto_flow_mod(server.ofproto, &fm, NULL, NULL))
 		abort();
 	flow_mod_free(&fm);
+	ofproto_sync(server.ofproto, NULL);
+}
+
+/* … and without groups. */
+static void forget_groups(void)
+{
+	const struct group_mod gm = {.command = OFPGC_DELETE, .spec = {.id = OFPG_ALL}};
+
+	if (ofproto_group_mod(server.ofproto, &gm, NULL, NULL))
+		abort();
 	ofproto_sync(server.ofproto, NULL);
 }
 
@@ -91,5 +102,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (server.conns)
 		ofconn_end(server.conns, "");
 	forget_rules();
+	forget_groups();
 	return 0;
 }
