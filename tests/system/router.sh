@@ -118,6 +118,87 @@ default_route() {
     rm run.log # the warning was asked for
 }
 
+# What a sender's kernel makes of an answer: connect() and recv() fail at once, and a segment is small.
+reactions() {
+    routed_net
+    sl_start run || fail "no daemon"
+    ctl add-port r1 type=afxdp
+    ctl add-port r2 type=afxdp
+    sl_wait "a neighbour" in_a ping -q -c 1 -W 1 10.2.0.1 || fail "nothing goes through"
+    sl_wait "a neighbour" in_a ping -q -c 1 -W 1 2001:db8:2::1 || fail "no IPv6 goes through"
+    ctl add-flow "priority=20,tcp,tp_dst=81,actions=reject"
+    ctl add-flow "priority=20,tcp6,tp_dst=81,actions=reject"
+    ctl add-flow "priority=20,udp,tp_dst=82,actions=reject:icmp-port"
+    ctl add-flow "priority=20,udp6,tp_dst=82,actions=reject:icmp-port"
+    ctl add-flow "priority=20,udp,tp_dst=83,actions=reject"
+    ctl add-flow "priority=10,ip,actions=clamp_mss:1000,NORMAL"
+    ctl add-flow "priority=10,ipv6,actions=clamp_mss:1000,NORMAL"
+    in_b python3 - >"$work/server" <<'P' &
+import socket
+s = socket.create_server(("::", 84), family=socket.AF_INET6, dualstack_ipv6=True)
+print("ready", flush=True)
+for _ in range(2):
+    c, _ = s.accept()
+    c.sendall(b"%d" % c.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+    c.close()
+P
+    sl_wait "the server" grep -q ready "$work/server" || fail "no server"
+    in_a python3 - >"$work/client.log" 2>&1 <<'P' || fail "the senders are told something else"
+import errno, socket, time
+
+def told(what, family, kind, address, expected):
+    start = time.monotonic()
+    s = socket.socket(family, kind)
+    s.settimeout(5)
+    try:
+        s.connect(address)
+        s.send(b"x")
+        s.recv(1)
+        code = 0
+    except OSError as error:
+        code = error.errno
+    assert code == expected, (what, address, code)
+    assert time.monotonic() - start < 1, (what, "not at once")
+
+for family, host in ((socket.AF_INET, "10.2.0.1"), (socket.AF_INET6, "2001:db8:2::1")):
+    told("a reset", family, socket.SOCK_STREAM, (host, 81), errno.ECONNREFUSED)
+    told("no port", family, socket.SOCK_DGRAM, (host, 82), errno.ECONNREFUSED)
+    c = socket.create_connection((host, 84), 5)
+    server, client = int(c.recv(10)), c.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+    assert server <= 1000 and client <= 1000, (host, server, client)
+told("prohibited", socket.AF_INET, socket.SOCK_DGRAM, ("10.2.0.1", 83), errno.EHOSTUNREACH)
+P
+    # An error is the router's own.
+    in_a python3 - <<'P' || fail "an error of another's"
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+s.connect(("10.2.0.1", 83))
+s.settimeout(5)
+s.send(b"x")
+try:
+    s.recv(1)
+except OSError:
+    pass
+data, extra, *_ = s.recvmsg(100, 1000, socket.MSG_ERRQUEUE)
+said = extra[0][2]
+assert (said[4], said[5], said[6]) == (2, 3, 13), said
+assert socket.inet_ntoa(said[20:24]) == "10.1.0.254", said
+P
+    # A packet that was never sent is told of, and sends nothing.
+    sl_ctl run --json stats >"$work/before" || fail "no stats"
+    sl_ctl run trace in_port=r1,tcp,nw_src=10.1.0.1,nw_dst=10.2.0.1,tp_dst=81 >"$work/trace" || fail "no trace"
+    grep -q 'an answer of IP protocol 6' "$work/trace" || { cat "$work/trace"; fail "the trace shows no answer"; }
+    sl_ctl run --json stats >"$work/after" || fail "no stats"
+    python3 - "$work/before" "$work/after" <<'P' || fail "other answers than were asked for"
+import json, sys
+made = [json.load(open(f))["packets"]["made"]["rejected"] for f in sys.argv[1:]]
+assert made[0] == made[1] >= 6, made
+P
+    balance || fail "frames were lost"
+    sl_stop run || fail "a bad end"
+}
+
 switch() {
     net
     sl_start run --workers 0,1 || fail "no daemon"
@@ -143,7 +224,7 @@ switch() {
     sl_stop run || fail "a bad end"
 }
 
-[ $# -gt 0 ] || set -- router rules default_route switch
+[ $# -gt 0 ] || set -- router rules default_route reactions switch
 for c; do
     echo "$c"
     "$c"
