@@ -46,10 +46,8 @@ static void step_undo(struct ofproto *o, struct step *s)
 		group_entry_unstage(o, gs->comes);
 		group_free(gs->comes->group);
 	}
-	if (gs->was) {
-		gs->was->refs = gs->comes ? gs->comes->refs : 0;
+	if (gs->was)
 		group_entry_stage(o, gs->was);
-	}
 	if (gs->comes)
 		group_entry_free(o, gs->comes);
 	free(gs);

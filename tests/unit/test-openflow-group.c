@@ -80,6 +80,9 @@ static void lengths_that_lie(void **state)
 		 "04 0f 0020 00000005 0000 00 00 00000001"
 		 "ffff 0000 ffffffff ffffffff 00000000"},
 		{"0006 000c", "0024", "04 0f 0018 00000005 0000 00 00 00000001 0010 0000 ffffffff"},
+		{"0006 000c", "0034",
+		 "04 0f 0028 00000005 0000 00 00 00000001"
+		 "0014 0000 ffffffff ffffffff 00000000 0000000000000000"},
 		/* An action that reaches out of its bucket into the next. */
 		{"0002 0001", "0044",
 		 "04 0f 0038 00000005 0000 00 00 00000001"
