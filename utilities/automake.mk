@@ -105,7 +105,9 @@ utilities_sluice_bench_SOURCES = \
 	utilities/bench/drop.c \
 	utilities/bench/early.c \
 	utilities/bench/forward.c \
+	utilities/bench/group.c \
 	utilities/bench/limiter.c \
+	utilities/bench/meter.c \
 	utilities/bench/lookup.c \
 	utilities/bench/measure.c \
 	utilities/bench/report.c \

@@ -30,12 +30,12 @@ static struct verdict seen(const struct sample_record *s)
 				s->end == SAMPLE_SENT ? s->out_port : s->reason};
 }
 
-/* Where the rule sends it: its first output. */
+/* Where the rule sends it: its first output; all buckets of a group lead to one port. */
 static uint32_t output_of(const struct program *program)
 {
 	OP_FOR_EACH(op, program->ops, program->apply_size)
-	if (op->kind == ACTION_OUTPUT)
-		return op->arg;
+	if (op->kind == ACTION_OUTPUT || op->kind == ACTION_GROUP)
+		return op->kind == ACTION_OUTPUT ? op->arg : (uint32_t)OUT_OFPORT;
 	return 0;
 }
 
