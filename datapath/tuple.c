@@ -276,18 +276,19 @@ static struct tuple *tuple_new(struct tuples *s, const struct match *m, uint64_t
 struct tuple *tuples_get(struct tuples *s, const struct match *m)
 {
 	struct tuple *t = tuples_find(s, m);
-	struct tuple_list *l = s->list;
+	struct tuple_list *l;
+	bool anew = !s->n && s->n_units;
 
 	if (t)
 		return t;
-	if (!s->n && s->n_units) { /* nobody looks at anything: units are found anew */
+	if (anew) { /* nobody looks at anything: units are found anew, and no list knows them yet */
 		list_renew(s, NULL);
 		s->n_units = 0;
 		memset(s->unit_used, 0, sizeof s->unit_used);
-		l = s->list;
 	}
+	l = s->list;
 	t = tuple_new(s, m, match_words(m));
-	if (l->n < l->room && t->n_pairs <= l->stride && s->n_units == l->n_units)
+	if (!anew && l->n < l->room && t->n_pairs <= l->stride && s->n_units == l->n_units)
 		list_append(s, l, t);
 	else
 		list_renew(s, t);
