@@ -255,6 +255,15 @@ tests/bench/flood.bpf.o: tests/bench/flood.bpf.c tests/bench/flood.h
 tests/bench/flood.skel.h: tests/bench/flood.bpf.o
 	$(AM_V_GEN)$(BPFTOOL) gen skeleton $< name flood >$@.tmp && mv $@.tmp $@
 tests/bench/flood.$(OBJEXT): tests/bench/flood.skel.h
+
+# What a worker notices of changes to the rules (docs/bench.md).
+EXTRA_PROGRAMS += tests/bench/publish
+CLEANFILES += tests/bench/publish
+tests_bench_publish_SOURCES = tests/bench/publish.c
+tests_bench_publish_LDADD = $(UNIT_LIBS)
+bench-publish: tests/bench/publish
+	tests/bench/publish
+.PHONY: bench-publish
 ROUNDS = 7
 PEERS =
 bench-peers: all $(BENCH_PEERS)
