@@ -15,6 +15,7 @@
 #include "lib/openflow.h"
 #include "ofproto/groups.h"
 #include "ofproto/meters.h"
+#include "ofproto/sets.h"
 #include "lib/log.h"
 
 enum { CONTENT_MAX = 512 << 20 }; /* of a file that a line names */
@@ -261,7 +262,24 @@ static bool group_already(const struct daemon *d, const struct config_line *l)
 	return same;
 }
 
-/* A port, connection, meter, group, limit, controller or collector of the same words is there
+/* The same set; its members are the store's, also where the line names a file. */
+static bool set_already(const struct daemon *d, const struct config_line *l)
+{
+	const char *word[LINE_WORDS_MAX + 2];
+	struct words words = {0, word};
+	struct args args;
+	int file;
+
+	if (args_parse(&args, l->verb->usage, l->call.words.n, l->word, NULL))
+		return false;
+	file = args_file(&args, l->verb->usage);
+	for (unsigned i = 0; i < args.n - (file >= 0); i++) /* the last word is the content */
+		if ((int)i != file)
+			word[words.n++] = args.word[i];
+	return words.n && ofproto_set_is(d->ofproto, words);
+}
+
+/* A port, connection, set, meter, group, limit, controller or collector of the same words is there
  * already, from the store: nothing to do. */
 static bool already_there(struct daemon *d, const struct config_line *l)
 {
@@ -273,6 +291,8 @@ static bool already_there(struct daemon *d, const struct config_line *l)
 		return limiter_already(d, l, LIMITER);
 	if (l->verb == &verbs[VERB_ID_add_connlimit])
 		return limiter_already(d, l, CONNLIMIT);
+	if (l->verb == &verbs[VERB_ID_add_set])
+		return set_already(d, l);
 	if (l->verb == &verbs[VERB_ID_add_meter])
 		return meter_already(d, l);
 	if (l->verb == &verbs[VERB_ID_add_group])

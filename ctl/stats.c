@@ -8,7 +8,10 @@
 #include "ctl/rows.h"
 #include "ctl/verb.h"
 #include "datapath/worker.h"
+#include "ofproto/groups.h"
+#include "ofproto/limiters.h"
 #include "ofproto/meters.h"
+#include "ofproto/sets.h"
 
 struct name_text {
 	const char *name, *text;
@@ -139,6 +142,88 @@ static json_t *meters_collect(struct daemon *d)
 	return object;
 }
 
+static json_t *groups_collect(struct daemon *d)
+{
+	struct group_totals totals = ofproto_group_totals(d->ofproto);
+	json_t *object = json_object();
+
+	json_put_u64(object, "n", totals.groups);
+	json_put_u64(object, "max", GROUPS_MAX);
+	json_put_u64(object, "buckets", totals.buckets);
+	json_put_u64(object, "buckets_max", GROUP_BUCKETS_TOTAL);
+	json_put_u64(object, "refused", totals.n_refused);
+	return object;
+}
+
+struct set_sum {
+	struct set_visit visit;
+	uint64_t n, members, octets, n_full;
+};
+
+static void sum_set(struct set_visit *v, const struct set_state *s)
+{
+	struct set_sum *sum = container_of(v, struct set_sum, visit);
+
+	sum->n++;
+	sum->members += s->n;
+	sum->octets += s->octets;
+	sum->n_full += s->n_full;
+}
+
+static json_t *sets_collect(struct daemon *d)
+{
+	struct set_sum sum = {.visit.set = sum_set};
+	json_t *object = json_object();
+
+	ofproto_sets(d->ofproto, &sum.visit);
+	json_put_u64(object, "n", sum.n);
+	json_put_u64(object, "max", SETS_MAX);
+	json_put_u64(object, "members", sum.members);
+	json_put_u64(object, "octets", sum.octets);
+	json_put_u64(object, "octets_max", SETS_OCTETS);
+	json_put_u64(object, "full", sum.n_full);
+	json_put_u64(object, "lost", ofproto_sets_lost(d->ofproto));
+	return object;
+}
+
+struct limiter_sum {
+	struct limiter_visit visit;
+	struct ofproto *o;
+	struct limiter_counters n;
+	uint64_t count;
+};
+
+static int sum_limiter(struct limiter_visit *v, const struct limiter *l)
+{
+	struct limiter_sum *sum = container_of(v, struct limiter_sum, visit);
+	struct limiter_counters n;
+
+	ofproto_limiter_counters(sum->o, l, &n);
+	sum->count++;
+	sum->n.passed += n.passed;
+	sum->n.dropped += n.dropped;
+	sum->n.shared += n.shared;
+	return 0;
+}
+
+/* Limiters and connection limits together: they share their bounds. */
+static json_t *limits_collect(struct daemon *d)
+{
+	struct limiter_sum sum = {.visit.limiter = sum_limiter, .o = d->ofproto};
+	json_t *object = json_object();
+
+	for (unsigned kind = 0; kind < N_LIMITER_KINDS; kind++)
+		ofproto_limiters(d->ofproto, kind, &sum.visit);
+	json_put_u64(object, "n", sum.count);
+	json_put_u64(object, "max", LIMITERS);
+	json_put_u64(object, "octets", ofproto_limiters_octets(d->ofproto));
+	json_put_u64(object, "octets_max", LIMITERS_OCTETS);
+	json_put_u64(object, "passed", sum.n.passed);
+	json_put_u64(object, "dropped", sum.n.dropped);
+	json_put_u64(object, "shared", sum.n.shared);
+	return object;
+}
+
 json_t *stats_collect(struct daemon *d)
 {
 	const struct datapath *dp = ofproto_datapath(d->ofproto);
@@ -151,7 +236,10 @@ json_t *stats_collect(struct daemon *d)
 	json_put(stats, "packets", balance(dp, held));
 	json_put(stats, "ports", port_rows(d, false));
 	json_put(stats, "conns", port_rows(d, true));
+	json_put(stats, "groups", groups_collect(d));
 	json_put(stats, "meters", meters_collect(d));
+	json_put(stats, "sets", sets_collect(d));
+	json_put(stats, "limits_by_key", limits_collect(d));
 	json_put(stats, "sflow", sflow_collect(d));
 	return stats;
 }

@@ -8,8 +8,6 @@
 #include "lib/openflow.h"
 #include "ofproto/groups.h"
 
-enum { UNDO_TEXT_MAX = 64 << 10 }; /* a group of more is not worth so much of the journal */
-
 static int call_group(struct verb_call *call, uint16_t command, struct group_mod *gm)
 {
 	char *text = verb_join(call, 0);
@@ -32,18 +30,20 @@ static void run(struct verb_call *call, struct group_mod *gm)
 	verb_waits(call, w, error, &r);
 }
 
-/* The group as it is now is what takes a change of it back. */
-static void undo_by(struct verb_call *call, const char *verb, const struct group_spec *spec)
+/* [VERB, GROUP] of the group as it is now: what takes a change of it back. */
+static json_t *undo_words(const char *verb, const struct group_spec *spec)
 {
 	const struct port_names *names = port_names;
+	json_t *words = json_array();
 	struct buf text = {0};
 
 	port_names = NULL; /* numbers last, names need not */
 	group_format(spec, &text);
 	port_names = names;
-	if (text.size <= UNDO_TEXT_MAX)
-		verb_undo(call, verb, buf_text(&text));
+	json_array_append_new(words, json_text(verb));
+	json_array_append_new(words, json_text(buf_text(&text)));
 	buf_free(&text);
+	return words;
 }
 
 void do_add_group(struct verb_call *call)
@@ -73,7 +73,7 @@ void do_mod_group(struct verb_call *call)
 		return;
 	was = ofproto_group(call->daemon->ofproto, gm.spec.id, NULL);
 	if (was)
-		undo_by(call, "mod-group", was);
+		verb_undo_words(call, undo_words("mod-group", was));
 	run(call, &gm);
 }
 
@@ -81,7 +81,7 @@ void do_mod_group(struct verb_call *call)
 
 struct del_visit {
 	struct group_visit visit;
-	struct verb_call *call;
+	json_t *undo;
 	uint32_t used; /* one that rules use; OFPG_ANY: none */
 };
 
@@ -90,7 +90,7 @@ static int look_at(struct group_visit *v, const struct group_spec *spec,
 {
 	struct del_visit *d = container_of(v, struct del_visit, visit);
 
-	undo_by(d->call, "add-group", spec);
+	json_array_append_new(d->undo, undo_words("add-group", spec));
 	if (s->refs)
 		d->used = spec->id;
 	return 0;
@@ -98,7 +98,7 @@ static int look_at(struct group_visit *v, const struct group_spec *spec,
 
 void do_del_groups(struct verb_call *call)
 {
-	struct del_visit del = {{look_at}, call, OFPG_ANY};
+	struct del_visit del = {{look_at}, NULL, OFPG_ANY};
 	struct refusal r = {0};
 	struct group_mod gm;
 
@@ -111,7 +111,9 @@ void do_del_groups(struct verb_call *call)
 	}
 	if (call_group(call, OFPGC_DELETE, &gm))
 		return;
+	del.undo = json_array();
 	ofproto_groups(call->daemon->ofproto, gm.spec.id, &del.visit);
+	verb_undo_list(call, del.undo);
 	if (del.used != OFPG_ANY && args_option(&call->args, "--unused")) {
 		refuse(&r, IN_USE, "group_id",
 		       "group %" PRIu32 " is used by rules or groups; without --unused it would be "

@@ -150,20 +150,47 @@ struct undo_run {
 	struct actor actor; /* owns its texts */
 	json_t *verbs;
 	size_t at;
+	int64_t rules; /* then those of this entry come back, too; 0: it has none */
 	const char *word[8];
 };
 
 static void undo_next(struct undo_run *u);
 
-static void undo_end(struct undo_run *u, const struct refusal *r)
+static void undo_free(struct undo_run *u)
 {
-	struct verb_call *asked = u->asked;
-
 	json_decref(u->call.undo);
 	json_decref(u->verbs);
 	free((char *)(uintptr_t)u->actor.who);
 	free((char *)(uintptr_t)u->actor.what);
 	free(u);
+}
+
+/* What the rules name is there again. */
+static void undo_rules(struct undo_run *u)
+{
+	struct verb_call *asked = u->asked;
+	struct ofproto *o = asked->daemon->ofproto;
+	struct waiter *w = verb_waiter(asked);
+	struct refusal r = {0};
+	int error;
+
+	u->actor.undoes = u->rules;
+	ofproto_actor(o, &u->actor);
+	error = ofproto_undo(o, u->rules, w, &r);
+	ofproto_actor(o, NULL);
+	undo_free(u);
+	verb_waits(asked, w, error, &r);
+}
+
+static void undo_end(struct undo_run *u, const struct refusal *r)
+{
+	struct verb_call *asked = u->asked;
+
+	if (!r && u->rules) {
+		undo_rules(u);
+		return;
+	}
+	undo_free(u);
 	if (r)
 		verb_refuse(asked, r);
 	else
@@ -206,12 +233,21 @@ static void undo_next(struct undo_run *u)
 	verb_run(v, &u->call);
 }
 
+/* Deleting a group or a meter deletes its rules; all other changes of rules are undone by their
+ * diff alone. */
+static bool makes_again(const json_t *list)
+{
+	const char *verb = json_string_value(json_array_get(json_array_get(list, 0), 0));
+
+	return verb && (!strcmp(verb, "add-group") || !strcmp(verb, "add-meter"));
+}
+
 static bool undo_by_verbs(struct verb_call *call, const struct journal_entry *e)
 {
 	json_t *list = e->undo ? json_loads(e->undo, 0, NULL) : NULL;
 	struct undo_run *u;
 
-	if (!json_array_size(list)) {
+	if (!json_array_size(list) || (*e->diff && (e->cut || !makes_again(list)))) {
 		json_decref(list);
 		return false;
 	}
@@ -220,6 +256,10 @@ static bool undo_by_verbs(struct verb_call *call, const struct journal_entry *e)
 		abort();
 	u->asked = call;
 	u->actor = *call->actor;
+	if (*e->diff) {
+		u->rules = e->id;
+		u->actor.undoes = 0; /* it is undone with its rules, not before */
+	}
 	u->actor.who = strdup(u->actor.who);
 	u->actor.what = strdup(u->actor.what);
 	if (!u->actor.who || !u->actor.what)
@@ -245,7 +285,7 @@ void do_undo(struct verb_call *call)
 	}
 	e = ofproto_journal_entry(o, (int64_t)id);
 	call->actor->undoes = e ? e->id : 0;
-	if (e && !e->undone && !*e->diff && undo_by_verbs(call, e))
+	if (e && !e->undone && undo_by_verbs(call, e))
 		return;
 	if (e && !e->undone && !*e->diff) {
 		refuse(&r, NOT_FOUND, "ID",

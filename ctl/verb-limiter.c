@@ -37,6 +37,10 @@ static void undo_by(struct verb_call *call, const char *verb, const struct limit
 		if (whole || (strncmp(w, "by=", 3) && strncmp(w, "keys=", 5)))
 			json_array_append_new(words, json_text(w));
 	buf_free(&text);
+	if (!whole && l->kind == CONNLIMIT && !l->max_conns)
+		json_array_append_new(words, json_string("conns=0"));
+	if (!whole && l->kind == CONNLIMIT && !l->rate)
+		json_array_append_new(words, json_string("new=0"));
 	verb_undo_words(call, words);
 }
 

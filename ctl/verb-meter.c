@@ -28,14 +28,17 @@ static int call_meter(struct verb_call *call, struct meter_config *m)
 	return error;
 }
 
-/* The meter as it is now is what takes a change of it back. */
-static void undo_by(struct verb_call *call, const char *verb, const struct meter_config *m)
+/* [VERB, METER] of the meter as it is now: what takes a change of it back. */
+static json_t *undo_words(const char *verb, const struct meter_config *m)
 {
+	json_t *words = json_array();
 	struct buf text = {0};
 
 	meter_format(m, &text);
-	verb_undo(call, verb, buf_text(&text));
+	json_array_append_new(words, json_text(verb));
+	json_array_append_new(words, json_text(buf_text(&text)));
 	buf_free(&text);
+	return words;
 }
 
 void do_add_meter(struct verb_call *call)
@@ -59,26 +62,27 @@ void do_mod_meter(struct verb_call *call)
 		return;
 	was = ofproto_meter(call->daemon->ofproto, m.number);
 	if (was)
-		undo_by(call, "mod-meter", was);
+		verb_undo_words(call, undo_words("mod-meter", was));
 	run(call, OFPMC_MODIFY, &m);
 }
 
 struct undo_visit {
 	struct meter_visit visit;
-	struct verb_call *call;
+	json_t *list;
 };
 
 static int undo_one(struct meter_visit *v, const struct meter_config *m,
 		    const struct meter_stats *s)
 {
 	(void)s;
-	undo_by(container_of(v, struct undo_visit, visit)->call, "add-meter", m);
+	json_array_append_new(container_of(v, struct undo_visit, visit)->list,
+			      undo_words("add-meter", m));
 	return 0;
 }
 
 void do_del_meters(struct verb_call *call)
 {
-	struct undo_visit undo = {{undo_one}, call};
+	struct undo_visit undo = {{undo_one}, NULL};
 	struct meter_config m = {0};
 	struct refusal r = {0};
 
@@ -87,7 +91,9 @@ void do_del_meters(struct verb_call *call)
 		       "deleting every meter deletes the rules that use one; say --all when you "
 		       "mean it, or meter=N");
 	else if (!meter_parse_which(call->args.n ? call->args.word[0] : "all", &m.number, &r)) {
+		undo.list = json_array();
 		ofproto_meters(call->daemon->ofproto, m.number, &undo.visit);
+		verb_undo_list(call, undo.list);
 		run(call, OFPMC_DELETE, &m);
 		return;
 	}

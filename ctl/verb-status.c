@@ -19,8 +19,12 @@
 #include "ctl/watcher.h"
 #include "lib/openflow.h"
 #include "ofproto/flows.h"
+#include "ofproto/groups.h"
 #include "ofproto/journal.h"
 #include "ofproto/samples.h"
+#include "ofproto/sets.h"
+
+enum { LIMIT_SETS = 3 }; /* that are named when they are full */
 
 struct status_call {
 	struct reading_waiter waiter;
@@ -304,6 +308,52 @@ static void limit_rules(struct daemon *d, uint64_t rules, json_t *limits)
 		add_limit(limits, "%u of %u proposals wait", waiting, PROPOSALS_MAX);
 }
 
+/* `name` of `stats`: n of max, octets of octets_max. */
+static void limit_kind(const json_t *stats, const char *name, const char *what, json_t *limits)
+{
+	const json_t *row = json_object_get(stats, name);
+	uint64_t octets = json_u64(row, "octets"), octets_max = json_u64(row, "octets_max");
+
+	if (nearly(json_u64(row, "n"), json_u64(row, "max")))
+		add_limit(limits, "there are %" PRIu64 " of %" PRIu64 " %s", json_u64(row, "n"),
+			  json_u64(row, "max"), what);
+	if (octets_max && nearly(octets, octets_max))
+		add_limit(limits, "%s take %" PRIu64 " of %" PRIu64 " MiB", what, octets >> 20,
+			  octets_max >> 20);
+}
+
+struct limit_sets {
+	struct set_visit visit;
+	json_t *limits;
+	unsigned n;
+};
+
+static void limit_set(struct set_visit *v, const struct set_state *s)
+{
+	struct limit_sets *sets = container_of(v, struct limit_sets, visit);
+
+	if (nearly(s->n, s->max) && sets->n++ < LIMIT_SETS)
+		add_limit(sets->limits, "set %s has %" PRIu64 " of %" PRIu64 " members", s->name,
+			  s->n, s->max);
+}
+
+static void limit_objects(struct daemon *d, const json_t *stats, json_t *limits)
+{
+	struct limit_sets sets = {.visit.set = limit_set, .limits = limits};
+	struct group_totals groups = ofproto_group_totals(d->ofproto);
+
+	limit_kind(stats, "groups", "groups", limits);
+	limit_kind(stats, "meters", "meters", limits);
+	limit_kind(stats, "sets", "sets", limits);
+	limit_kind(stats, "limits_by_key", "limits by key", limits);
+	if (nearly(groups.buckets, GROUP_BUCKETS_TOTAL))
+		add_limit(limits, "groups have %u of %u buckets", groups.buckets,
+			  GROUP_BUCKETS_TOTAL);
+	ofproto_sets(d->ofproto, &sets.visit);
+	if (sets.n > LIMIT_SETS)
+		add_limit(limits, "%u more sets are full", sets.n - LIMIT_SETS);
+}
+
 static void limits_text(const json_t *limits, struct buf *text)
 {
 	json_t *line;
@@ -463,6 +513,7 @@ static json_t *status_collect(struct daemon *d, const struct reading *before,
 	limit_frames(stats, limits);
 	limit_rings(before, now, limits);
 	limit_rules(d, json_u64(row, "rules"), limits);
+	limit_objects(d, stats, limits);
 	json_put(row, "limits", limits);
 	json_put(row, "automation", automation_row(d));
 	json_put(row, "change", change_row(d));

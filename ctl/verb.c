@@ -221,16 +221,39 @@ void verb_undo(struct verb_call *call, const char *verb, const char *word)
 	verb_undo_words(call, one);
 }
 
-void verb_undo_words(struct verb_call *call, json_t *words)
+/* All of it or nothing: half an undo is none. */
+static void tell_undo(struct verb_call *call)
+{
+	char *text;
+
+	if (!call->actor)
+		return;
+	text = json_dumps(call->undo, JSON_COMPACT);
+	if (text && strlen(text) > UNDO_OCTETS) {
+		free(text);
+		text = NULL;
+	}
+	free((char *)(uintptr_t)call->actor->undo);
+	call->actor->undo = text;
+}
+
+void verb_undo_list(struct verb_call *call, json_t *list)
 {
 	if (!call->undo)
 		call->undo = json_array();
-	if (json_array_append_new(call->undo, words))
+	if (json_array_extend(call->undo, list))
 		abort();
-	if (call->actor) {
-		free((char *)(uintptr_t)call->actor->undo);
-		call->actor->undo = json_dumps(call->undo, JSON_COMPACT);
-	}
+	json_decref(list);
+	tell_undo(call);
+}
+
+void verb_undo_words(struct verb_call *call, json_t *words)
+{
+	json_t *list = json_array();
+
+	if (json_array_append_new(list, words))
+		abort();
+	verb_undo_list(call, list);
 }
 
 char *verb_join(const struct verb_call *call, unsigned first)

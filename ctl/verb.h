@@ -33,6 +33,10 @@ void verb_waits(struct verb_call *call, struct waiter *w, int error, const struc
 /* Adds [VERB, WORD] to what takes the call back. */
 void verb_undo(struct verb_call *call, const char *verb, const char *word);
 void verb_undo_words(struct verb_call *call, json_t *words); /* [VERB, WORD…], taken */
+/* Many of them (taken): the journal's text is made once.  Beyond UNDO_OCTETS there is none. */
+void verb_undo_list(struct verb_call *call, json_t *list);
+
+enum { UNDO_OCTETS = 1 << 20 };
 
 /* The words that are no options from the `first` on, with spaces between. */
 char *verb_join(const struct verb_call *call, unsigned first);

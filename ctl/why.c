@@ -55,6 +55,7 @@ static bool by_rule(const struct past_record *r)
 {
 	return r->rule_key &&
 	       (r->reason == DROP_RULE || r->reason == DROP_EARLY || r->reason == DROP_LIMIT ||
+		r->reason == DROP_LIMITER || r->reason == DROP_CONNLIMIT ||
 		r->reason == DROP_METER || r->reason == DROP_EARLY_METER ||
 		r->reason == DROP_REJECT || r->reason == DROP_REJECT_MAX);
 }

@@ -263,6 +263,7 @@ static int get(struct reader *body, struct buf *ops, struct refusal *r)
 	struct set_add a = {.len = pull_u8(body)};
 	const struct field *f, *f2;
 	char name[SET_NAME] = "";
+	const char *octets;
 	bool none, none2;
 	size_t size;
 
@@ -273,11 +274,15 @@ static int get(struct reader *body, struct buf *ops, struct refusal *r)
 	size = reader_left(body);
 	if (body->failed || size > 2 * SET_NAME)
 		return refuse(r, ACTION_LEN, "set_add",
-			      "a set_add action has 28 octets before a name of up to %d",
+			      "a set_add action has 24 octets before a name of up to %d",
 			      SET_NAME - 1);
 	if (!f || (!f2 && !none2))
 		return refuse(r, ACTION_ARGUMENT, "set_add", "set_add: a field that is unknown");
-	memcpy(name, pull(body, size), MIN(size, sizeof name - 1));
+	octets = (const char *)pull(body, size);
+	if (strnlen(octets, size) >= sizeof name)
+		return refuse(r, ACTION_ARGUMENT, "set_add",
+			      "set_add: a set's name of more than %d octets", SET_NAME - 1);
+	memcpy(name, octets, MIN(size, sizeof name - 1));
 	a.field = (uint16_t)(f - fields);
 	a.field2 = f2 ? (uint16_t)(f2 - fields) : N_FIELDS;
 	return put_op(ops, name, &a, r);

@@ -228,8 +228,10 @@ static int check(struct ofproto *o, const struct flow_mod *fm, struct refusal *r
 		return -EINVAL;
 	if (is_delete(fm))
 		return 0;
-	return sets_check(o, &fm->match, &fm->instructions, r) ? -EINVAL
-							       : check_instructions(fm, r);
+	if (sets_check(o, &fm->match, &fm->instructions, r) ||
+	    limiters_check(o, &fm->instructions, r))
+		return -EINVAL;
+	return check_instructions(fm, r);
 }
 
 /* ---- Commands ---------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ struct groups {
 	uint64_t n_slots, n_refused;
 	uint32_t *free_counter, n_free, room_free, next_counter;
 	uint8_t *users; /* by counter */
+	bool linked;    /* `links` of all are as it is */
 	bool stale;     /* a port or group has changed: what is live has to be looked at */
 };
 

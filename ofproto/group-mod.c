@@ -34,6 +34,7 @@ static void step_done(struct ofproto *o, struct step *s)
 	}
 	if (gs->comes)
 		gs->comes->in_force = true;
+	o->groups.linked = false;
 	o->groups.stale = true;
 	free(gs);
 }

@@ -259,7 +259,8 @@ static void count_ops(struct ofproto *o, const struct instructions *i, const str
 		    (ops == &i->write && actions_group_to(i->apply.data, i->apply.size, op->arg)))
 			continue;
 		e = group_entry_find(o, op->arg);
-		if (e)
+		/* A rule of the store may name a group that could not be restored. */
+		if (e && (by > 0 || e->refs))
 			e->refs += (uint32_t)by;
 	}
 }
@@ -303,9 +304,13 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* How many groups name each, once each. */
+/* How many groups name each, once each; again when one has changed, for a dump asks group by group.
+ */
 static void count_links(struct ofproto *o)
 {
+	if (o->groups.linked)
+		return;
+	o->groups.linked = true;
 	for (struct group_entry *e = o->groups.first; e; e = e->next)
 		e->links = 0;
 	for (struct group_entry *e = o->groups.first; e; e = e->next) {
@@ -364,12 +369,18 @@ void ofproto_groups(struct ofproto *o, uint32_t id, struct group_visit *v)
 	size_t n = 0;
 
 	count_links(o);
+	if (id != OFPG_ALL) {
+		e = in_force(o, id);
+		if (e)
+			see(o, e, v);
+		return;
+	}
 	for (e = o->groups.first; e; e = e->next)
 		n += e->in_force;
 	list = mem_new(MAX(n, (size_t)1) * sizeof(struct group_entry *));
 	n = 0;
 	for (e = o->groups.first; e; e = e->next)
-		if (e->in_force && (id == OFPG_ALL || e->spec.id == id))
+		if (e->in_force)
 			list[n++] = e;
 	qsort(list, n, sizeof(struct group_entry *), by_id);
 	for (size_t i = 0; i < n && !see(o, list[i], v); i++)

@@ -41,6 +41,11 @@ static struct kept_entry *find(struct ofproto *o, int64_t id)
 	return k;
 }
 
+static size_t octets_of(const struct kept_entry *k)
+{
+	return k->lines.size + (k->e.undo ? strlen(k->e.undo) : 0);
+}
+
 static void forget_oldest(struct journal *j)
 {
 	struct kept_entry *k = j->oldest;
@@ -48,7 +53,7 @@ static void forget_oldest(struct journal *j)
 	j->oldest = k->newer;
 	j->oldest->older = NULL;
 	j->n--;
-	j->octets -= k->lines.size;
+	j->octets -= octets_of(k);
 	kept_free(k);
 }
 
@@ -67,7 +72,7 @@ static void keep(struct ofproto *o, struct kept_entry *k)
 		j->oldest = k;
 	j->newest = k;
 	j->n++;
-	j->octets += k->lines.size;
+	j->octets += octets_of(k);
 	while (j->n > 1 && (j->n > JOURNAL_MAX || j->octets > JOURNAL_OCTETS))
 		forget_oldest(j);
 }

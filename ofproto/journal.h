@@ -12,9 +12,9 @@
  * that end: those are expiry's.
  *
  * An entry is a step of the group its change is in: committed with it, or never there.  The last
- * JOURNAL_MAX entries (and JOURNAL_OCTETS of diffs) are kept, in memory and in the store; a diff of
- * more than DIFF_LINES lines is counted, not kept, and cannot be undone.  Offline there is no
- * journal.  Control thread. */
+ * JOURNAL_MAX entries (and JOURNAL_OCTETS of diffs and undos) are kept, in memory and in the store;
+ * a diff of more than DIFF_LINES lines is counted, not kept, and cannot be undone.  Offline there
+ * is no journal.  Control thread. */
 #ifndef SLUICE_OFPROTO_JOURNAL_H
 #define SLUICE_OFPROTO_JOURNAL_H
 

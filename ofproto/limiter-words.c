@@ -29,8 +29,8 @@ static int check_rate(const struct limiter *l, const char *key, struct refusal *
 		      rate_text((struct rate){most, l->packets}, c));
 }
 
-/* rate=: 5kpps, 10mbps.  new=: 20, 20/s or 20pps. */
-static int read_rate(struct limiter *l, struct options *opt, struct refusal *r)
+/* rate=: 5kpps, 10mbps.  new=: 20, 20/s or 20pps; of a change 0, too: none any more. */
+static int read_rate(struct limiter *l, struct options *opt, bool fresh, struct refusal *r)
 {
 	const char *key = l->kind == LIMITER ? "rate" : "new", *text = option(opt, key);
 	struct rate rate = {0};
@@ -38,6 +38,10 @@ static int read_rate(struct limiter *l, struct options *opt, struct refusal *r)
 
 	if (!text)
 		return 0;
+	if (l->kind == CONNLIMIT && !fresh && !strcmp(text, "0")) {
+		l->rate = l->burst = 0;
+		return 0;
+	}
 	snprintf(word, sizeof word, "%.30s", text);
 	if (l->kind == CONNLIMIT && strspn(text, "0123456789") == strcspn(text, "/") &&
 	    (!strchr(text, '/') || !strcmp(strchr(text, '/'), "/s")))
@@ -73,14 +77,15 @@ static int read_burst(struct limiter *l, struct options *opt, struct refusal *r)
 	return 0;
 }
 
-static int read_conns(struct limiter *l, struct options *opt, struct refusal *r)
+static int read_conns(struct limiter *l, struct options *opt, bool fresh, struct refusal *r)
 {
+	const struct range range = {fresh, KEYED_COUNT_MAX};
+
 	uint64_t conns = l->max_conns;
 
 	if (l->kind != CONNLIMIT)
 		return 0;
-	if (option_u64(opt, "conns", (struct range){1, KEYED_COUNT_MAX}, &conns, r) ||
-	    option_time(opt, "idle", &l->idle_ns, r))
+	if (option_u64(opt, "conns", range, &conns, r) || option_time(opt, "idle", &l->idle_ns, r))
 		return -EINVAL;
 	if (l->idle_ns < NSEC_PER_SEC || l->idle_ns > 7 * 24 * 3600 * NSEC_PER_SEC)
 		return refuse(r, BAD_VALUE, "idle", "idle=: 1s to 168h would be accepted");
@@ -93,8 +98,11 @@ static void complete(struct limiter *l)
 {
 	unsigned shift = l->kind == CONNLIMIT ? KEYED_COUNTING_SHIFT : 0;
 
-	if (!l->rate)
+	if (!l->rate) {
+		l->bucket = (struct bucket_rate){0};
+		l->burst_time = 0;
 		return;
+	}
 	l->bucket = bucket_rate(l->rate, l->burst, l->packets ? 1 : 8);
 	l->burst_time = (l->bucket.burst_ns + (1u << shift) - 1) >> shift;
 }
@@ -120,7 +128,7 @@ int limiter_read(struct limiter *l, struct options *opt, bool fresh, uint64_t *k
 	if (fresh ? read_fresh(l, opt, keys, r) : 0)
 		return -EINVAL;
 	l->packets = packets;
-	if (read_rate(l, opt, r) || read_burst(l, opt, r) || read_conns(l, opt, r) ||
+	if (read_rate(l, opt, fresh, r) || read_burst(l, opt, r) || read_conns(l, opt, fresh, r) ||
 	    options_finish(opt, r))
 		return -EINVAL;
 	if (l->kind == LIMITER && !l->rate)

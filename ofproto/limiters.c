@@ -2,6 +2,7 @@
 #include "ofproto/limiters.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 
 #include "lib/log.h"
 #include "ofproto/memory.h"
@@ -100,6 +101,26 @@ uint32_t ofproto_limiter_rules(struct ofproto *o, const struct limiter *l)
 
 	user_of(o, l->number, &n);
 	return n;
+}
+
+int limiters_check(struct ofproto *o, const struct instructions *i, struct refusal *r)
+{
+	OP_FOR_EACH(op, i->apply.data, i->apply.size)
+	{
+		enum limiter_kind kind = op->kind == ACTION_LIMITER ? LIMITER : CONNLIMIT;
+		const char *name = (const char *)op->data;
+		const struct limiter_entry *e;
+
+		if (op->kind != ACTION_LIMITER && op->kind != ACTION_CONNLIMIT)
+			continue;
+		e = find(o, kind, name);
+		if (!e || e->limiter->number != op->arg)
+			return refuse(r, NOT_FOUND, limiter_kinds[kind],
+				      "the rule names a %s %s that is no more; said again it would "
+				      "take the one that there is",
+				      limiter_kinds[kind], name);
+	}
+	return 0;
 }
 
 /* ---- Steps ------------------------------------------------------------------------------- */
@@ -246,6 +267,20 @@ static int take_number(struct ofproto *o, struct limiter *l, struct refusal *r)
 				"there are %d limits by key, as many as there can be", LIMITERS);
 }
 
+static uint64_t octets_of(const struct limiter *l)
+{
+	return keyed_octets(l->keys) + (l->conns ? l->conns->size : 0);
+}
+
+uint64_t ofproto_limiters_octets(const struct ofproto *o)
+{
+	uint64_t n = 0;
+
+	for (const struct limiter_entry *e = o->limiters.first; e; e = e->next)
+		n += octets_of(e->limiter);
+	return n;
+}
+
 /* A limiter's table has three slots for two keys that are in use at once, a connection limit's
  * three for each, for connections push one another out and keys with connections cannot be
  * (keyed.h). */
@@ -266,6 +301,18 @@ static int make_tables(struct ofproto *o, struct limiter *l, struct refusal *r)
 	return refuse(r, SYSTEM, "keys", "keys=%u: there is no memory for so many", l->n_keys);
 }
 
+static int check_octets(const struct ofproto *o, const struct limiter *l, struct refusal *r)
+{
+	uint64_t there = ofproto_limiters_octets(o), most = o->limiters.octets_most;
+
+	if (there + octets_of(l) <= most)
+		return 0;
+	return refuse(r, LIMIT, "keys",
+		      "keys=%u take %" PRIu64 " KiB, and of %" PRIu64 " KiB for all limits by key "
+		      "%" PRIu64 " are left",
+		      l->n_keys, octets_of(l) >> 10, most >> 10, (most - MIN(there, most)) >> 10);
+}
+
 static struct limiter *limiter_new(struct ofproto *o, enum limiter_kind kind, struct words words,
 				   struct refusal *r)
 {
@@ -282,7 +329,7 @@ static struct limiter *limiter_new(struct ofproto *o, enum limiter_kind kind, st
 		options_free(&opt);
 	}
 	l->n_keys = (uint32_t)keys;
-	if (!error && !take_number(o, l, r) && !make_tables(o, l, r))
+	if (!error && !take_number(o, l, r) && !make_tables(o, l, r) && !check_octets(o, l, r))
 		return l;
 	limiter_free(l);
 	return NULL;
@@ -464,6 +511,7 @@ void limiters_init(struct ofproto *o)
 {
 	o->limiters.tail = &o->limiters.first;
 	o->limiters.sweep_ns = TIMER_NEVER;
+	o->limiters.octets_most = LIMITERS_OCTETS;
 	lends = o;
 	limiter_number = number_of;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Meters as text, ovs-ofctl's way, and what a meter can be. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,12 @@ static int number(const char *key, const char *value, uint64_t max, uint64_t *n,
 		      value ? value : "", max);
 }
 
+/* What is said twice was meant once, and differently. */
+static int once(const char *key, bool before, struct refusal *r)
+{
+	return before ? refuse(r, SYNTAX, key, "%s is given twice", key) : 0;
+}
+
 static int band_begin(struct meter_config *m, const char *type, struct refusal *r)
 {
 	bool drop = type && !strcmp(type, "drop");
@@ -110,13 +117,14 @@ static int band_word(struct meter_config *m, const char *key, const char *value,
 	int error;
 
 	if (!strcmp(key, "rate")) {
-		error = number(key, value, UINT32_MAX, &n, r);
+		error = once(key, b->rate, r) ? -EINVAL : number(key, value, UINT32_MAX, &n, r);
 		b->rate = (uint32_t)n;
 	} else if (!strcmp(key, "burst_size")) {
-		error = number(key, value, UINT32_MAX, &n, r);
+		error = once(key, b->burst, r) ? -EINVAL : number(key, value, UINT32_MAX, &n, r);
 		b->burst = (uint32_t)n;
 	} else if (!strcmp(key, "prec_level")) {
-		error = number(key, value, UINT8_MAX, &n, r);
+		error = once(key, b->prec_level, r) ? -EINVAL
+						    : number(key, value, UINT8_MAX, &n, r);
 		b->prec_level = (uint8_t)n;
 	} else {
 		error = refuse(r, UNKNOWN_WORD, key,
@@ -136,6 +144,8 @@ static int head_word(struct meter_config *m, const char *key, const char *value,
 	int error;
 
 	if (!strcmp(key, "meter")) {
+		if (once(key, m->number, r))
+			return -EINVAL;
 		if (value && !strcmp(value, "controller"))
 			n = OFPM_CONTROLLER;
 		else if (value && !strcmp(value, "slowpath"))

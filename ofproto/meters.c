@@ -422,14 +422,20 @@ static int by_number(const void *a, const void *b)
 
 void ofproto_meters(struct ofproto *o, uint32_t number, struct meter_visit *v)
 {
-	struct meter_entry **list = mem_new((o->meters.n + 1) * sizeof(struct meter_entry *));
+	const struct meter_entry *one = number == OFPM_ALL ? NULL : find(o, number);
+	struct meter_entry **list;
 	struct rmap_node *node;
 	uint32_t at = 0, n = 0;
 	int stop = 0;
 
+	if (number != OFPM_ALL) { /* a dump asks for one after the other: not through all of them */
+		if (one)
+			visit(o, one, v, &stop);
+		return;
+	}
+	list = mem_new((o->meters.n + 1) * sizeof(struct meter_entry *));
 	while ((node = rmap_each(&o->meters.by_number, &at)))
-		if (number == OFPM_ALL || entry_at(node)->config.number == number)
-			list[n++] = entry_at(node);
+		list[n++] = entry_at(node);
 	qsort(list, n, sizeof list[0], by_number);
 	for (uint32_t i = 0; i < n && !stop; i++)
 		visit(o, list[i], v, &stop);

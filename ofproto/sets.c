@@ -292,6 +292,16 @@ static int read_options(struct set *s, struct words words, struct refusal *r)
 	return error;
 }
 
+bool ofproto_set_is(struct ofproto *o, struct words words)
+{
+	const struct set_entry *e = set_entry_find(o, words.word[0]);
+	struct set like = {.max = SET_MEMBERS};
+
+	return e && !read_options(&like, words, NULL) && like.type == e->set->type &&
+	       like.flags == e->set->flags && like.max == e->set->max &&
+	       like.timeout_ms == e->set->timeout_ms;
+}
+
 /* A place of which no id was given that somebody may still hold: ids go on. */
 static int find_place(struct ofproto *o, uint64_t *id, struct refusal *r)
 {
@@ -351,10 +361,10 @@ static void put_content(struct ofproto *o, struct set_entry *e, struct set_table
 
 static int check_octets(const struct ofproto *o, const struct set_table *more, struct refusal *r)
 {
-	if (all_octets(o) + (more ? set_table_octets(more) : 0) <= SETS_OCTETS)
+	if (all_octets(o) + (more ? set_table_octets(more) : 0) <= o->sets.octets_most)
 		return 0;
-	return refuse(r, LIMIT, "max", "all sets together hold %llu MiB at the most",
-		      SETS_OCTETS >> 20);
+	return refuse(r, LIMIT, "max", "all sets together hold %" PRIu64 " MiB at the most",
+		      o->sets.octets_most >> 20);
 }
 
 int ofproto_add_set(struct ofproto *o, struct words words, const char *content, struct waiter *w,
@@ -533,23 +543,43 @@ int ofproto_set_load(struct ofproto *o, const char *name, const char *content, s
 	return 0;
 }
 
+/* Whether packets may add one more: not into places that a change on its way was promised, nor
+ * beyond what all sets may take (looked at once a millisecond). */
+static bool may_grow(struct ofproto *o, const struct set_entry *e)
+{
+	uint64_t now = ofproto_now(o);
+
+	if (!o->sets.octets_ns || now - o->sets.octets_ns >= NSEC_PER_MSEC) {
+		o->sets.octets = all_octets(o);
+		o->sets.octets_ns = now;
+	}
+	return o->sets.octets <= o->sets.octets_most &&
+	       (!e->n_pending || e->n_staged < e->set->max);
+}
+
+static int feed(struct ofproto *o, struct set_entry *e, const struct set_member *m)
+{
+	bool fresh = !is_there(o, e->set, &m->key);
+	int put = fresh && !may_grow(o, e) ? -ENOSPC : set_put(e->set, m, ofproto_now_ms(o));
+
+	if (put >= 0)
+		e->n_staged = e->n_pending ? e->n_staged + fresh : set_table_n(e->set->table);
+	return put;
+}
+
 void sets_fed(struct ofproto *o, const struct event_set_add *event)
 {
 	struct set_entry *e = entry_by_id(o, event->set);
-	uint64_t now_ms = ofproto_now_ms(o);
 	int put;
 
 	if (!e || e->leaving)
 		return;
-	put = set_put(e->set, &event->member, now_ms);
+	put = feed(o, e, &event->member);
 	if (put == -ENOSPC) {
 		sweep_whole(o, e);
-		put = set_put(e->set, &event->member, now_ms);
+		put = feed(o, e, &event->member);
 	}
-	if (put < 0)
-		e->n_full++;
-	else if (!e->n_pending)
-		e->n_staged = set_table_n(e->set->table);
+	e->n_full += put < 0;
 	arm(o, e);
 }
 
@@ -687,6 +717,7 @@ void sets_init(struct ofproto *o)
 	static const struct set_names names = {set_by_name, set_by_id, names_now_ms};
 
 	o->sets.sweep_ns = TIMER_NEVER;
+	o->sets.octets_most = SETS_OCTETS;
 	named = o;
 	set_names = &names;
 }

@@ -26,6 +26,8 @@
 /* `NAME type=TYPE [timeout=TIME] [counters=yes] [max=N]`; content: as for a load; NULL: none. */
 int ofproto_add_set(struct ofproto *o, struct words words, const char *content, struct waiter *w,
 		    struct refusal *r);
+/* There is a set of these words already, members aside. */
+bool ofproto_set_is(struct ofproto *o, struct words words);
 /* Refused while a rule names it. */
 int ofproto_del_set(struct ofproto *o, const char *name, struct waiter *w, struct refusal *r);
 /* Words are `MEMBER[,timeout=TIME]`; taking out what is not there is no error. */
@@ -80,7 +82,9 @@ struct set_entry {
 
 struct sets {
 	struct set_entry *entry[SETS_MAX];
-	uint64_t next; /* of ids: how often a place was given */
+	uint64_t next;              /* of ids: how often a place was given */
+	uint64_t octets_most;       /* SETS_OCTETS */
+	uint64_t octets, octets_ns; /* of all tables, and when that was looked at */
 	uint64_t sweep_ns;
 };
 

@@ -62,6 +62,7 @@ UNITS = \
 	tests/unit/test-port-dummy \
 	tests/unit/test-port-pcap \
 	tests/unit/test-profile \
+	tests/unit/test-promises \
 	tests/unit/test-reorder \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
