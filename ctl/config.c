@@ -345,20 +345,29 @@ static void undo_words(struct config *c, const json_t *words)
 		    back.refusal.text);
 }
 
-/* Rules first, since they may name ports; then line by line, the last first. */
-static void undo_all(struct config *c, unsigned n, const struct flow_set *before)
+static int undo_rules(struct config *c, const struct flow_set *before, struct refusal *r)
 {
 	struct flow_change *changes;
 	struct flow_set now;
-	struct refusal r = {0};
 	size_t n_changes;
+	int error = 0;
 
 	flow_set_current(&now, c->daemon->ofproto);
 	n_changes = flow_set_diff(&now, before, false, &changes);
-	if (n_changes && flow_changes_apply(c->daemon->ofproto, changes, n_changes, NULL, &r))
-		LOG(WARN, "config: rules are not taken back: %s", r.text);
+	if (n_changes)
+		error = flow_changes_apply(c->daemon->ofproto, changes, n_changes, NULL, r);
 	free(changes);
 	flow_set_free(&now);
+	return error;
+}
+
+/* Rules first, since they may name ports; then line by line, the last first; then rules again that
+ * name what a line had deleted (a meter, a group). */
+static void undo_all(struct config *c, unsigned n, const struct flow_set *before)
+{
+	struct refusal r = {0};
+	int error = undo_rules(c, before, &r);
+
 	while (n-- > 0) {
 		json_t *words;
 		size_t i;
@@ -369,6 +378,8 @@ static void undo_all(struct config *c, unsigned n, const struct flow_set *before
 				undo_words(c, words);
 		}
 	}
+	if (error && undo_rules(c, before, &r))
+		LOG(WARN, "config: rules are not taken back: %s", r.text);
 	ofproto_sync(c->daemon->ofproto, NULL);
 }
 

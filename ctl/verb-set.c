@@ -65,8 +65,9 @@ static void put_member(const struct set_state *s, const struct set_member *m, ui
 		return;
 	if (m->ends_ms == SET_FOREVER)
 		buf_printf(text, s->timeout_ms ? ",timeout=0" : "");
-	else
-		buf_printf(text, ",timeout=%" PRIu64, (m->ends_ms - now_ms + 999) / 1000);
+	else /* 0 would be for ever: not for one that ends just now */
+		buf_printf(text, ",timeout=%" PRIu64,
+			   m->ends_ms > now_ms ? (m->ends_ms - now_ms + 999) / 1000 : 1);
 }
 
 /* ---- What takes changes back ---------------------------------------------------------------- */

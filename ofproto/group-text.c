@@ -108,15 +108,27 @@ static const struct {
 	{"bucket_id", read_ignored},
 };
 
+struct bucket_text {
+	struct buf actions;
+	unsigned seen; /* of bucket_words */
+};
+
 /* A word of a bucket, or one more action. */
-static int read_bucket_word(struct bucket_spec *b, char *word, struct buf *actions,
+static int read_bucket_word(struct bucket_spec *b, char *word, struct bucket_text *t,
 			    struct refusal *r)
 {
+	struct buf *actions = &t->actions;
 	size_t key = strcspn(word, "=:(");
 
-	for (unsigned i = 0; i < ARRAY_SIZE(bucket_words); i++)
-		if (key == strlen(bucket_words[i].key) && !strncmp(word, bucket_words[i].key, key))
-			return bucket_words[i].read(b, cut(word), r);
+	for (unsigned i = 0; i < ARRAY_SIZE(bucket_words); i++) {
+		if (key != strlen(bucket_words[i].key) || strncmp(word, bucket_words[i].key, key))
+			continue;
+		if (t->seen & 1u << i)
+			return refuse(r, SYNTAX, bucket_words[i].key, "%s is given twice",
+				      bucket_words[i].key);
+		t->seen |= 1u << i;
+		return bucket_words[i].read(b, cut(word), r);
+	}
 	if (!strncmp(word, "actions=", 8) || !strncmp(word, "action=", 7))
 		word += key + 1;
 	buf_printf(actions, "%s%s", actions->size ? "," : "", word);
@@ -126,7 +138,7 @@ static int read_bucket_word(struct bucket_spec *b, char *word, struct buf *actio
 static int read_bucket(char *text, const struct group_spec *spec, struct bucket_spec *b,
 		       struct refusal *r)
 {
-	struct buf actions = {0};
+	struct bucket_text t = {0};
 	char *word;
 	int error = 0;
 
@@ -134,10 +146,10 @@ static int read_bucket(char *text, const struct group_spec *spec, struct bucket_
 				  .watch_port = OFPP_ANY,
 				  .watch_group = OFPG_ANY};
 	while (!error && (word = next_word(&text)))
-		error = read_bucket_word(b, word, &actions, r);
+		error = read_bucket_word(b, word, &t, r);
 	if (!error)
-		error = actions_parse(buf_text(&actions), &b->actions, r);
-	buf_free(&actions);
+		error = actions_parse(buf_text(&t.actions), &b->actions, r);
+	buf_free(&t.actions);
 	return error;
 }
 
