@@ -65,9 +65,12 @@ static int read_burst(struct limiter *l, struct options *opt, struct refusal *r)
 
 	if (!text)
 		return 0;
+	if (!l->rate)
+		return refuse(r, BAD_VALUE, "burst", "burst= belongs to %s=, and there is none",
+			      l->kind == LIMITER ? "rate" : "new");
 	bare = !text[strspn(text, "0123456789")];
 	snprintf(word, sizeof word, "%.24s%s", text, !bare ? "ps" : l->packets ? "pps" : "bps");
-	if (!l->rate || parse_rate(word, &burst) || burst.packets != l->packets ||
+	if (parse_rate(word, &burst) || burst.packets != l->packets ||
 	    burst.n < (l->packets ? 1 : 8) || burst.n / l->rate >= BUCKET_BURST_S)
 		return refuse(r, BAD_VALUE, "burst",
 			      "burst=%.24s; %s, of less than %d seconds' worth, is accepted", text,
