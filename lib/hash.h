@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hashing of 64-bit words.  Every table keyed by what a stranger sends mixes in `hash_seed`,
  * which is random per process (fixed offline, so that runs repeat), lest he choose his
- * collisions.  The mixer is the finaliser of MurmurHash3 (public domain). */
+ * collisions.  The mixer is the finaliser of MurmurHash3 (public domain).
+ *
+ * Words are added by a product of 128 bits, folded (the scheme of wyhash, public domain): one of 64
+ * bits alone lets upper bits of a word reach nothing but upper bits, and two words that differ
+ * there can make good for each other under every seed. */
 #ifndef SLUICE_HASH_H
 #define SLUICE_HASH_H
 
@@ -25,9 +29,9 @@ static inline uint64_t hash_mix(uint64_t h)
 
 static inline uint64_t hash_add(uint64_t h, uint64_t word)
 {
-	h ^= word;
-	h *= 0x9e3779b97f4a7c15ull;
-	return h ^ (h >> 32);
+	unsigned __int128 product = (unsigned __int128)(h ^ word) * 0x9e3779b97f4a7c15ull;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static inline uint32_t hash_finish(uint64_t h)

@@ -313,6 +313,26 @@ static void a_buffer_holds_text(void **state)
 	buf_free(&b);
 }
 
+/* What differs in the upper bits of one word must not be made good by others, whatever the seed. */
+static void nobody_chooses_collisions(void **state)
+{
+	enum { BITS = 6, N = 1 << BITS };
+	static uint64_t seen[N * N / 64 * 1024];
+	unsigned same = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < N * N; i++) {
+		uint64_t u = i % N, d = i / N;
+		uint64_t h = hash_add(hash_seed, 0x20010db800000000 ^ u << (64 - BITS));
+		uint32_t hash = hash_finish(hash_add(h, d << (64 - BITS) | d << (32 - BITS)));
+		uint64_t *word = &seen[hash % (ARRAY_SIZE(seen) * 64) / 64];
+
+		same += *word >> hash % 64 & 1;
+		*word |= 1ull << hash % 64;
+	}
+	assert_in_range(same, 0, 20); /* of 4,096 in as many places as 4,194,304 */
+}
+
 static void hashes_depend_on_all_they_are_given(void **state)
 {
 	uint8_t data[37] = {0};
@@ -353,6 +373,7 @@ int main(void)
 		cmocka_unit_test(a_reader_never_passes_its_end),
 		cmocka_unit_test(a_buffer_grows),
 		cmocka_unit_test(a_buffer_holds_text),
+		cmocka_unit_test(nobody_chooses_collisions),
 		cmocka_unit_test(hashes_depend_on_all_they_are_given),
 	};
 
