@@ -142,14 +142,34 @@ static int select_bucket(struct worker *w, struct pkt *p, const struct group *g)
 	return -1;
 }
 
-/* What the workers' probing finds, without its bound. */
-static uint16_t refill(const struct group *g, const uint8_t *dead, uint32_t at)
+static bool is_dead(const uint8_t *dead, uint16_t bucket)
+{
+	return bucket == MAGLEV_NONE || dead[bucket];
+}
+
+/* For each slot the bucket of the first live one from there on, round the table; MAGLEV_NONE: there
+ * is none. */
+static void next_live(const struct group *g, const uint8_t *dead, uint16_t *next)
+{
+	uint16_t live = MAGLEV_NONE;
+
+	for (uint32_t i = 2 * g->n_slots; i-- > 0;) {
+		uint16_t b = g->slot[i % g->n_slots];
+
+		live = is_dead(dead, b) ? live : b;
+		next[i % g->n_slots] = live;
+	}
+}
+
+/* What the workers' probing finds; and what it does not. */
+static uint16_t refill(const struct group *g, const uint8_t *dead, const uint16_t *next,
+		       uint32_t at)
 {
 	uint16_t b = g->slot[at];
 
-	for (unsigned n = 1; b != MAGLEV_NONE && dead[b]; n++) {
-		if (n > g->n_slots)
-			return MAGLEV_NONE;
+	for (unsigned n = 1; is_dead(dead, b); n++) {
+		if (n > GROUP_PROBES)
+			return next[probe(g, at, n)];
 		b = g->slot[probe(g, at, n)];
 	}
 	return b;
@@ -158,14 +178,14 @@ static uint16_t refill(const struct group *g, const uint8_t *dead, uint32_t at)
 static uint16_t *live_table(const struct group *g, const uint8_t *dead)
 {
 	uint16_t *live = malloc(g->n_slots * sizeof *live);
-	bool any = false;
+	uint16_t *next = malloc(g->n_slots * sizeof *next);
 
-	if (!live)
+	if (!live || !next)
 		abort();
-	for (uint32_t i = 0; i < g->n_slots && !any; i++)
-		any = g->slot[i] != MAGLEV_NONE && !dead[g->slot[i]];
+	next_live(g, dead, next);
 	for (uint32_t i = 0; i < g->n_slots; i++)
-		live[i] = any ? refill(g, dead, i) : MAGLEV_NONE;
+		live[i] = refill(g, dead, next, i);
+	free(next);
 	return live;
 }
 

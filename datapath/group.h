@@ -19,9 +19,9 @@
  *
  * **Select** over what is live: a flow whose bucket is dead probes on through the same table, until
  * it meets a live one.  So flows of live buckets do not move at all, those of the dead one spread
- * by weight, and all come back with it.  Workers probe a few times; the control thread, once it
- * has heard, publishes the same answers as a table of their own (`live`, RCU), whatever the number
- * of the dead.
+ * by weight, and all come back with it.  Workers probe GROUP_PROBES times; the control thread, once
+ * it has heard, publishes the same answers as a table of their own (`live`, RCU), and where so many
+ * probes find none the bucket of the next live slot round the table.
  *
  * **Bounds.**  One packet, with its copies, runs through GROUP_RUNS buckets, GROUP_DEPTH groups
  *deep and looks at GROUP_LOOKS buckets for liveness; what is beyond is dropped by name.
@@ -32,6 +32,7 @@
 
 #include "datapath/action.h"
 #include "datapath/maglev.h"
+#include "lib/hash.h"
 #include "lib/rmap.h"
 
 enum {
@@ -108,7 +109,7 @@ struct worker;
 
 static inline uint32_t group_hash(uint32_t id)
 {
-	return id * 0x9e3779b1u; /* ids are the operator's: nobody else chooses collisions */
+	return hash_finish(hash_add(hash_seed, id)); /* numbers have patterns: a kind, a VLAN, … */
 }
 
 struct group *group_find(const struct datapath *dp, uint32_t id); /* NULL: none.  RCU */

@@ -375,6 +375,54 @@ static void test_select_nearly_all_dead(void **state)
 	assert_int_not_equal(switch_taken(out[2]), 0);
 }
 
+/* The heaviest bucket is dead, and slots of the others are few: all flows go there all the same,
+ * and finding that takes no time worth speaking of.  Those of the one do not move for the other. */
+static void test_select_the_heavy_one_dies(void **state)
+{
+	struct datapath *dp = ofproto_datapath(o);
+	uint8_t both[FLOWS], one[FLOWS];
+	unsigned n[PORTS + 1] = {0};
+
+	(void)state;
+	group(OFPGC_ADD, "group_id=1,type=select,bucket=weight:65000,watch_port:2,output:2,"
+			 "bucket=weight:1,watch_port:1,output:1,"
+			 "bucket=weight:1,watch_port:3,output:3");
+	switch_flow(o, OFPFC_ADD, "actions=group:1");
+	set_link(2, false);
+	group_refresh(dp, group_find(dp, 1));
+	where(both);
+	for (unsigned i = 0; i < FLOWS; i++)
+		n[both[i]]++;
+	assert_int_equal(n[1] + n[3], FLOWS);
+	assert_true(n[1] && n[3]);
+	set_link(3, false);
+	group_refresh(dp, group_find(dp, 1));
+	where(one);
+	for (unsigned i = 0; i < FLOWS; i++)
+		assert_int_equal(one[i], 1);
+	set_link(3, true);
+	group_refresh(dp, group_find(dp, 1));
+	where(one);
+	assert_memory_equal(both, one, sizeof both);
+	set_link(2, true);
+}
+
+/* Numbers made of a kind, a VLAN and a port, as controllers make them, are found as fast as any. */
+static void test_numbers_of_a_pattern(void **state)
+{
+	static bool seen[16384];
+	unsigned places = 0;
+
+	(void)state;
+	for (uint32_t vlan = 0; vlan < 1024; vlan++) {
+		bool *at = &seen[group_hash(vlan << 16 | 1) % ARRAY_SIZE(seen)];
+
+		places += !*at;
+		*at = true;
+	}
+	assert_in_range(places, 900, 1024);
+}
+
 /* ---- Fast failover --------------------------------------------------------------------- */
 
 static void test_failover(void **state)
@@ -555,6 +603,8 @@ int main(void)
 		TEST(test_select_one_goes),
 		TEST(test_select_liveness),
 		TEST(test_select_nearly_all_dead),
+		TEST(test_select_the_heavy_one_dies),
+		TEST(test_numbers_of_a_pattern),
 		TEST(test_failover),
 		TEST(test_watches_both),
 		TEST(test_runs_are_bounded),
