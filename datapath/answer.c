@@ -91,7 +91,8 @@ bool answer_allowed(const struct worker *w, const struct pkt *p, enum answer_kin
 
 	if (!has_ip(p) || !port_get(w->dp, p->in_port))
 		return false;
-	if (!(p->flags & PKT_VIRTUAL_ETH) && eth_is_multicast(p->data))
+	if (!(p->flags & PKT_VIRTUAL_ETH) &&
+	    (eth_is_multicast(p->data) || eth_is_multicast(p->data + 6)))
 		return false;
 	if (reset ? !takes_reset(p) : p->key.ip_frag & IP_FRAG_LATER || is_icmp_error(p))
 		return false;
