@@ -77,7 +77,7 @@ void table_destroy(struct table *t)
 
 /* ---- Rules ---------------------------------------------------------------------------- */
 
-/* The bits that all numbers of a range share, as bits that the match asks for. */
+/* The bits that all numbers of a range share, as bits that the match asks for beside its own. */
 static void narrow(struct match *m, const struct cond *c)
 {
 	const struct field *f = &fields[c->field];
@@ -90,9 +90,10 @@ static void narrow(struct match *m, const struct cond *c)
 		return;
 	mask = same == f->bits ? ones : ones & ~(ones >> same);
 	for (unsigned i = 0; i < f->size; i++) {
-		uint8_t octet = (uint8_t)(mask >> 8 * (f->size - 1u - i));
+		uint8_t *had = (uint8_t *)&m->mask + f->off + i;
+		uint8_t octet = (uint8_t)(mask >> 8 * (f->size - 1u - i)) & (uint8_t) ~*had;
 
-		((uint8_t *)&m->mask)[f->off + i] |= octet;
+		*had |= octet;
 		((uint8_t *)&m->value)[f->off + i] |=
 			octet & (uint8_t)(c->range.lo >> 8 * (f->size - 1u - i));
 	}

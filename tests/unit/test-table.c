@@ -250,6 +250,36 @@ static void chains_are_in_order(void **state)
 	rcu_barrier();
 }
 
+/* A rule of one word, alone in the table. */
+static void only_rule_is_found(unsigned word)
+{
+	struct match m = {0};
+	struct key k = {0};
+	struct key_view view = key_view_of(&k.du, &k.outer);
+	struct rule *r;
+
+	((uint64_t *)&m.mask)[word] = 0xffffffff;
+	((uint64_t *)&m.value)[word] = 5;
+	r = rule_create(&m, 1, 0, NULL);
+	table_insert(table, r, &m);
+	for (unsigned i = 0; i < KEY_WORDS; i++)
+		((uint64_t *)&k)[i] = i == word ? 5 : 1000 + i;
+	assert_ptr_equal(table_lookup(table, &(struct probe){.key = view, .version = 0}), r);
+	table_remove(table, r);
+	rule_destroy(r);
+}
+
+/* What the rules before looked at is forgotten when the last of them has gone. */
+static void a_table_begins_anew(void **state)
+{
+	(void)state;
+	table = table_create();
+	for (unsigned word = 0; word < KEY_WORDS; word++)
+		only_rule_is_found(word);
+	table_destroy(table);
+	rcu_barrier();
+}
+
 static void the_miss_entry_is_known(void **state)
 {
 	struct match any = {0}, some = {.mask.du.in_port = 1};
@@ -371,6 +401,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_equals_a_list),
 		cmocka_unit_test(chains_are_in_order),
+		cmocka_unit_test(a_table_begins_anew),
 		cmocka_unit_test(the_miss_entry_is_known),
 		cmocka_unit_test(readers_see_whole_versions),
 	};

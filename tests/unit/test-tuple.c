@@ -381,6 +381,27 @@ static size_t in_use(void)
 
 /* All that a rule of five fields and one output makes resident: itself, its program, the table's
  * and the early classifier's share, its counters of each worker, and what limits would touch. */
+/* 10.1.0.0 to 10.1.255.255, and the bit that is 1 in all of them 0: nothing meets both. */
+static void a_range_leaves_bits_as_they_are(void **state)
+{
+	struct match m = {.mask.du.ip_src = {0, 1, 0, 0}};
+	const struct cond c = {.kind = COND_RANGE,
+			       .field = FIELD_IPV4_SRC,
+			       .field2 = N_FIELDS,
+			       .range = {0x0a010000, 0x0a01ffff}};
+	struct key k = {.du.ip_src = {10, 1, 2, 3}};
+	struct probe probe = {.key = key_view_of(&k.du, &k.outer)};
+	struct table *t = table_create();
+
+	(void)state;
+	assert_int_equal(match_add_cond(&m, &c, NULL), 0);
+	table_insert(t, rule_create(&m, 1, 0, NULL), &m);
+	assert_false(match_met(&m, &probe));
+	assert_null(table_lookup(t, &probe));
+	table_destroy(t);
+	rcu_barrier();
+}
+
 static void a_rule_weighs_little(void **state)
 {
 	static struct rule *rule[MANY];
@@ -444,6 +465,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_programs_are_one),
+		cmocka_unit_test(a_range_leaves_bits_as_they_are),
 		cmocka_unit_test(a_rule_weighs_little),
 		cmocka_unit_test(forms_of_the_filter_agree),
 		cmocka_unit_test(masks_are_bounded),
