@@ -184,9 +184,12 @@ static const uint8_t *field_at(const struct key_view *view, const struct field *
 
 static bool read_field(const struct key_view *view, const struct field *f, uint64_t value[2])
 {
+	const struct du_key *du = (const struct du_key *)view->part[0];
 	const uint8_t *at = field_at(view, f);
 
 	value[0] = value[1] = 0;
+	if (f->prereq >= PRE_TCP && f->prereq <= PRE_ND_ADV && du->tcp_flags & htobe16(TP_MISSING))
+		return false;
 	if (f->size == 16) {
 		value[0] = get_be64(at);
 		value[1] = get_be64(at + 8);

@@ -82,7 +82,7 @@ bool set_type_has_prefixes(enum set_type type);
 /* A value of the field (of a pair: of both; f2 NULL: none) can be a member. */
 bool set_type_fits(enum set_type type, const struct field *f, const struct field *f2);
 const char *set_type_wants(enum set_type type); /* the fields that fit, for messages */
-/* What the packet has there.  False: nothing (no tag). */
+/* What the packet has there.  False: nothing (no tag, no ports in a later fragment). */
 bool set_key_of(enum set_type type, const struct key_view *view, const struct field *const f[2],
 		struct set_key *key);
 /* Clears what is behind the prefix. */

@@ -28,7 +28,11 @@ void trace_begin(struct worker *w, struct pkt *p)
 
 void trace_keyed(struct worker *w, struct pkt *p)
 {
-	struct probe probe = {.key = key_view_of(&p->key, &p->outer->key), .worker = w, .pkt = p};
+	/* Looking for it counts nowhere: that is for rules. */
+	struct probe probe = {.key = key_view_of(&p->key, &p->outer->key),
+			      .worker = w,
+			      .pkt = p,
+			      .unverified = true};
 
 	if (!w->trace_match)
 		return;

@@ -72,6 +72,7 @@ UNITS = \
 	tests/unit/test-secrets \
 	tests/unit/test-sflow \
 	tests/unit/test-sflow-read \
+	tests/unit/test-set-rules \
 	tests/unit/test-set-swap \
 	tests/unit/test-set-table \
 	tests/unit/test-signal \
