@@ -207,7 +207,9 @@ enum act_result connlimit_run(struct worker *w, struct pkt *p, const struct op *
 		return gone(w, p);
 	if (p->key.ip_proto != IP_PROTO_TCP || flags & TP_MISSING)
 		return ACT_NEXT;
-	if (flags & TCP_SYN ? flags & TCP_ACK : !l->conns)
+	/* Without a bound none is counted: a word would hold no more of them than KEYED_COUNT_MAX.
+	 */
+	if (flags & TCP_SYN ? flags & TCP_ACK : !l->max_conns)
 		return ACT_NEXT;
 	keyed_key(&l->by, &view, key);
 	a = limiter_ask(l, w->now, l->rate ? 1 : 0);

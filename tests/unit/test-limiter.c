@@ -413,6 +413,24 @@ static void new_ones_have_a_rate(void **state)
 }
 
 /* ACKs out of nowhere, from everywhere, fill the table; who is lawful goes on, and comes in. */
+/* A limit without conns= counts none: more would be open than a word can count. */
+static void without_a_bound_none_is_counted(void **state)
+{
+	const struct op *op = make(CONNLIMIT, "x by=src new=20/s keys=65536");
+
+	(void)state;
+	for (unsigned port = 0; port < KEYED_COUNT_MAX + 100; port++)
+		assert_true(tcp(op, 1, (uint16_t)port, ACK));
+	assert_int_equal(connections("x"), 0);
+	change(CONNLIMIT, "x conns=3");
+	for (unsigned port = 0; port < 10; port++)
+		assert_int_equal(tcp(op, 1, (uint16_t)port, ACK), port < 3);
+	assert_int_equal(connections("x"), 3);
+	change(CONNLIMIT, "x conns=0");
+	assert_true(tcp(op, 1, 4, ACK));
+	assert_int_equal(connections("x"), 3); /* until they were not seen for long enough */
+}
+
 static void a_flood_of_acks_puts_nobody_out(void **state)
 {
 	const struct op *op = make(CONNLIMIT, "x by=src conns=5 idle=300s keys=256");
@@ -483,6 +501,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(made_up_fins_do_not_hide_connections, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(new_ones_have_a_rate, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_a_bound_none_is_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_of_acks_puts_nobody_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_fills_the_table_has_no_more_connections, set_up,
 						tear_down),
