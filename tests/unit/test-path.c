@@ -111,11 +111,15 @@ static void inject(struct port *port, const void *frame, size_t size)
 	dummy_inject_queue(port, rnd(port->n_queues), frame, size);
 }
 
-/* But not where a header says how long it is or what comes next: then payload is a header, and a
- * sample holds it. */
+/* But not where a header says how long it is or what comes next, behind tags too: then payload is a
+ * header, and a sample holds it. */
 static void spoil(uint8_t *f, size_t at, uint8_t bits)
 {
-	if (at != 12 && at != 13 && at != 14 && at != 23 && at != 46)
+	size_t ip = 14;
+
+	while (get_be16(f + ip - 2) == 0x8100)
+		ip += 4;
+	if ((at < 12 || at > ip) && at != ip + 9 && at != ip + 32)
 		f[at] ^= bits;
 }
 
