@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flow-mod (TS-023, 7.3.4.2).  What can be refused is refused at once; what fails at the commit is
  * an error with the same xid then, so the message's first octets wait with it. */
-#include <stdlib.h>
-
 #include "ctl/msg.h"
 #include "datapath/table.h"
-
-struct flow_mod_waiter {
-	struct waiter waiter;
-	struct ofconn *conn;
-	size_t size;
-	uint8_t octets[OFCONN_ERROR_DATA];
-};
-
-static void flow_mod_done(struct waiter *waiter, int error, const struct refusal *r)
-{
-	struct flow_mod_waiter *w = container_of(waiter, struct flow_mod_waiter, waiter);
-	struct ofconn *c = w->conn;
-
-	c->n_waiters--;
-	if (error)
-		ofconn_refuse(c, w->octets, w->size, r);
-	free(w);
-	ofconn_go_on(c);
-	ofconn_unref(c);
-}
 
 /* Everything but the length of the match and instructions, which are behind. */
 static uint32_t flow_mod_get_fixed(struct reader *body, struct flow_mod *fm)
@@ -86,7 +64,7 @@ static int flow_mod_get(struct ofconn *c, struct reader *body, struct flow_mod *
 
 int msg_flow_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
-	struct flow_mod_waiter *w;
+	struct waiter *w;
 	struct flow_mod fm;
 	int error;
 
@@ -94,21 +72,10 @@ int msg_flow_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	fm.origin = ORIGIN_CONTROLLER;
 	error = flow_mod_get(c, &m->body, &fm, r);
 	if (!error) {
-		w = calloc(1, sizeof *w);
-		if (!w)
-			abort();
-		w->waiter.done = flow_mod_done;
-		w->conn = c;
-		w->size = MIN((size_t)m->size, sizeof w->octets);
-		memcpy(w->octets, m->octets, w->size);
-		ofconn_ref(c);
-		c->n_waiters++;
-		error = ofproto_flow_mod(c->server->ofproto, &fm, &w->waiter, r);
-		if (error) {
-			c->n_waiters--;
-			free(w);
-			ofconn_unref(c);
-		}
+		w = of_waiter(c, m);
+		error = ofproto_flow_mod(c->server->ofproto, &fm, w, r);
+		if (error)
+			of_waiter_end(w);
 	}
 	flow_mod_free(&fm);
 	return error;

@@ -9,26 +9,6 @@
 
 /* ---- Modification ----------------------------------------------------------------------- */
 
-struct group_mod_waiter {
-	struct waiter waiter;
-	struct ofconn *conn;
-	size_t size;
-	uint8_t octets[OFCONN_ERROR_DATA];
-};
-
-static void group_mod_done(struct waiter *waiter, int error, const struct refusal *r)
-{
-	struct group_mod_waiter *w = container_of(waiter, struct group_mod_waiter, waiter);
-	struct ofconn *c = w->conn;
-
-	c->n_waiters--;
-	if (error)
-		ofconn_refuse(c, w->octets, w->size, r);
-	free(w);
-	ofconn_go_on(c);
-	ofconn_unref(c);
-}
-
 /* struct ofp_bucket */
 static int get_bucket(struct reader *body, struct bucket_spec *b, struct refusal *r)
 {
@@ -84,25 +64,14 @@ static int group_mod_get(struct reader *body, struct group_mod *gm, struct refus
 int msg_group_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
 	struct group_mod gm = {0};
-	struct group_mod_waiter *w;
+	struct waiter *w;
 	int error = group_mod_get(&m->body, &gm, r);
 
 	if (!error) {
-		w = calloc(1, sizeof *w);
-		if (!w)
-			abort();
-		w->waiter.done = group_mod_done;
-		w->conn = c;
-		w->size = MIN((size_t)m->size, sizeof w->octets);
-		memcpy(w->octets, m->octets, w->size);
-		ofconn_ref(c);
-		c->n_waiters++;
-		error = ofproto_group_mod(c->server->ofproto, &gm, &w->waiter, r);
-		if (error) {
-			c->n_waiters--;
-			free(w);
-			ofconn_unref(c);
-		}
+		w = of_waiter(c, m);
+		error = ofproto_group_mod(c->server->ofproto, &gm, w, r);
+		if (error)
+			of_waiter_end(w);
 	}
 	group_spec_free(&gm.spec);
 	return error;

@@ -8,26 +8,6 @@
 
 /* ---- Modification ----------------------------------------------------------------------- */
 
-struct meter_mod_waiter {
-	struct waiter waiter;
-	struct ofconn *conn;
-	size_t size;
-	uint8_t octets[OFCONN_ERROR_DATA];
-};
-
-static void meter_mod_done(struct waiter *waiter, int error, const struct refusal *r)
-{
-	struct meter_mod_waiter *w = container_of(waiter, struct meter_mod_waiter, waiter);
-	struct ofconn *c = w->conn;
-
-	c->n_waiters--;
-	if (error)
-		ofconn_refuse(c, w->octets, w->size, r);
-	free(w);
-	ofconn_go_on(c);
-	ofconn_unref(c);
-}
-
 static int get_band(struct reader *body, struct meter_config *m, struct refusal *r)
 {
 	struct meter_band_config band = {.type = pull_u16(body)};
@@ -66,28 +46,17 @@ static int meter_mod_get(struct reader *body, uint16_t *command, struct meter_co
 int msg_meter_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
 	struct meter_config config = {0};
-	struct meter_mod_waiter *w;
+	struct waiter *w;
 	uint16_t command;
 	int error = meter_mod_get(&m->body, &command, &config, r);
 
 	if (error)
 		return error;
 	c->extended |= !!(config.flags & SLUICE_METER_AGGREGATE);
-	w = calloc(1, sizeof *w);
-	if (!w)
-		abort();
-	w->waiter.done = meter_mod_done;
-	w->conn = c;
-	w->size = MIN((size_t)m->size, sizeof w->octets);
-	memcpy(w->octets, m->octets, w->size);
-	ofconn_ref(c);
-	c->n_waiters++;
-	error = ofproto_meter_mod(c->server->ofproto, command, &config, &w->waiter, r);
-	if (error) {
-		c->n_waiters--;
-		free(w);
-		ofconn_unref(c);
-	}
+	w = of_waiter(c, m);
+	error = ofproto_meter_mod(c->server->ofproto, command, &config, w, r);
+	if (error)
+		of_waiter_end(w);
 	return error;
 }
 

@@ -2,6 +2,8 @@
 /* Dispatch: what every message has to pass before its handler sees it. */
 #include "ctl/msg.h"
 
+#include <stdlib.h>
+
 #include "ofproto/journal.h"
 
 static const struct ofmsg_row rows[] = {
@@ -50,4 +52,51 @@ int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		return refuse(r, IS_SLAVE, "role",
 			      "%s from a slave; ask for role equal or master first", row->name);
 	return row->writes ? handle_as(c, row, m, r) : row->handle(c, m, r);
+}
+
+/* ---- Changes under way ------------------------------------------------------------------- */
+
+struct message_waiter {
+	struct waiter waiter;
+	struct ofconn *conn;
+	size_t size;
+	uint8_t octets[OFCONN_ERROR_DATA];
+};
+
+void of_waiter_end(struct waiter *waiter)
+{
+	struct message_waiter *w = container_of(waiter, struct message_waiter, waiter);
+	struct ofconn *c = w->conn;
+
+	c->n_waiters--;
+	free(w);
+	ofconn_unref(c);
+}
+
+static void change_done(struct waiter *waiter, int error, const struct refusal *r)
+{
+	struct message_waiter *w = container_of(waiter, struct message_waiter, waiter);
+	struct ofconn *c = w->conn;
+
+	ofconn_ref(c);
+	if (error)
+		ofconn_refuse(c, w->octets, w->size, r);
+	of_waiter_end(waiter);
+	ofconn_go_on(c);
+	ofconn_unref(c);
+}
+
+struct waiter *of_waiter(struct ofconn *c, const struct ofmsg *m)
+{
+	struct message_waiter *w = calloc(1, sizeof *w);
+
+	if (!w)
+		abort();
+	w->waiter.done = change_done;
+	w->conn = c;
+	w->size = MIN((size_t)m->size, sizeof w->octets);
+	memcpy(w->octets, m->octets, w->size);
+	ofconn_ref(c);
+	c->n_waiters++;
+	return &w->waiter;
 }

@@ -29,6 +29,11 @@ struct ofmsg_row {
 int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r);
 bool ofmsg_size_fits(const struct ofmsg_row *row, size_t size);
 
+/* For a change that a message asks for: should its commit fail, the message is answered with an
+ * error, of which it keeps the octets.  One that was refused at once is ended here instead. */
+struct waiter *of_waiter(struct ofconn *c, const struct ofmsg *m);
+void of_waiter_end(struct waiter *waiter);
+
 /* The first message of a peer: agrees on a version, or refuses in words and says goodbye. */
 void ofmsg_first(struct ofconn *c, const uint8_t *octets, size_t size);
 void ofmsg_hello(struct ofconn *c); /* ours */

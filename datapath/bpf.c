@@ -372,6 +372,10 @@ int bpf_parse(enum bpf_link link, const char *text, uint64_t *handle, struct ref
 			      "bpf: an expression of %zu octets; up to %d would be accepted",
 			      strlen(text), BPF_TEXT);
 	copy_expression(expression, text);
+	if (!*expression) /* which libpcap takes for: everything */
+		return refuse(
+			r, SYNTAX, "bpf",
+			"bpf: no program; an expression like 'tcp port 80' would be accepted");
 	error = bpf_check_words(expression, r);
 	return error ? error : compile(link, expression, handle, r);
 }

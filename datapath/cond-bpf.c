@@ -166,11 +166,7 @@ static int parse_program(struct cond *c, const char *value, struct refusal *r)
 		size -= 2;
 	}
 	buf_octets(&text, value, size);
-	if (!text.size)
-		error = refuse(r, SYNTAX, word(c),
-			       "%s has no program; %s=\"tcp port 80\" would be accepted", word(c),
-			       word(c));
-	else if (memchr(text.data, '"', text.size))
+	if (strchr(buf_text(&text), '"'))
 		error = refuse(r, SYNTAX, word(c), "%s: a quote \" within quotes", word(c));
 	else
 		error = bpf_parse(link_of(c), buf_text(&text), &c->bpf, r);

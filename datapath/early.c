@@ -4,11 +4,11 @@
  * An entry stands for one projected match and knows every rule that projects to it: in a heap those
  * that may drop early, in others those with an aggregate meter and those that may shadow either,
  * for the guard and for table 0.  Conditions known early are part of what is projected: entries of
- * the same bits and other conditions stand side by side, at most EARLY_CONDS of them, and count
- * where their conditions hold.  Others are left out, so the rule shadows wherever its bits agree.
- * A hundred thousand rules on inner fields alone meet in one entry and cost a reader one record.
- * Rules that drop but need inner fields are in neither: wherever they win, the packet is dropped
- * anyway.
+ * the same bits and other conditions stand side by side, EARLY_CONDS of them and as many with
+ * aggregate meters, and count where their conditions hold.  Others are left out, so the rule
+ * shadows wherever its bits agree. A hundred thousand rules on inner fields alone meet in one entry
+ * and cost a reader one record. Rules that drop but need inner fields are in neither: wherever they
+ * win, the packet is dropped anyway.
  *
  * What a reader sees of an entry is its newest record not younger than the reader's version. */
 #include <stdlib.h>
@@ -188,28 +188,78 @@ static struct entry *entry_new(struct tuple *t, const struct match *projected,
 	return entry;
 }
 
-/* NULL: there are as many conditions over these bits as can be. */
-static struct entry *entry_get(struct early *e, const struct match *projected)
+static bool has_meters(const struct entry *entry)
 {
-	struct tuple *t = tuples_get(&e->masks, projected);
+	return entry->heap[LEVEL_TABLE][HEAP_METER].n;
+}
+
+/* The entries over the same bits: the one of the same conditions, and how many others have some. */
+struct siblings {
+	struct entry *same;
+	unsigned n_meters, n_others; /* with and without rules that have an aggregate meter */
+};
+
+static struct siblings siblings_of(const struct early *e, const struct tuple *t,
+				   const struct match *projected)
+{
 	uint32_t hash = tuples_hash(&e->masks, t, projected), position = 0;
+	struct siblings s = {NULL};
 	uint64_t value[KEY_WORDS];
 	struct entry *entry;
-	unsigned n_conds = 0;
 
 	match_pack(projected, t->words, value);
 	while ((entry = tuples_item(&e->masks, hash, &position))) {
 		if (entry->tuple != t || !tuple_equal(t, entry->value, value))
 			continue;
 		if (same_conds(entry, projected))
-			return entry;
-		n_conds += entry->n_conds > 0;
+			s.same = entry;
+		else if (entry->n_conds)
+			*(has_meters(entry) ? &s.n_meters : &s.n_others) += 1;
 	}
-	if (projected->n_conds && n_conds >= EARLY_CONDS)
+	return s;
+}
+
+/* Lists with aggregate meters have places of their own, so that a rule that was let in finds room
+ * again whatever comes first after a restart. */
+static bool has_room(const struct siblings *s, unsigned heap)
+{
+	if (heap != HEAP_METER)
+		return s->n_others < EARLY_CONDS;
+	return s->n_meters < EARLY_CONDS && s->n_meters + s->n_others < 2 * EARLY_CONDS;
+}
+
+bool early_admits_meter(const struct early *e, const struct match *m)
+{
+	struct match projected;
+	const struct tuple *t;
+	struct siblings s;
+
+	match_project_early(m, &projected);
+	t = tuples_find(&e->masks, &projected);
+	if (!projected.n_conds || !t)
+		return true;
+	s = siblings_of(e, t, &projected);
+	if (s.same)
+		return has_meters(s.same) || s.n_meters < EARLY_CONDS;
+	return has_room(&s, HEAP_METER);
+}
+
+/* NULL: there are as many conditions over these bits as can be. */
+static struct entry *entry_get(struct early *e, const struct match *projected, unsigned heap)
+{
+	struct tuple *t = tuples_get(&e->masks, projected);
+	struct siblings s = siblings_of(e, t, projected);
+	uint64_t value[KEY_WORDS];
+	struct entry *entry;
+
+	if (s.same)
+		return s.same;
+	if (projected->n_conds && !has_room(&s, heap))
 		return NULL;
+	match_pack(projected, t->words, value);
 	entry = entry_new(t, projected, value);
-	entry->hash = hash;
-	tuples_insert(&e->masks, t, hash, entry, 0);
+	entry->hash = tuples_hash(&e->masks, t, projected);
+	tuples_insert(&e->masks, t, entry->hash, entry, 0);
 	return entry;
 }
 
@@ -328,7 +378,7 @@ static struct entry *insert_without(struct early *e, struct match *projected, st
 		return NULL;
 	r->early_heap = CONDS_LEFT_OUT;
 	projected->n_conds = 0;
-	return entry_get(e, projected);
+	return entry_get(e, projected, HEAP_OTHER);
 }
 
 void early_insert(struct early *e, const struct match *m, struct rule *r, enum early_role role)
@@ -342,7 +392,7 @@ void early_insert(struct early *e, const struct match *m, struct rule *r, enum e
 	if (role == EARLY_OTHER && program && program->flags & PROGRAM_DROPS)
 		return;
 	match_project_early(m, &projected);
-	entry = entry_get(e, &projected);
+	entry = entry_get(e, &projected, role);
 	if (!entry) {
 		entry = insert_without(e, &projected, r);
 		role = EARLY_OTHER;
@@ -372,7 +422,7 @@ void early_remove(struct early *e, const struct match *m, struct rule *r, uint64
 	match_project_early(m, &projected);
 	if (r->early_heap & CONDS_LEFT_OUT)
 		projected.n_conds = 0;
-	entry = entry_get(e, &projected);
+	entry = entry_get(e, &projected, at % N_HEAPS);
 	heap_remove(&entry->heap[at / N_HEAPS][at % N_HEAPS], r);
 	if (at % N_HEAPS != HEAP_OTHER)
 		count_roles(e, -1);

@@ -120,7 +120,8 @@ struct early;
  * meter (program->meter); or neither. */
 enum early_role { EARLY_OTHER, EARLY_DROPS, EARLY_METERS };
 
-/* So many lists of conditions that differ over the same bits; a rule beyond them has no role. */
+/* So many lists of conditions that differ over the same bits, and as many again of rules with
+ * aggregate meters; a rule beyond them has no role. */
 enum { EARLY_CONDS = 32 };
 
 struct early_verdict {
@@ -135,6 +136,8 @@ void early_destroy(struct early *e);
  * before table 0's.  What cannot have its role is given EARLY_OTHER (r->early). */
 void early_insert(struct early *e, const struct match *m, struct rule *r, enum early_role role);
 void early_remove(struct early *e, const struct match *m, struct rule *r, uint64_t version);
+/* Writer: a rule with this match and an aggregate meter would find its place. */
+bool early_admits_meter(const struct early *e, const struct match *m);
 /* Writer, after publishing `version` and a grace period: forgets records nobody can read. */
 void early_prune(struct early *e, uint64_t version);
 /* Reader: true when the packet is to be dropped; else a meter may be to be asked. */

@@ -100,6 +100,13 @@ static int admit_aggregate(struct ofproto *o, const struct flow *f, struct refus
 			      "known behind it; in_port, tunnel_id, esp_spi and outer_* would be "
 			      "accepted",
 			      meter, late_field(&f->match));
+	if (!o->restoring && !early_admits_meter(o->dp.early, &f->match))
+		return refuse(r, COMPILE_BUDGET, "match",
+			      "meter %" PRIu32
+			      ": %d rules with aggregate meters differ from this one in "
+			      "their ranges, sets and programs alone, as many as are asked before "
+			      "decryption; one set would be accepted",
+			      meter, EARLY_CONDS);
 	if (f->unverified)
 		return 0;
 	for (const struct object *b = o->objects.first; b; b = b->next)

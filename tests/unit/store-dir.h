@@ -4,7 +4,10 @@
 #ifndef SLUICE_TESTS_STORE_DIR_H
 #define SLUICE_TESTS_STORE_DIR_H
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "switch.h"
@@ -31,6 +34,27 @@ static inline int tear_down(void **state)
 		unlink(path);
 	}
 	return rmdir(directory);
+}
+
+/* The store cannot grow any more; or can again. */
+static inline void disk_full(bool full)
+{
+	static struct rlimit before;
+	struct rlimit limit;
+	struct stat st;
+	char wal[160];
+
+	if (!full) {
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+		return;
+	}
+	signal(SIGXFSZ, SIG_IGN);
+	snprintf(wal, sizeof wal, "%s-wal", file);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)st.st_size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 #endif

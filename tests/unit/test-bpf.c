@@ -182,6 +182,8 @@ static void bad_programs_are_refused(void **state)
 	refused("2,6 0 0 0", "would be accepted"); /* fewer than it says */
 	refused("1,6 0 0 0,6 0 0 0", "would be accepted");
 	refused("1,6 0 256 0", "would be accepted");
+	refused("", "no program");
+	refused(" \t\n\v\f\r", "no program");
 	refused("tcp port", "would be accepted");
 	refused("tcp and", "would be accepted");
 	refused("((((ip)", "would be accepted");

@@ -49,27 +49,6 @@ static void sync_it(struct ofproto *o)
 #define BEGIN                 "table=0,priority=0 actions=NORMAL\n"
 #define assert_flows(o, text) assert_string_equal(switch_dump(o, NULL, false), text)
 
-/* The store cannot grow any more; or can again. */
-static void disk_full(bool full)
-{
-	static struct rlimit before;
-	struct rlimit limit;
-	struct stat st;
-	char wal[160];
-
-	if (!full) {
-		assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-		return;
-	}
-	signal(SIGXFSZ, SIG_IGN);
-	snprintf(wal, sizeof wal, "%s-wal", file);
-	assert_int_equal(stat(wal, &st), 0);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	limit = before;
-	limit.rlim_cur = (rlim_t)st.st_size;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static void test_commit_then_publish_then_answer(void **state)
 {
 	struct ofproto *o = switch_up(file);

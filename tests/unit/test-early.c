@@ -379,11 +379,13 @@ static void projection_keeps_what_is_known(void **state)
 	assert_int_equal(be32toh(projected.value.outer.has), HAS_ESP);
 }
 
-/* Entries of the same bits and other conditions: so many, then a rule has no role. */
+/* Entries of the same bits and other conditions: so many, then a rule has no role.  Those with
+ * aggregate meters have as many places of their own, and whoever asks is told before. */
 static void conditions_are_bounded(void **state)
 {
-	struct match m[EARLY_CONDS + 3] = {0};
-	struct rule *rule[EARLY_CONDS + 3];
+	enum { OTHER = EARLY_CONDS + 1, METERS, ALL = METERS + EARLY_CONDS + 1 };
+	struct match m[ALL] = {0};
+	struct rule *rule[ALL];
 	struct early_verdict verdict;
 	struct key k = {.outer.has = htobe32(HAS_CONN | HAS_ESP)};
 	struct key_view view = key_view_of(&k.du, &k.outer);
@@ -391,8 +393,8 @@ static void conditions_are_bounded(void **state)
 
 	(void)state;
 	early = early_create();
-	for (uint32_t i = 0; i < ARRAY_SIZE(rule); i++) {
-		bool other = i == EARLY_CONDS + 1, meters = i == EARLY_CONDS + 2;
+	for (uint32_t i = 0; i < ALL; i++) {
+		bool other = i == OTHER, meters = i >= METERS, fits = meters && i < ALL - 1;
 		struct program *program = calloc(1, sizeof *program);
 
 		assert_non_null(program);
@@ -401,14 +403,19 @@ static void conditions_are_bounded(void **state)
 		range(&m[i], FIELD_OUTER_QUEUE, 100 + i, 100 + i);
 		rule[i] = rule_create(&m[i], (int32_t)i, i, program);
 		rule[i]->early = other ? EARLY_OTHER : meters ? EARLY_METERS : EARLY_DROPS;
+		assert_int_equal(early_admits_meter(early, &m[i]), i < ALL - 1);
 		early_insert(early, &m[i], rule[i], rule[i]->early);
-		assert_int_equal(rule[i]->early, i < EARLY_CONDS ? EARLY_DROPS : EARLY_OTHER);
+		assert_int_equal(rule[i]->early, fits              ? EARLY_METERS
+						 : i < EARLY_CONDS ? EARLY_DROPS
+								   : EARLY_OTHER);
 		/* The other one has no room for its condition: it shadows wherever its bits agree.
 		 */
-		k.outer.queue = htobe16((uint16_t)(100 + MIN(i, EARLY_CONDS - 1u)));
+		k.outer.queue = htobe16((uint16_t)(100 + (fits ? i : MIN(i, EARLY_CONDS - 1u))));
 		assert_int_equal(early_lookup(early, &probe, &verdict), i <= EARLY_CONDS);
-		assert_int_equal(verdict.meter, 0);
+		assert_int_equal(verdict.meter, fits ? 5 : 0);
 	}
+	/* Who has a place already needs no other. */
+	assert_true(early_admits_meter(early, &m[METERS]));
 	for (uint32_t i = ARRAY_SIZE(rule); i-- > 0;) {
 		early_remove(early, &m[i], rule[i], 2);
 		rule_destroy(rule[i]);
