@@ -245,6 +245,7 @@ EXTRA_DIST += tests/bench/verdicts.sh
 BENCH_PEERS = tests/bench/flood tests/bench/rxloop
 EXTRA_PROGRAMS += $(BENCH_PEERS)
 CLEANFILES += $(BENCH_PEERS) tests/bench/flood.bpf.o tests/bench/flood.skel.h
+EXTRA_DIST += tests/system/repeat.bpf.c
 EXTRA_DIST += tests/bench/flood.bpf.c tests/bench/flood.h tests/bench/peers.py
 tests_bench_flood_SOURCES = tests/bench/flood.c
 nodist_tests_bench_flood_SOURCES = tests/bench/flood.skel.h
@@ -358,6 +359,7 @@ MAINTAINERCLEANFILES = $(TESTSUITE) $(SYSTEM_TESTSUITE) $(srcdir)/tests/package.
 CHECK_SYSTEM_TOOLS = \
 	tests/system/hold \
 	tests/system/impair \
+	tests/system/repeat \
 	tests/system/steer \
 	tests/system/watch-print \
 	tests/system/xskloop
@@ -367,6 +369,16 @@ tests_system_hold_SOURCES = tests/system/hold.c
 tests_system_hold_LDADD =
 tests_system_impair_SOURCES = tests/system/impair.c
 tests_system_impair_LDADD =
+tests_system_repeat_SOURCES = tests/system/repeat.c
+nodist_tests_system_repeat_SOURCES = tests/system/repeat.skel.h
+tests_system_repeat_LDADD = $(DEPS_LIBS)
+CLEANFILES += tests/system/repeat.bpf.o tests/system/repeat.skel.h
+tests/system/repeat.bpf.o: tests/system/repeat.bpf.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(BPF_CLANG) -target bpf -O2 -g -Wall -Werror $(BPF_CPPFLAGS) -c $< -o $@
+tests/system/repeat.skel.h: tests/system/repeat.bpf.o
+	$(AM_V_GEN)$(BPFTOOL) gen skeleton $< name repeat >$@.tmp && mv $@.tmp $@
+tests/system/repeat.$(OBJEXT): tests/system/repeat.skel.h
 tests_system_steer_SOURCES = tests/system/steer.c
 tests_system_watch_print_SOURCES = tests/system/watch-print.c
 tests_system_watch_print_LDADD = $(WATCH_LIBS)
@@ -374,7 +386,7 @@ tests_system_xskloop_SOURCES = tests/system/xskloop.c
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py examples/pmacct \
 	examples/watch \
 	tests/demo/bed.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
-	tests/system/common.sh tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py \
+	tests/system/common.sh tests/system/forge.py tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
 	tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
 	tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/verdicts.py tests/system/veth.sh \

@@ -33,6 +33,7 @@ class Failure(Exception):
 
 class Bed:
     programs = ("agg", "gw")  # whose end is the bed's, and whose logs are looked at
+    bottleneck = BOTTLENECK
 
     def __init__(self, work):
         self.work = work
@@ -133,7 +134,7 @@ class Bed:
         self.until(f"sluiced in {name}", ready)
 
     def set_up(self):
-        self.run(NET, "up", env={**os.environ, "RATE": f"{BOTTLENECK}mbit"})
+        self.run(NET, "up", env={**os.environ, "RATE": f"{self.bottleneck}mbit"})
         self.configure()
         self.daemon("agg")
         self.daemon("gw")
