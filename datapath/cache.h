@@ -32,7 +32,7 @@ enum {
 	CACHE_PATH_OCTETS = 504, /* longer ones are composed each time */
 	CACHE_WORTH = 8,
 	CACHE_WINDOW = 4096, /* packets after which the hits are looked at … */
-	CACHE_REST = 15,     /* … and windows without the cache when they are few */
+	CACHE_REST = 63,     /* … and windows without the cache when they are few */
 };
 
 /* In an entry's epoch; epochs are even. */

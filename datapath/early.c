@@ -566,7 +566,8 @@ bool early_lookup(const struct early *e, struct probe *probe, struct early_verdi
 		tuple_search_filter(&c);
 		while (tuple_search_gather(&c, INT64_MIN))
 			for (unsigned i = 0; i < c.n_hits; i++)
-				ends |= take_entry(c.hit[i].item, c.hit[i].tuple, probe, best);
+				ends |= take_entry(c.hit[i].item, tuple_of(&c, &c.hit[i]), probe,
+						   best);
 	}
 	decides = &best[LEVEL_GUARD];
 	if (decides->drop_rank <= decides->other_rank) {

@@ -11,6 +11,7 @@
  * Composing changes neither octets nor the packet's key; what an apply list does to the headers
  * (class->compose), and write_metadata, are seen by the tables behind in a copy. */
 #include "datapath/spine.h"
+#include "datapath/tuple-search.h"
 #include "lib/openflow.h"
 
 /* A path on its way through the tables. */
@@ -24,25 +25,43 @@ struct walk {
 	uint64_t ops[PATH_OPS / 8];
 };
 
+/* In place: a copy would wait for what was just written. */
+static inline void probe_init(struct probe *s, struct worker *w, const struct pkt *p,
+			      const struct du_key *key)
+{
+	*s = (struct probe){.key = key_view_of(key, &p->outer->key),
+			    .version = w->version,
+			    .worker = w,
+			    .pkt = p};
+}
+
+static void count_table(struct worker *w, unsigned table, bool matched)
+{
+	counter_add(&w->table[table].lookups, 1);
+	if (matched)
+		counter_add(&w->table[table].matches, 1);
+}
+
+static void looked_up(struct worker *w, const struct pkt *p, unsigned table, const struct rule *r)
+{
+	count_table(w, table, r);
+	if (r)
+		trace(w, p, LOOKUP, table, r->id);
+	else
+		trace(w, p, MISS, table, w->version);
+}
+
 static const struct rule *lookup(struct worker *w, const struct pkt *p, unsigned table,
 				 const struct du_key *key)
 {
 	const struct table *t = rcu_get(w->dp->table[table]);
-	struct probe probe = {.key = key_view_of(key, &p->outer->key),
-			      .version = w->version,
-			      .worker = w,
-			      .pkt = p};
 	const struct rule *r;
+	struct probe probe;
 
-	counter_add(&w->table[table].lookups, 1);
+	probe_init(&probe, w, p, key);
 	r = t ? table_lookup(t, &probe) : NULL;
 	w->cache.fleeting |= probe.fleeting;
-	if (!r) {
-		trace(w, p, MISS, table, w->version);
-		return NULL;
-	}
-	trace(w, p, LOOKUP, table, r->id);
-	counter_add(&w->table[table].matches, 1);
+	looked_up(w, p, table, r);
 	return r;
 }
 
@@ -137,21 +156,6 @@ static bool add_program(struct walk *k, const struct program *program)
 	if (!set_write(k, op, rule))
 		return false;
 	return append_metadata(k, program, rule);
-}
-
-/* The rule that a packet meets first: of the guard, or of table 0.  NULL: none. */
-static const struct rule *first_rule(struct worker *w, const struct pkt *p, unsigned *table)
-{
-	const struct table *guard = rcu_get(w->dp->table[TABLE_GUARD]);
-	const struct rule *r = NULL;
-
-	*table = TABLE_GUARD;
-	if (guard && table_n_rules(guard))
-		r = lookup(w, p, TABLE_GUARD, &p->key);
-	if (r)
-		return r;
-	*table = 0;
-	return lookup(w, p, 0, &p->key);
 }
 
 /* Adds a rule to the path; false: the path is too long. */
@@ -269,35 +273,7 @@ static int bypass(struct worker *w, struct batch *b, struct pkt *p)
 	return take_path(w, b, p, &k);
 }
 
-/* Gives p its program: -1, or the reason to drop it. */
-static int find_program(struct worker *w, struct batch *b, struct pkt *p)
-{
-	const struct program *program;
-	const struct rule *r;
-	unsigned table;
-
-	if (unlikely(w->bypass))
-		return bypass(w, b, p);
-	r = first_rule(w, p, &table);
-	if (!r)
-		return DROP_TABLE_MISS;
-	program = rcu_get(r->program);
-	if (!(program->flags & PROGRAM_PLAIN))
-		return compose(w, b, p, r, table);
-	count_rule(w, p, r->id);
-	p->rule = path_rule(r, table);
-	p->program = program;
-	return -1;
-}
-
 /* ---- The cache --------------------------------------------------------------------------- */
-
-static void count_table(struct worker *w, unsigned table, bool matched)
-{
-	counter_add(&w->table[table].lookups, 1);
-	if (matched)
-		counter_add(&w->table[table].matches, 1);
-}
 
 static void count_entry(struct worker *w, const struct pkt *p, const struct path_rule *rule)
 {
@@ -305,7 +281,7 @@ static void count_entry(struct worker *w, const struct pkt *p, const struct path
 	count_rule(w, p, rule->id);
 }
 
-/* What find_program() would do, from an entry: the same figures, the same end. */
+/* What find_program() does, from an entry: the same figures, the same end. */
 static int take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e)
 {
 	const struct program *program = e->program;
@@ -328,42 +304,123 @@ static int take_entry(struct worker *w, struct pkt *p, const struct cache_entry 
 	return -1;
 }
 
-/* A miss: looked up, and kept if the answer will be the same next time. */
-static int look_up(struct worker *w, struct batch *b, struct pkt *p, const struct cache_key *key)
-{
-	int reason;
+/* ---- Lookups ------------------------------------------------------------------------------- */
 
-	w->cache.fleeting = false;
-	reason = find_program(w, b, p);
-	if (key && !w->cache.fleeting && !w->bypass &&
+/* A packet that the cache does not know, and the lookup of the rule that it meets first. */
+struct asked {
+	struct probe probe;
+	unsigned table;
+	struct tuple_search search;
+};
+
+static void ask(struct worker *w, const struct pkt *p, struct asked *a)
+{
+	const struct table *guard = rcu_get(w->dp->table[TABLE_GUARD]);
+
+	probe_init(&a->probe, w, p, &p->key);
+	a->table = guard && table_n_rules(guard) ? TABLE_GUARD : 0;
+	table_lookup_begin(&a->search, rcu_get(w->dp->table[a->table]), &a->probe);
+}
+
+/* The rule; NULL: none. */
+static const struct rule *answer(struct worker *w, const struct pkt *p, struct asked *a)
+{
+	const struct rule *r = table_lookup_end(&a->search, &a->probe);
+
+	w->cache.fleeting = a->probe.fleeting;
+	looked_up(w, p, a->table, r);
+	if (r || a->table != TABLE_GUARD)
+		return r;
+	a->table = 0;
+	return lookup(w, p, 0, &p->key);
+}
+
+/* Gives p the program that its first rule leads to: -1, or the reason to drop it. */
+static int find_program(struct worker *w, struct batch *b, struct pkt *p, const struct rule *r,
+			unsigned table)
+{
+	const struct program *program;
+
+	if (!r)
+		return DROP_TABLE_MISS;
+	program = rcu_get(r->program);
+	if (!(program->flags & PROGRAM_PLAIN))
+		return compose(w, b, p, r, table);
+	count_rule(w, p, r->id);
+	p->rule = path_rule(r, table);
+	p->program = program;
+	return -1;
+}
+
+/* … and keeps it if the answer will be the same next time. */
+static int find_and_keep(struct worker *w, struct batch *b, struct pkt *p, struct asked *a,
+			 const struct cache_key *key)
+{
+	const struct rule *r = answer(w, p, a);
+	int reason = find_program(w, b, p, r, a->table);
+
+	if (key && !w->cache.fleeting &&
 	    (reason < 0 || (reason == DROP_TABLE_MISS && p->rule.id == RULE_NONE)))
 		cache_keep(&w->cache, key, reason < 0 ? p->program : NULL, p->rule);
 	return reason;
 }
 
+/* ---- The stage ------------------------------------------------------------------------------ */
+
+enum { AHEAD = 8 /* lookups that are begun before the first one's end */, ASK = -2 };
+
+static void pass_on(struct worker *w, struct batch *b, struct pkt *p, int reason)
+{
+	if (reason < 0)
+		b->pkt[b->n++] = p;
+	else
+		drop(w, p, (enum drop_reason)reason);
+}
+
+/* Returns how many the cache knew. */
+static unsigned some_rules(struct worker *w, struct batch *b, struct pkt *const pkt[], unsigned n,
+			   const struct cache_key *key)
+{
+	struct asked asked[AHEAD];
+	int reason[AHEAD];
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct cache_entry *e = NULL;
+
+		if (key && likely(!(pkt[i]->flags & PKT_TRACED)))
+			e = cache_find(&w->cache, &key[i]);
+		found += e != NULL;
+		reason[i] = e ? take_entry(w, pkt[i], e) : ASK;
+		if (!e)
+			ask(w, pkt[i], &asked[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (reason[i] == ASK)
+			reason[i] = find_and_keep(w, b, pkt[i], &asked[i], key ? &key[i] : NULL);
+		pass_on(w, b, pkt[i], reason[i]);
+	}
+	return found;
+}
+
 void stage_rules(struct worker *w, struct batch *b)
 {
 	struct cache_key key[BATCH_MAX];
+	struct pkt *pkt[BATCH_MAX];
 	unsigned total = b->n, found = 0;
-	bool cached = cache_begin(w, total);
+	bool cached = !unlikely(w->bypass) && cache_begin(w, total);
 
-	for (unsigned i = 0; cached && i < total; i++)
-		cache_prepare(&w->cache, b->pkt[i], &key[i]);
-	b->n = 0;
 	for (unsigned i = 0; i < total; i++) {
-		struct pkt *p = b->pkt[i];
-		const struct cache_entry *e = NULL;
-		int reason;
-
-		if (cached && likely(!(p->flags & PKT_TRACED) && !w->bypass))
-			e = cache_find(&w->cache, &key[i]);
-		found += e != NULL;
-		reason = e ? take_entry(w, p, e) : look_up(w, b, p, cached ? &key[i] : NULL);
-		if (reason < 0)
-			b->pkt[b->n++] = p;
-		else
-			drop(w, p, (enum drop_reason)reason);
+		pkt[i] = b->pkt[i];
+		if (cached)
+			cache_prepare(&w->cache, pkt[i], &key[i]);
 	}
+	b->n = 0;
+	for (unsigned i = 0; unlikely(w->bypass) && i < total; i++)
+		pass_on(w, b, pkt[i], bypass(w, b, pkt[i]));
+	for (unsigned i = 0; !w->bypass && i < total; i += AHEAD)
+		found += some_rules(w, b, pkt + i, MIN(total - i, (unsigned)AHEAD),
+				    cached ? key + i : NULL);
 	if (cached)
 		cache_end(&w->cache, total, found);
 }

@@ -327,19 +327,21 @@ void table_remove(struct table *t, struct rule *r)
 
 /* ---- The readers' side ---------------------------------------------------------------- */
 
-static bool rule_met(const struct rule *r, struct probe *s)
+static inline bool rule_met(const struct rule *r, struct probe *s)
 {
 	return rule_visible(r, s->version) &&
 	       (!r->n_conds || conds_hold(rule_conds(r), r->n_conds, s));
 }
 
 /* The better of `best` and what a hit leads to. */
-static const struct rule *hit_better(const struct tuple_hit *hit, const struct rule *best,
-				     struct probe *probe)
+static inline const struct rule *hit_better(const struct tuple_search *c,
+					    const struct tuple_hit *hit, const struct rule *best,
+					    struct probe *probe)
 {
+	const struct tuple *tuple = tuple_of(c, hit);
 	const struct rule *r = hit->item;
 
-	if (r->tuple != hit->tuple || !tuple_hits(hit->tuple, &probe->key, r->value))
+	if (r->tuple != tuple || !tuple_hits(tuple, &probe->key, r->value))
 		return best;
 	while (r && !rule_met(r, probe))
 		r = rcu_get(r->next);
@@ -347,7 +349,7 @@ static const struct rule *hit_better(const struct tuple_hit *hit, const struct r
 }
 
 /* Where the highest rank is. */
-static unsigned highest(const struct tuple_search *c)
+static inline unsigned highest(const struct tuple_search *c)
 {
 	unsigned at = 0;
 
@@ -359,8 +361,8 @@ static unsigned highest(const struct tuple_search *c)
 
 /* The best one is asked first: where it is the packet's, no other rule's memory is touched but that
  * of its equals. */
-static const struct rule *best_of(struct tuple_search *c, const struct rule *best,
-				  struct probe *probe)
+static inline const struct rule *best_of(struct tuple_search *c, const struct rule *best,
+					 struct probe *probe)
 {
 	for (;;) {
 		unsigned at = highest(c);
@@ -368,7 +370,7 @@ static const struct rule *best_of(struct tuple_search *c, const struct rule *bes
 
 		if (best && hit->rank < best->priority)
 			break;
-		best = hit_better(hit, best, probe);
+		best = hit_better(c, hit, best, probe);
 		if (!--c->n_hits)
 			break;
 		*hit = c->hit[c->n_hits];
@@ -376,20 +378,35 @@ static const struct rule *best_of(struct tuple_search *c, const struct rule *bes
 	return best;
 }
 
-const struct rule *table_lookup(const struct table *t, struct probe *probe)
+void table_lookup_begin(struct tuple_search *c, const struct table *t, const struct probe *probe)
+{
+	c->n = 0;
+	if (t)
+		tuple_search_begin(c, &t->space, &probe->key);
+	if (tuple_search_more(c))
+		tuple_search_filter(c);
+}
+
+const struct rule *table_lookup_end(struct tuple_search *c, struct probe *probe)
 {
 	const struct rule *best = NULL;
-	struct tuple_search c;
 
-	tuple_search_begin(&c, &t->space, &probe->key);
-	while (tuple_search_more(&c)) {
-		if (best && tuple_search_limit(&c) < best->priority)
+	while (c->at < c->n) {
+		while (c->pass && tuple_search_gather(c, best ? best->priority : INT64_MIN))
+			best = best_of(c, best, probe);
+		if (!tuple_search_more(c) || (best && tuple_search_limit(c) < best->priority))
 			break;
-		tuple_search_filter(&c);
-		while (tuple_search_gather(&c, best ? best->priority : INT64_MIN))
-			best = best_of(&c, best, probe);
+		tuple_search_filter(c);
 	}
 	return best;
+}
+
+const struct rule *table_lookup(const struct table *t, struct probe *probe)
+{
+	struct tuple_search c;
+
+	table_lookup_begin(&c, t, probe);
+	return table_lookup_end(&c, probe);
 }
 
 const struct rule *table_lookup_linear(const struct table *t, struct probe *s)

@@ -95,6 +95,11 @@ void table_remove(struct table *t, struct rule *r);
 
 /* Reader: the best rule visible at the probe's version; NULL: a miss. */
 const struct rule *table_lookup(const struct table *t, struct probe *s);
+/* The same in halves: between them, a packet waits for memory while others begin.  `t` may be
+ * NULL. */
+struct tuple_search;
+void table_lookup_begin(struct tuple_search *c, const struct table *t, const struct probe *s);
+const struct rule *table_lookup_end(struct tuple_search *c, struct probe *s);
 /* The same by looking at every rule: the oracle of tests. */
 const struct rule *table_lookup_linear(const struct table *t, struct probe *s);
 unsigned table_n_rules(const struct table *t);

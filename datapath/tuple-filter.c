@@ -1,64 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The filter of a search, in two forms with one result: steps of one tuple, and vectors of four.
- * (Vectors of eight, AVX-512, cost the same: most of it is fetching the filter's words.) */
+/* Packing, hashing and the filter of a search, in two forms with one result: steps of one tuple,
+ * and vectors of eight.  (AVX-512 costs the same: most of it is fetching the filter's words.) */
 #include "datapath/tuple-search.h"
 
-#if defined(__x86_64__) && !defined(SLUICE_TSAN)
-#include <immintrin.h>
-#define HAVE_VECTORS 1
-#endif
-
 enum { MIX = 0x9e3779b1 }; /* odd, near the golden ratio */
-
-/* ---- Anywhere ------------------------------------------------------------------------- */
-
-static uint64_t nh(uint64_t x, uint64_t salt)
-{
-	return (uint64_t)((uint32_t)x + (uint32_t)salt) * (uint32_t)((x >> 32) + (salt >> 32));
-}
-
-static inline uint32_t lane_hash(const struct tuple_lanes *l, unsigned n_pairs, unsigned lane,
-				 const uint64_t *key)
-{
-	uint64_t h = 0;
-
-	for (unsigned i = 0; i < n_pairs; i++, l++, key += 2)
-		h += nh(key[0] & l->mask[0][lane], l->salt[0][lane]) +
-		     nh(key[1] & l->mask[1][lane], l->salt[1][lane]);
-	h = (uint64_t)(uint32_t)(h ^ h >> 32) * (uint32_t)MIX;
-	return (uint32_t)(h ^ h >> 32);
-}
-
-uint32_t tuple_hash(const struct tuple_list *l, uint32_t place, const uint64_t *key)
-{
-	return lane_hash(l->lanes + (size_t)(place / TUPLE_LANES) * l->stride,
-			 l->n_pairs[place / TUPLE_LANES], place % TUPLE_LANES, key);
-}
 
 static uint32_t chunk_size(const struct tuple_search *c)
 {
 	return MIN(c->n - c->at, (uint32_t)TUPLE_CHUNK);
 }
 
-static unsigned group_pairs(const struct tuple_list *l, uint32_t at)
+/* The words of eight tuples, and how many there are of the longest. */
+static const struct tuple_lanes *lanes_of(const struct tuple_list *l, uint32_t at)
 {
-	return __atomic_load_n(&l->n_pairs[at / TUPLE_LANES], __ATOMIC_RELAXED);
+	return l->lanes + (size_t)(at / TUPLE_LANES) * l->stride;
+}
+
+static unsigned words_of(const struct tuple_list *l, uint32_t at)
+{
+	return __atomic_load_n(&l->n_packed[at / TUPLE_LANES], __ATOMIC_RELAXED);
+}
+
+static inline const uint8_t *step_from(const struct pack_step *s, const struct key_view *key)
+{
+	return (const uint8_t *)key->part[s->part] + s->from;
+}
+
+/* ---- Anywhere ------------------------------------------------------------------------- */
+
+void tuple_pack(const struct tuple_list *l, const struct key_view *key, uint64_t *packed)
+{
+	uint8_t *to = (uint8_t *)packed;
+
+	memset(to, 0, ROUND_UP(l->n_octets, PACK_TO));
+	for (unsigned i = 0; i < l->n_steps; i++) {
+		const struct pack_step *s = &l->step[i];
+		const uint8_t *from = step_from(s, key);
+
+		for (unsigned j = 0; j < PACK_TO; j++)
+			if (s->control[j] < PACK_FROM)
+				to[j] = from[s->control[j]];
+		to += s->last ? PACK_TO : 0;
+	}
+}
+
+static uint64_t nh(uint64_t x, uint64_t salt)
+{
+	return (uint64_t)((uint32_t)x + (uint32_t)salt) * (uint32_t)((x >> 32) + (salt >> 32));
+}
+
+uint32_t tuple_hash(const struct tuple_list *l, uint32_t place, const uint64_t *packed)
+{
+	const struct tuple_lanes *lanes = lanes_of(l, place);
+	unsigned n = words_of(l, place), lane = tuple_lane(place);
+	uint64_t sum = 0;
+	uint32_t h;
+
+	for (unsigned i = 0; i < n; i++)
+		sum += nh(packed[i] & lanes[i].mask[lane], lanes[i].salt[lane]);
+	h = (uint32_t)(sum ^ sum >> 32) * MIX;
+	return h ^ h >> 15;
 }
 
 static void filter_plain(struct tuple_search *c)
 {
-	const struct tuple_list *l = c->list;
 	uint32_t n = chunk_size(c);
 
+	if (!c->at)
+		tuple_pack(c->list, c->view, c->key);
 	c->pass = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = c->at + i;
-		uint32_t h = lane_hash(l->lanes + (size_t)(at / TUPLE_LANES) * l->stride,
-				       group_pairs(l, at), at % TUPLE_LANES, c->key);
-		uint64_t word = filter_word(c->slots, h);
+		uint32_t h = tuple_hash(c->list, c->at + i, c->key);
+		uint32_t bits = filter_bits(h);
 
 		c->hash[i] = h;
-		c->pass |= ((word >> h % 64) & (word >> (h >> 6) % 64) & 1) << i;
+		c->pass |= (uint64_t)((filter_word(c->slots, h) & bits) == bits) << i;
 	}
 }
 
@@ -71,66 +87,94 @@ static bool always(void)
 
 #ifdef HAVE_VECTORS
 
-/* Lanes behind the last tuple hold anything. */
-static uint64_t chunk_mask(const struct tuple_search *c)
+#define AVX2 __attribute__((target("avx2"))) static inline
+
+AVX2 void pack_avx2(const struct tuple_list *l, const struct key_view *key, uint64_t *packed)
 {
-	return ~0ull >> (64 - chunk_size(c));
+	const struct pack_step *s = l->step, *end = s + l->n_steps;
+	__m256i *to = (void *)packed;
+
+	while (s < end) {
+		__m256i block = _mm256_setzero_si256();
+
+		do {
+			__m256i from = _mm256_broadcastsi128_si256(
+				_mm_loadu_si128((const void *)step_from(s, key)));
+
+			block = _mm256_or_si256(
+				block, _mm256_shuffle_epi8(
+					       from, _mm256_load_si256((const void *)s->control)));
+		} while (!s++->last);
+		_mm256_store_si256(to++, block);
+	}
 }
 
-__attribute__((target("avx2"))) static inline __m256i nh_avx2(__m256i h, uint64_t key,
-							      const uint64_t *mask,
-							      const uint64_t *salt)
+AVX2 __m256i nh_avx2(__m256i sum, __m256i key, const uint64_t *mask, const uint64_t *salt)
 {
-	__m256i x = _mm256_and_si256(_mm256_set1_epi64x((long long)key),
-				     _mm256_load_si256((const void *)mask));
+	__m256i x = _mm256_and_si256(key, _mm256_load_si256((const void *)mask));
 
 	x = _mm256_add_epi32(x, _mm256_load_si256((const void *)salt));
-	return _mm256_add_epi64(h, _mm256_mul_epu32(x, _mm256_srli_epi64(x, 32)));
+	return _mm256_add_epi64(sum, _mm256_mul_epu32(x, _mm256_srli_epi64(x, 32)));
 }
 
-/* Four tuples: their hashes into `hash`, and who passes. */
-__attribute__((target("avx2"))) static inline unsigned four_avx2(const struct tuple_search *c,
-								 __m256i h, uint32_t *hash)
+/* Eight hashes: even tuples' sums folded into lower halves, odd ones' into upper ones. */
+AVX2 __m256i mix_avx2(__m256i even, __m256i odd)
 {
-	const struct tuple_slots *s = c->slots;
-	const __m256i low = _mm256_set1_epi64x(UINT32_MAX), six = _mm256_set1_epi64x(63);
-	__m256i word, at;
+	__m256i h = _mm256_blend_epi32(_mm256_xor_si256(even, _mm256_srli_epi64(even, 32)),
+				       _mm256_xor_si256(odd, _mm256_slli_epi64(odd, 32)), 0xaa);
 
-	h = _mm256_mul_epu32(_mm256_xor_si256(h, _mm256_srli_epi64(h, 32)),
-			     _mm256_set1_epi64x((uint32_t)MIX));
-	h = _mm256_and_si256(_mm256_xor_si256(h, _mm256_srli_epi64(h, 32)), low);
-	_mm_store_si128((void *)hash, _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(
-					      h, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0))));
-	at = _mm256_srli_epi64(_mm256_mul_epu32(h, _mm256_set1_epi64x(s->n_filter)), 32);
-	word = _mm256_i64gather_epi64((const long long *)s->filter, at, 8);
-	word = _mm256_and_si256(
-		_mm256_srlv_epi64(word, _mm256_and_si256(h, six)),
-		_mm256_srlv_epi64(word, _mm256_and_si256(_mm256_srli_epi64(h, 6), six)));
-	return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(word, 63)));
+	h = _mm256_mullo_epi32(h, _mm256_set1_epi32((int)MIX));
+	return _mm256_xor_si256(h, _mm256_srli_epi32(h, 15));
 }
 
-__attribute__((target("avx2"))) static void filter_avx2(struct tuple_search *c)
+/* hash_scale() */
+AVX2 __m256i scale_avx2(__m256i h, uint32_t n)
+{
+	__m256i by = _mm256_set1_epi64x(n);
+
+	return _mm256_blend_epi32(_mm256_srli_epi64(_mm256_mul_epu32(h, by), 32),
+				  _mm256_mul_epu32(_mm256_srli_epi64(h, 32), by), 0xaa);
+}
+
+AVX2 unsigned pass_avx2(const struct tuple_slots *s, __m256i h)
+{
+	const __m256i low = _mm256_set1_epi32(31);
+	__m256i word = _mm256_i32gather_epi32((const int *)s->filter, scale_avx2(h, s->n_filter),
+					      sizeof s->filter[0]);
+
+	word = _mm256_and_si256(
+		_mm256_srlv_epi32(word, _mm256_and_si256(h, low)),
+		_mm256_srlv_epi32(word, _mm256_and_si256(_mm256_srli_epi32(h, 5), low)));
+	return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32(word, 31)));
+}
+
+/* Lanes behind the last tuple hold anything. */
+AVX2 void filter_avx2(struct tuple_search *c)
 {
 	const struct tuple_list *l = c->list;
-	const struct tuple_lanes *lanes = l->lanes + (size_t)(c->at / TUPLE_LANES) * l->stride;
-	uint32_t n = chunk_size(c);
+	const struct tuple_slots *slots = c->slots;
+	const struct tuple_lanes *lanes = lanes_of(l, c->at);
+	uint32_t n = chunk_size(c), at = c->at;
 	uint64_t pass = 0;
 
+	if (!at)
+		pack_avx2(l, c->view, c->key);
 	for (uint32_t i = 0; i < n; i += TUPLE_LANES, lanes += l->stride) {
-		unsigned n_pairs = group_pairs(l, c->at + i);
-		__m256i h[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+		const struct tuple_lanes *lane = lanes, *end = lanes + words_of(l, at + i);
+		const uint64_t *word = c->key;
+		__m256i even = _mm256_setzero_si256(), odd = even, h;
 
-		for (unsigned j = 0; j < 2 * n_pairs; j++) {
-			const uint64_t *mask = lanes[j / 2].mask[j % 2];
-			const uint64_t *salt = lanes[j / 2].salt[j % 2];
+		for (; lane < end; lane++, word++) {
+			__m256i key = _mm256_set1_epi64x((long long)*word);
 
-			h[0] = nh_avx2(h[0], c->key[j], mask, salt);
-			h[1] = nh_avx2(h[1], c->key[j], mask + 4, salt + 4);
+			even = nh_avx2(even, key, lane->mask, lane->salt);
+			odd = nh_avx2(odd, key, lane->mask + 4, lane->salt + 4);
 		}
-		pass |= (uint64_t)four_avx2(c, h[0], c->hash + i) << i;
-		pass |= (uint64_t)four_avx2(c, h[1], c->hash + i + 4) << (i + 4);
+		h = mix_avx2(even, odd);
+		_mm256_store_si256((void *)(c->hash + i), h);
+		pass |= (uint64_t)pass_avx2(slots, h) << i;
 	}
-	c->pass = pass & chunk_mask(c);
+	c->pass = pass & ~0ull >> (64 - n);
 }
 
 static bool has_avx2(void)

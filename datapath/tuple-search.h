@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Searching a tuple space (tuple.h): the reader's side, under RCU.
  *
- *	tuple_search_begin(&c, space, &key);
+ *	tuple_search_begin(&c, space, &key); // which stays where it is
  *	while (tuple_search_more(&c)) {
  *		if (what I have beats tuple_search_limit(&c))
  *			break;
@@ -11,18 +11,22 @@
  *	}
  *
  * A hit is an item whose hash agrees.  Whether its value does (tuple_hits), and whether it is of
- *this tuple, is the caller's to see. */
+ * this tuple, is the caller's to see. */
 #ifndef SLUICE_TUPLE_SEARCH_H
 #define SLUICE_TUPLE_SEARCH_H
 
 #include "datapath/tuple.h"
 
-enum { PREFETCHED = 2 }; /* hits: of more than some, most are never looked at */
+/* Loads of vectors are no atomics; of what is 4 octets long, each arrives whole all the same. */
+#if defined(__x86_64__) && !defined(SLUICE_TSAN)
+#include <immintrin.h>
+#define HAVE_VECTORS 1
+#endif
 
 struct tuple_hit {
 	int32_t rank;
+	uint32_t place; /* its tuple's */
 	void *item;
-	const struct tuple *tuple;
 };
 
 struct tuple_search {
@@ -34,7 +38,8 @@ struct tuple_search {
 	unsigned n_hits;
 	uint32_t hash[TUPLE_CHUNK] CACHE_ALIGNED;
 	struct tuple_hit hit[SEARCH_HITS];
-	uint64_t key[KEY_WORDS];
+	const struct key_view *view;
+	uint64_t key[KEY_WORDS] CACHE_ALIGNED; /* packed, with the first chunk */
 };
 
 /* Hashes the key under the chunk's masks into c->hash; bit i of c->pass says that somebody may have
@@ -52,8 +57,10 @@ extern const struct tuple_filter_form tuple_filter_forms[];
 extern const unsigned n_tuple_filter_forms;
 void tuple_filter_choose(void);
 
-/* The hash of the key under one tuple's mask. */
-uint32_t tuple_hash(const struct tuple_list *l, uint32_t place, const uint64_t *key);
+/* The octets of the key that some mask looks at. */
+void tuple_pack(const struct tuple_list *l, const struct key_view *key, uint64_t *packed);
+/* The hash of a packed key under one tuple's mask. */
+uint32_t tuple_hash(const struct tuple_list *l, uint32_t place, const uint64_t *packed);
 
 /* n numbers from 0, chosen by a hash's upper bits. */
 static inline uint32_t hash_scale(uint32_t hash, uint32_t n)
@@ -61,29 +68,19 @@ static inline uint32_t hash_scale(uint32_t hash, uint32_t n)
 	return (uint32_t)((uint64_t)hash * n >> 32);
 }
 
-static inline uint64_t unit_of(const struct key_view *key, uint16_t octets)
+static inline unsigned tuple_lane(unsigned place)
 {
-	uint16_t unit;
-
-	memcpy(&unit,
-	       (const uint8_t *)key->part[octets / (OUTER_WORD * 8)] + octets % (OUTER_WORD * 8),
-	       sizeof unit);
-	return unit;
+	return place % 2 * (TUPLE_LANES / 2) + place % TUPLE_LANES / 2;
 }
 
 static inline void tuple_search_begin(struct tuple_search *c, const struct tuples *s,
 				      const struct key_view *key)
 {
-	const struct tuple_list *l = rcu_get(s->list);
-
-	c->list = l;
+	c->list = rcu_get(s->list);
 	c->slots = rcu_get(s->slots);
-	c->n = rcu_get(l->n);
+	c->n = rcu_get(c->list->n);
 	c->at = 0u - TUPLE_CHUNK;
-	for (unsigned i = 0; i < l->n_words; i++)
-		c->key[i] = unit_of(key, l->unit[4 * i]) | unit_of(key, l->unit[4 * i + 1]) << 16 |
-			    unit_of(key, l->unit[4 * i + 2]) << 32 |
-			    unit_of(key, l->unit[4 * i + 3]) << 48;
+	c->view = key;
 }
 
 /* Goes to the next chunk, the first at first.  False: there is none. */
@@ -100,12 +97,12 @@ static inline int64_t tuple_search_limit(const struct tuple_search *c)
 }
 
 /* Both bits of a hash in its word of the filter. */
-static inline uint64_t filter_bits(uint32_t hash)
+static inline uint32_t filter_bits(uint32_t hash)
 {
-	return 1ull << hash % 64 | 1ull << (hash >> 6) % 64;
+	return 1u << hash % 32 | 1u << (hash >> 5) % 32;
 }
 
-static inline uint64_t filter_word(const struct tuple_slots *s, uint32_t hash)
+static inline uint32_t filter_word(const struct tuple_slots *s, uint32_t hash)
 {
 	return __atomic_load_n(&s->filter[hash_scale(hash, s->n_filter)], __ATOMIC_RELAXED);
 }
@@ -124,20 +121,26 @@ static inline void tuple_search_filter(struct tuple_search *c)
 {
 	tuple_filter(c);
 	c->step = 0;
-	if (c->pass & (c->pass - 1))
-		for (uint64_t pass = c->pass; pass; pass &= pass - 1)
-			__builtin_prefetch(
-				tuple_search_bucket(c->slots, c->hash[__builtin_ctzll(pass)], 0));
+	/* Mostly one or none passes: of that one, and a wrong one costs less than to ask. */
+	__builtin_prefetch(tuple_search_bucket(
+		c->slots, c->hash[__builtin_ctzll(c->pass | 1ull << (TUPLE_CHUNK - 1))], 0));
 }
 
 /* Which slots of a bucket have the hash, as bits. */
 static inline unsigned bucket_same(const struct tuple_bucket *b, uint32_t hash)
 {
+#ifdef HAVE_VECTORS
+	__m128i all = _mm_load_si128((const void *)b->hash);
+
+	return (unsigned)_mm_movemask_ps(
+		_mm_castsi128_ps(_mm_cmpeq_epi32(all, _mm_set1_epi32((int)hash))));
+#else
 	unsigned same = 0;
 
 	for (unsigned j = 0; j < BUCKET_SLOTS; j++)
 		same |= (unsigned)(__atomic_load_n(&b->hash[j], __ATOMIC_RELAXED) == hash) << j;
 	return same;
+#endif
 }
 
 /* The chunk's items whose hash agrees and whose rank is `floor` at least: as many as there is room
@@ -145,6 +148,7 @@ static inline unsigned bucket_same(const struct tuple_bucket *b, uint32_t hash)
 static inline unsigned tuple_search_gather(struct tuple_search *c, int64_t floor)
 {
 	const struct tuple_slots *s = c->slots;
+	const int64_t *bound = c->list->bound + c->at;
 	uint32_t step = c->step;
 	uint64_t pass = c->pass;
 	unsigned n = 0;
@@ -153,7 +157,7 @@ static inline unsigned tuple_search_gather(struct tuple_search *c, int64_t floor
 		unsigned i = (unsigned)__builtin_ctzll(pass);
 		const struct tuple_bucket *b = tuple_search_bucket(s, c->hash[i], step);
 
-		if (__atomic_load_n(&c->list->bound[c->at + i], __ATOMIC_RELAXED) < floor) {
+		if (__atomic_load_n(&bound[i], __ATOMIC_RELAXED) < floor) {
 			pass &= pass - 1;
 			step = 0;
 			continue;
@@ -165,11 +169,7 @@ static inline unsigned tuple_search_gather(struct tuple_search *c, int64_t floor
 
 			if (!item || item == &tuple_gone || rank < floor)
 				continue;
-			if (n < PREFETCHED) {
-				__builtin_prefetch(item);
-				__builtin_prefetch((const uint8_t *)item + CACHE_LINE);
-			}
-			c->hit[n++] = (struct tuple_hit){rank, item, c->list->tuple[c->at + i]};
+			c->hit[n++] = (struct tuple_hit){rank, c->at + i, item};
 		}
 		if (likely(!rcu_get(b->item[BUCKET_SLOTS - 1])) || ++step == s->n_buckets) {
 			pass &= pass - 1;
@@ -181,14 +181,25 @@ static inline unsigned tuple_search_gather(struct tuple_search *c, int64_t floor
 	return c->n_hits = n;
 }
 
+/* The tuple of a hit. */
+static inline const struct tuple *tuple_of(const struct tuple_search *c,
+					   const struct tuple_hit *hit)
+{
+	return c->list->tuple[hit->place];
+}
+
 /* The key agrees with a value under the tuple's mask. */
 static inline bool tuple_hits(const struct tuple *t, const struct key_view *key,
 			      const uint64_t *value)
 {
 	uint64_t diff = 0;
 
-	for (unsigned i = 0; i < t->n_words; i++)
-		diff |= (key_word(key, t->at[i]) & t->mask[i]) ^ value[i];
+	unsigned i = 0;
+
+	for (; i < t->n_du; i++)
+		diff |= (key->part[0][t->at[i]] & t->mask[i]) ^ value[i];
+	for (; i < t->n_words; i++)
+		diff |= (key->part[1][t->at[i] - OUTER_WORD] & t->mask[i]) ^ value[i];
 	return !diff;
 }
 

@@ -16,7 +16,7 @@ enum {
 char tuple_gone;
 
 static struct tuple_list no_list;
-static uint64_t no_filter;
+static uint32_t no_filter;
 static struct tuple_slots no_slots = {.n_buckets = 1, .n_filter = 1, .filter = &no_filter};
 
 static void *allocate(size_t size)
@@ -59,48 +59,94 @@ void match_pack(const struct match *m, uint64_t words, uint64_t *value)
 
 /* ---- The list ------------------------------------------------------------------------- */
 
-/* A unit's place among the packed ones; it gets one when it has none. */
-static unsigned unit_place(struct tuples *s, unsigned unit)
+/* An octet's place among the packed ones; it gets one when it has none. */
+static unsigned octet_place(struct tuples *s, unsigned octet)
 {
-	if (!(s->unit_used[unit / 64] >> unit % 64 & 1)) {
-		s->unit_used[unit / 64] |= 1ull << unit % 64;
-		s->unit_place[unit] = (uint8_t)s->n_units;
-		s->unit[s->n_units++] = (uint16_t)unit;
+	if (!s->octet_used[octet]) {
+		s->octet_used[octet] = true;
+		s->octet_place[octet] = s->n_octets;
+		s->octet[s->n_octets++] = (uint16_t)octet;
 	}
-	return s->unit_place[unit];
+	return s->octet_place[octet];
 }
 
-/* The packed words of a tuple's mask into `mask`; returns how many pairs that is. */
+/* The packed words of a tuple's mask into `mask`; returns how many there are. */
 static unsigned mask_pack(struct tuples *s, const struct tuple *t, uint64_t mask[KEY_WORDS])
 {
+	uint8_t *octets = (uint8_t *)mask;
 	unsigned n = 0;
 
 	memset(mask, 0, KEY_WORDS * sizeof *mask);
-	for (unsigned i = 0; i < t->n_words; i++)
-		for (unsigned j = 0; j < 4; j++) {
-			uint16_t bits;
-			unsigned place;
+	for (unsigned i = 0; i < t->n_words * 8u; i++) {
+		uint8_t bits = ((const uint8_t *)t->mask)[i];
+		unsigned place;
 
-			memcpy(&bits, (const uint8_t *)&t->mask[i] + 2 * j, sizeof bits);
-			if (!bits)
-				continue;
-			place = unit_place(s, 4u * t->at[i] + j);
-			mask[place / 4] |= (uint64_t)bits << place % 4 * 16;
-			n = MAX(n, place / 8 + 1);
-		}
+		if (!bits)
+			continue;
+		place = octet_place(s, t->at[i / 8] * 8u + i % 8);
+		octets[place] = bits;
+		n = MAX(n, place / 8 + 1);
+	}
 	return n;
 }
 
-/* Writes a tuple's lane.  Pairs behind its last one add nothing to its hash. */
+/* Where a block of the key may begin such that it has this octet and is within its part. */
+static unsigned block_begin(unsigned octet)
+{
+	unsigned size = octet < OUTER_WORD * 8 ? sizeof(struct du_key) : sizeof(struct outer_key);
+
+	return MIN(octet % (OUTER_WORD * 8), size - PACK_FROM);
+}
+
+/* The steps that fill one block of packed octets; returns how many.  Each takes all that its block
+ * of the key has. */
+static unsigned block_steps(const uint16_t *octet, unsigned n, struct pack_step *step)
+{
+	unsigned n_steps = 0;
+	uint32_t left = (uint32_t)(1ull << n) - 1;
+
+	while (left) {
+		struct pack_step *to = &step[n_steps++];
+		unsigned lowest = KEY_OCTETS;
+
+		for (unsigned i = 0; i < n; i++)
+			if (left >> i & 1)
+				lowest = MIN(lowest, octet[i]);
+		to->part = lowest >= OUTER_WORD * 8;
+		to->from = (uint8_t)block_begin(lowest);
+		memset(to->control, 0x80, sizeof to->control);
+		for (unsigned i = 0; i < n; i++) {
+			unsigned at = octet[i] - (to->part * OUTER_WORD * 8u + to->from);
+
+			if (!(left >> i & 1) || at >= PACK_FROM)
+				continue;
+			to->control[i] = (uint8_t)at;
+			left &= ~(1u << i);
+		}
+	}
+	step[n_steps - 1].last = true;
+	return n_steps;
+}
+
+static unsigned pack_steps(const struct tuples *s, struct pack_step *step)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n_octets; i += PACK_TO)
+		n += block_steps(s->octet + i, MIN(s->n_octets - i, (unsigned)PACK_TO), step + n);
+	return n;
+}
+
+/* Writes a tuple's lane.  Words behind its last one add nothing to its hash. */
 static void lane_fill(struct tuple_lanes *l, const struct tuple *t, unsigned lane,
 		      const uint64_t *mask)
 {
 	uint64_t salt = t->salt;
 
-	for (unsigned i = 0; i < 2u * t->n_pairs; i++) {
+	for (unsigned i = 0; i < t->n_packed; i++) {
 		salt = hash_mix(salt + i + 1);
-		l[i / 2].mask[i % 2][lane] = mask[i];
-		l[i / 2].salt[i % 2][lane] = salt;
+		l[i].mask[lane] = mask[i];
+		l[i].salt[lane] = salt;
 	}
 }
 
@@ -109,27 +155,29 @@ static unsigned n_chunks(unsigned n)
 	return ROUND_UP(n, TUPLE_CHUNK) / TUPLE_CHUNK;
 }
 
-/* An empty list of `room` tuples of up to `stride` pairs, over the units there are now. */
+/* An empty list of `room` tuples of up to `stride` words, over the octets there are now. */
 static struct tuple_list *list_new(const struct tuples *s, unsigned room, unsigned stride)
 {
-	unsigned words = ROUND_UP(s->n_units, 8) / 4, groups = ROUND_UP(room, TUPLE_LANES) / 8;
+	unsigned groups = ROUND_UP(room, TUPLE_LANES) / TUPLE_LANES;
+	struct pack_step step[KEY_OCTETS] = {0};
+	unsigned n_steps = pack_steps(s, step);
 	size_t n_lanes = (size_t)groups * stride;
 	struct tuple_list *l;
-	size_t size = sizeof *l + n_lanes * sizeof l->lanes[0] +
+	size_t size = sizeof *l + n_lanes * sizeof l->lanes[0] + n_steps * sizeof l->step[0] +
 		      room * (sizeof l->tuple[0] + sizeof l->bound[0]) +
 		      n_chunks(room) * sizeof l->limit[0] + groups;
 
 	l = allocate_lines(size);
 	l->room = room;
 	l->stride = stride;
-	l->n_units = s->n_units;
-	l->n_words = words;
-	for (unsigned i = 0; i < 4 * words; i++)
-		l->unit[i] = (uint16_t)(2 * s->unit[i < s->n_units ? i : 0]);
-	l->tuple = (void *)(l->lanes + n_lanes);
+	l->n_octets = s->n_octets;
+	l->n_steps = n_steps;
+	l->step = (void *)(l->lanes + n_lanes);
+	memcpy(l->step, step, n_steps * sizeof step[0]);
+	l->tuple = (void *)(l->step + n_steps);
 	l->limit = (void *)(l->tuple + room);
 	l->bound = l->limit + n_chunks(room);
-	l->n_pairs = (void *)(l->bound + room);
+	l->n_packed = (void *)(l->bound + room);
 	for (unsigned i = 0; i < n_chunks(room); i++)
 		l->limit[i] = INT64_MIN;
 	return l;
@@ -151,9 +199,9 @@ static void list_append(struct tuples *s, struct tuple_list *l, struct tuple *t)
 	mask_pack(s, t, mask);
 	t->place = l->n;
 	l->tuple[l->n] = t;
-	if (l->n_pairs[group] < t->n_pairs)
-		__atomic_store_n(&l->n_pairs[group], (uint8_t)t->n_pairs, __ATOMIC_RELAXED);
-	lane_fill(l->lanes + (size_t)group * l->stride, t, l->n % TUPLE_LANES, mask);
+	if (l->n_packed[group] < t->n_packed)
+		__atomic_store_n(&l->n_packed[group], (uint8_t)t->n_packed, __ATOMIC_RELAXED);
+	lane_fill(l->lanes + (size_t)group * l->stride, t, tuple_lane(l->n), mask);
 	limit_raise(l, l->n, t->bound);
 	rcu_set(l->n, l->n + 1);
 }
@@ -177,7 +225,7 @@ static void tuple_free(struct rcu_head *head)
 static void list_renew(struct tuples *s, struct tuple *more)
 {
 	struct tuple_list *old = s->list, *fresh;
-	unsigned n = 0, stride = more ? more->n_pairs : 1;
+	unsigned n = 0, stride = more ? more->n_packed : 1;
 	struct tuple **sorted = allocate((old->n + 1) * sizeof *sorted);
 
 	for (unsigned i = 0; i < old->n; i++) {
@@ -185,7 +233,7 @@ static void list_renew(struct tuples *s, struct tuple *more)
 
 		if (t->n) {
 			sorted[n++] = t;
-			stride = MAX(stride, t->n_pairs);
+			stride = MAX(stride, t->n_packed);
 		} else {
 			rmap_remove(&s->by_mask, &t->node);
 			rcu_defer(&t->rcu, tuple_free);
@@ -267,9 +315,10 @@ static struct tuple *tuple_new(struct tuples *s, const struct match *m, uint64_t
 	for (; words; words &= words - 1) {
 		t->at[t->n_words] = (uint8_t)__builtin_ctzll(words);
 		t->mask[t->n_words] = MATCH_WORD(&m->mask, t->at[t->n_words]);
+		t->n_du += t->at[t->n_words] < OUTER_WORD;
 		t->n_words++;
 	}
-	t->n_pairs = (uint16_t)mask_pack(s, t, mask);
+	t->n_packed = (uint16_t)mask_pack(s, t, mask);
 	return t;
 }
 
@@ -277,18 +326,19 @@ struct tuple *tuples_get(struct tuples *s, const struct match *m)
 {
 	struct tuple *t = tuples_find(s, m);
 	struct tuple_list *l;
-	bool anew = !s->n && s->n_units;
+	bool anew = !s->n && s->n_octets;
 
 	if (t)
 		return t;
-	if (anew) { /* nobody looks at anything: units are found anew, and no list knows them yet */
+	if (anew) { /* nobody looks at anything: octets are found anew, and no list knows them yet
+		     */
 		list_renew(s, NULL);
-		s->n_units = 0;
-		memset(s->unit_used, 0, sizeof s->unit_used);
+		s->n_octets = 0;
+		memset(s->octet_used, 0, sizeof s->octet_used);
 	}
 	l = s->list;
 	t = tuple_new(s, m, match_words(m));
-	if (!anew && l->n < l->room && t->n_pairs <= l->stride && s->n_units == l->n_units)
+	if (!anew && l->n < l->room && t->n_packed <= l->stride && s->n_octets == l->n_octets)
 		list_append(s, l, t);
 	else
 		list_renew(s, t);
@@ -299,10 +349,10 @@ struct tuple *tuples_get(struct tuples *s, const struct match *m)
 uint32_t tuples_hash(const struct tuples *s, const struct tuple *t, const struct match *m)
 {
 	struct key_view view = key_view_of(&m->value.du, &m->value.outer);
-	struct tuple_search c;
+	uint64_t packed[KEY_WORDS];
 
-	tuple_search_begin(&c, s, &view);
-	return tuple_hash(s->list, t->place, c.key);
+	tuple_pack(s->list, &view, packed);
+	return tuple_hash(s->list, t->place, packed);
 }
 
 void tuples_raise(struct tuples *s, struct tuple *t, int64_t bound)
@@ -350,7 +400,7 @@ static struct tuple_bucket *probe(struct tuple_slots *s, uint32_t hash, uint32_t
 
 static void slot_fill(struct tuple_slots *s, uint32_t hash, void *item, int32_t rank)
 {
-	uint64_t *filter = &s->filter[hash_scale(hash, s->n_filter)];
+	uint32_t *filter = &s->filter[hash_scale(hash, s->n_filter)];
 
 	for (uint32_t nth = 0;; nth++) {
 		struct tuple_bucket *b = probe(s, hash, nth);
@@ -370,7 +420,7 @@ static void slot_fill(struct tuple_slots *s, uint32_t hash, void *item, int32_t 
 static void slots_renew(struct tuples *s)
 {
 	uint32_t buckets = MAX((s->n_items + 1) * 2 / BUCKET_SLOTS, (uint32_t)BUCKETS_MIN);
-	uint32_t filter = MAX((s->n_items + 1) * FILTER_BITS / 64, 1u);
+	uint32_t filter = MAX((s->n_items + 1) * FILTER_BITS / 32, 1u);
 	struct tuple_slots *old = s->slots, *fresh;
 	size_t size = buckets * sizeof fresh->bucket[0];
 

@@ -8,8 +8,8 @@
  * most), not on what is in them, nor on what arrives.
  *
  * Three things make a tuple cost some dozen instructions:
- * - The key is packed first: of its 16-bit units only those that some mask looks at, in the order
- *   in which they came up.  An IPv4 five-tuple is eight of them, one pair of words.
+ * - The key is packed first: of its octets only those that some mask looks at, in the order in
+ *   which they came up.  An IPv4 five-tuple is sixteen of them, two words.
  * - A filter of a few bits for each item says of nearly all hashes that nobody has them.
  * - All tuples share one array of slots, four to a cache line, each with its item's hash and rank:
  *   what is not the item, or too low to matter, is not touched.
@@ -38,7 +38,9 @@ enum {
 	TUPLE_CHUNK = 32, /* tuples that are searched before the limit is looked at */
 	BUCKET_SLOTS = 4,
 	SEARCH_HITS = 8, /* that are gathered before the best of them is looked for */
-	UNITS_MAX = KEY_WORDS * 4,
+	KEY_OCTETS = KEY_WORDS * 8,
+	PACK_FROM = 16,
+	PACK_TO = 32, /* octets that one step of packing looks at, and may fill */
 };
 
 #define MATCH_WORD(K, I) (((const uint64_t *)(K))[I])
@@ -46,32 +48,41 @@ enum {
 struct tuple {
 	struct rmap_node node; /* by mask; the writer's, like most of it */
 	struct rcu_head rcu;
-	int64_t bound;    /* no item of it exceeds this */
-	uint64_t words;   /* bit i: word i takes part */
-	uint32_t n;       /* items */
-	uint32_t place;   /* in the list */
-	uint64_t number;  /* the first one is 1 */
-	uint64_t salt;    /* what its salts come from */
-	uint16_t n_pairs; /* of packed words that its hash takes */
-	uint16_t n_words;
-	uint16_t depth;        /* the owner's: see table.c */
-	uint8_t at[KEY_WORDS]; /* which words of the key, ascending; readers compare by them */
+	int64_t bound;          /* no item of it exceeds this */
+	uint64_t words;         /* bit i: word i takes part */
+	uint32_t n;             /* items */
+	uint32_t place;         /* in the list */
+	uint64_t number;        /* the first one is 1 */
+	uint64_t salt;          /* what its salts come from */
+	uint16_t n_packed;      /* packed words that its hash takes */
+	uint16_t n_words, n_du; /* n_du: the first of them, of the packet's own part */
+	uint16_t depth;         /* the owner's: see table.c */
+	uint8_t at[KEY_WORDS];  /* which words of the key, ascending; readers compare by them */
 	uint64_t mask[];
 };
 
-/* A pair of packed words of eight tuples: what one step of vectors takes. */
+/* A packed word of eight tuples: what one step of vectors takes.  Even tuples have the lanes of the
+ * first half, odd ones those of the other (tuple_lane), so that hashes need no sorting. */
 struct tuple_lanes {
-	uint64_t mask[2][TUPLE_LANES], salt[2][TUPLE_LANES];
+	uint64_t mask[TUPLE_LANES], salt[TUPLE_LANES];
+} CACHE_ALIGNED;
+
+/* From a block of the key's octets to one of packed ones.  Control is as PSHUFB has it: where each
+ * packed octet comes from; 0x80: not from here. */
+struct pack_step {
+	uint8_t control[PACK_TO];
+	uint8_t part, from; /* of the key: which part, and its octet */
+	bool last;          /* the packed block is complete */
 } CACHE_ALIGNED;
 
 struct tuple_list {
 	uint32_t n; /* rcu_get: a tuple may be put behind the last */
-	uint32_t room, stride /* pairs to eight tuples */, n_units, n_words /* packed, even */;
-	uint16_t unit[UNITS_MAX]; /* octets from the key's begin; n_words * 4 of them */
+	uint32_t room, stride /* packed words of eight tuples */, n_octets /* packed */, n_steps;
+	struct pack_step *step;
 	struct tuple **tuple;
-	int64_t *limit;   /* by chunk: nothing in it or behind it exceeds this */
-	int64_t *bound;   /* by tuple: nothing in it does */
-	uint8_t *n_pairs; /* by eight tuples: of the longest */
+	int64_t *limit;    /* by chunk: nothing in it or behind it exceeds this */
+	int64_t *bound;    /* by tuple: nothing in it does */
+	uint8_t *n_packed; /* by eight tuples: of the longest */
 	struct tuple_lanes lanes[];
 };
 
@@ -84,7 +95,7 @@ struct tuple_bucket {
 
 struct tuple_slots {
 	uint32_t n_buckets, n_filter; /* n_filter: words */
-	uint64_t *filter;
+	uint32_t *filter;
 	struct tuple_bucket bucket[];
 };
 
@@ -97,10 +108,10 @@ struct tuples {
 	uint32_t n_ended;           /* items that ended since the bounds were looked for */
 	uint32_t n_raised, n_since; /* bounds raised since the list was sorted; calls since */
 	uint64_t next_number;
-	uint16_t n_units;
-	uint16_t unit[UNITS_MAX];      /* of the key, in the order in which they came up */
-	uint8_t unit_place[UNITS_MAX]; /* the other way round, for those that are in it */
-	uint64_t unit_used[UNITS_MAX / 64];
+	uint16_t n_octets;
+	uint16_t octet[KEY_OCTETS];       /* of the key, in the order in which they came up */
+	uint16_t octet_place[KEY_OCTETS]; /* the other way round, for those that are in it … */
+	bool octet_used[KEY_OCTETS];      /* … which these are */
 };
 
 void tuples_init(struct tuples *s);

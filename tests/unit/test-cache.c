@@ -229,19 +229,20 @@ static void a_change_is_seen_at_once(void **state)
  * repeat beside it is kept. */
 static void what_never_repeats(void **state)
 {
+	enum { PERIOD = (CACHE_REST + 1) * CACHE_WINDOW };
 	unsigned asked = 0, hot = 0, all = 0;
 
 	(void)state;
 	insert_rule(0, 0, "ip,nw_src=10.0.0.1", "drop");
-	for (uint32_t i = 0; i < 64 * CACHE_WINDOW; i++) {
+	for (uint32_t i = 0; i < 4 * PERIOD; i++) {
 		hit(i << 8 | 0x80000000);
 		asked += !w->cache.rest;
 	}
 	assert_in_range(asked, 4 * CACHE_WINDOW, 6 * CACHE_WINDOW);
-	for (uint32_t i = 0; i < 128 * CACHE_WINDOW; i++) {
+	for (uint32_t i = 0; i < 3 * PERIOD; i++) {
 		bool known = hit(i % 2 ? i << 8 | 0x90000000 : i / 2 % 2048);
 
-		if (i < 64 * CACHE_WINDOW || i % 2) /* it was at rest, and learns */
+		if (i < 2 * PERIOD || i % 2) /* it was at rest, and learns */
 			continue;
 		hot += known;
 		all++;

@@ -274,8 +274,9 @@ static void a_table_begins_anew(void **state)
 {
 	(void)state;
 	table = table_create();
-	for (unsigned word = 0; word < KEY_WORDS; word++)
-		only_rule_is_found(word);
+	for (unsigned word = 0; word < OUTER_WORD + OUTER_WORDS; word++)
+		if (word % OUTER_WORD < (word < OUTER_WORD ? DU_WORDS : OUTER_WORDS))
+			only_rule_is_found(word);
 	table_destroy(table);
 	rcu_barrier();
 }
