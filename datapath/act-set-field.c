@@ -83,20 +83,6 @@ static uint16_t nd_option(const struct pkt *p, enum field_id id)
 	return 0;
 }
 
-static uint8_t proto_of(const struct field *f)
-{
-	switch (f->prereq) {
-	case PRE_TCP:
-		return PROTO_TCP;
-	case PRE_UDP:
-		return PROTO_UDP;
-	case PRE_ICMP4:
-		return PROTO_ICMP4;
-	default:
-		return PROTO_ICMP6;
-	}
-}
-
 /* Where the header of a place begins in this packet; -EINVAL: it has none. */
 static int header_at(const struct pkt *p, const struct place *place, const struct field *f)
 {
@@ -122,7 +108,7 @@ static int header_at(const struct pkt *p, const struct place *place, const struc
 		at = eth_type == 0x8847 || eth_type == 0x8848 ? p->l3 : 0;
 		break;
 	case IN_L4:
-		at = p->key.ip_proto == proto_of(f) ? p->l4 : 0;
+		at = p->key.ip_proto == prereqs[f->prereq].ip_proto ? p->l4 : 0;
 		break;
 	case IN_ND_OPTION:
 		at = p->l4 && p->key.ip_proto == PROTO_ICMP6 ? nd_option(p, f - fields) : 0;

@@ -104,6 +104,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/port.c \
 	datapath/port.h \
 	datapath/ports.def \
+	datapath/prereq.c \
+	datapath/prereq.h \
 	datapath/range.h \
 	datapath/reorder.c \
 	datapath/reorder.h \

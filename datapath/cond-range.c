@@ -13,14 +13,6 @@
 #include "lib/openflow.h"
 #include "lib/options.h"
 
-/* A field's octets in the packet: those of the DU's part and of the outer part lie apart. */
-static const uint8_t *field_at(const struct key_view *key, const struct field *f)
-{
-	unsigned part = f->off / (OUTER_WORD * 8);
-
-	return (const uint8_t *)key->part[part] + f->off % (OUTER_WORD * 8);
-}
-
 static bool holds(const struct cond *c, struct probe *s)
 {
 	const struct field *f = &fields[c->field];

@@ -7,19 +7,6 @@
 #include "lib/openflow.h"
 #include "lib/options.h"
 
-enum {
-	ETH_IPV4 = 0x0800,
-	ETH_IPV6 = 0x86dd,
-	ETH_ARP = 0x0806,
-	ETH_MPLS = 0x8847,
-	ETH_MPLS_MULTICAST = 0x8848,
-	PROTO_ICMP4 = 1,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ICMP6 = 58,
-	PROTO_SCTP = 132,
-};
-
 static const struct {
 	const char *name;
 	unsigned n;
@@ -59,16 +46,21 @@ static int find_forms(struct keyed_field *f, struct refusal *r)
 		      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
+static uint8_t *mask_of(struct keyed_form *form)
+{
+	return (uint8_t *)form->mask + form->field->off % 8;
+}
+
 static void mask_all(struct keyed_form *form)
 {
-	field_ones(form->field, (uint8_t *)form->mask);
+	field_ones(form->field, mask_of(form));
 }
 
 /* The first `bits` of the field. */
 static int mask_prefix(struct keyed_form *form, const char *text, size_t size, struct refusal *r)
 {
 	const struct field *f = form->field;
-	uint8_t *mask = (uint8_t *)form->mask;
+	uint8_t *mask = mask_of(form);
 	uint64_t bits = 0;
 	char word[8];
 
@@ -166,70 +158,10 @@ void keyed_by_format(const struct keyed_by *by, struct buf *text)
 
 /* ---- Keys of packets --------------------------------------------------------------------- */
 
-static bool is_proto(const struct du_key *k, uint8_t proto)
-{
-	return k->ip_proto == proto && !(k->tcp_flags & htobe16(TP_MISSING)) &&
-	       (k->eth_type == htobe16(ETH_IPV4) || k->eth_type == htobe16(ETH_IPV6));
-}
-
-static bool is_nd(const struct du_key *k, uint8_t type)
-{
-	return is_proto(k, PROTO_ICMP6) && k->icmp_type == type && !k->icmp_code;
-}
-
-/* The packet has what the field needs (match_meets() of a key that is known whole). */
-static bool has_field(const struct field *f, const struct du_key *k, const struct outer_key *outer)
-{
-	unsigned eth = be16toh(k->eth_type);
-
-	switch (f->prereq) {
-	case PRE_NONE:
-		return true;
-	case PRE_VLAN:
-		return k->vlan_vid & htobe16(OFPVID_PRESENT);
-	case PRE_IP:
-		return eth == ETH_IPV4 || eth == ETH_IPV6;
-	case PRE_IPV4:
-		return eth == ETH_IPV4;
-	case PRE_IPV6:
-		return eth == ETH_IPV6;
-	case PRE_ARP:
-		return eth == ETH_ARP;
-	case PRE_MPLS:
-		return eth == ETH_MPLS || eth == ETH_MPLS_MULTICAST;
-	case PRE_TCP:
-		return is_proto(k, PROTO_TCP);
-	case PRE_UDP:
-		return is_proto(k, PROTO_UDP);
-	case PRE_SCTP:
-		return is_proto(k, PROTO_SCTP);
-	case PRE_ICMP4:
-		return eth == ETH_IPV4 && is_proto(k, PROTO_ICMP4);
-	case PRE_ICMP6:
-		return eth == ETH_IPV6 && is_proto(k, PROTO_ICMP6);
-	case PRE_ND:
-		return is_nd(k, 135) || is_nd(k, 136);
-	case PRE_ND_SOL:
-		return is_nd(k, 135);
-	case PRE_ND_ADV:
-		return is_nd(k, 136);
-	case PRE_OUTER:
-		return (be32toh(outer->has) & f->has) == f->has;
-	}
-	return false;
-}
-
-static const uint8_t *octets_of(const struct field *f, const struct key_view *view)
-{
-	size_t part = f->off / (OUTER_WORD * 8);
-
-	return (const uint8_t *)view->part[part] + f->off % (OUTER_WORD * 8);
-}
-
 void keyed_key(const struct keyed_by *by, const struct key_view *view, uint64_t *key)
 {
-	const struct du_key *du = (const void *)view->part[0];
-	const struct outer_key *outer = (const void *)view->part[1];
+	const struct prereq_facts facts =
+		prereq_facts_of((const void *)view->part[0], (const void *)view->part[1]);
 	unsigned at = 1;
 
 	memset(key, 0, by->words * sizeof *key);
@@ -238,18 +170,23 @@ void keyed_key(const struct keyed_by *by, const struct key_view *view, uint64_t 
 
 		for (unsigned k = 0; k < f->n_forms; k++) {
 			const struct keyed_form *form = &f->form[k];
-			uint64_t value[2] = {0};
+			unsigned word = form->field->off / 8u;
 
-			if (!has_field(form->field, du, outer))
+			if (!field_is_there(form->field, &facts))
 				continue;
-			memcpy(value, octets_of(form->field, view), form->field->size);
 			key[0] |= (uint64_t)(k + 1) << 8 * i;
 			for (unsigned w = 0; w < f->words; w++)
-				key[at + w] = value[w] & form->mask[w];
+				key[at + w] = key_word(view, word + w) & form->mask[w];
 			break;
 		}
 		at += f->words;
 	}
+}
+
+static void format_value(const struct keyed_form *form, const uint64_t *words, struct buf *text)
+{
+	field_format(form->field, keyed_value(form, words),
+		     form->bits ? keyed_value(form, form->mask) : NULL, text);
 }
 
 void keyed_key_format(const struct keyed_by *by, const uint64_t *key, struct buf *text)
@@ -262,11 +199,7 @@ void keyed_key_format(const struct keyed_by *by, const uint64_t *key, struct buf
 
 		buf_printf(text, "%s%s=", i ? "," : "", f->name);
 		if (form && form <= f->n_forms)
-			field_format(f->form[form - 1].field, (const uint8_t *)&key[at],
-				     f->form[form - 1].bits
-					     ? (const uint8_t *)f->form[form - 1].mask
-					     : NULL,
-				     text);
+			format_value(&f->form[form - 1], &key[at], text);
 		else
 			buf_printf(text, "-");
 		at += f->words;

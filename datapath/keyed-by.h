@@ -9,7 +9,8 @@
  * place, which is a value like another: what has no key has one key together, and is limited.
  *
  * Compiled, it is for each field its forms, of which a packet has one at most, and their masks; a
- * key is a word that says which form each field has, and a word or two for each value.
+ * key is a word that says which form each field has, and a word or two for each value, as they are
+ *in the packet's key.
  *
  * Threads: keyed_key() on workers; the rest on the control thread. */
 #ifndef SLUICE_KEYED_BY_H
@@ -27,7 +28,7 @@ struct keyed_by {
 		unsigned n_forms, words;
 		struct keyed_form {
 			const struct field *field;
-			uint64_t mask[2]; /* of the value, from its first octet on */
+			uint64_t mask[2]; /* of the words that it lies in */
 			uint8_t bits;     /* of a prefix; 0: all of the field */
 		} form[KEYED_FORMS];
 	} field[KEYED_FIELDS];
@@ -39,6 +40,11 @@ void keyed_by_format(const struct keyed_by *by, struct buf *text);
 
 /* The packet's key: by->words words. */
 void keyed_key(const struct keyed_by *by, const struct key_view *view, uint64_t *key);
+/* The field's octets among the words of a key that have it. */
+static inline const uint8_t *keyed_value(const struct keyed_form *form, const uint64_t *words)
+{
+	return (const uint8_t *)words + form->field->off % 8;
+}
 /* `src=10.0.0.0/24,tcp_dst=80`. */
 void keyed_key_format(const struct keyed_by *by, const uint64_t *key, struct buf *text);
 

@@ -51,6 +51,7 @@ void limiter_text_key(struct limiter *const *limiters, uint64_t a, uint64_t b, s
 {
 	const struct limiter *l = limiters[(a >> 32) % LIMITERS];
 	unsigned i = a >> 16 & 0xff, form = a >> 8 & 0xff, half = a & 0xff;
+	const struct keyed_form *key;
 	uint64_t value[2] = {0};
 
 	if (!l || i >= l->by.n || form > l->by.field[i].n_forms || half > 1) {
@@ -63,8 +64,9 @@ void limiter_text_key(struct limiter *const *limiters, uint64_t a, uint64_t b, s
 		buf_printf(text, "-");
 		return;
 	}
-	field_format(l->by.field[i].form[form - 1].field, (const uint8_t *)value, NULL, text);
-	if (l->by.field[i].form[form - 1].field->size > 8)
+	key = &l->by.field[i].form[form - 1];
+	field_format(key->field, keyed_value(key, value), NULL, text);
+	if (key->field->size > 8)
 		buf_printf(text, half ? " (lower half)" : " (upper half)");
 }
 

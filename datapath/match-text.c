@@ -347,28 +347,18 @@ static int imply(struct match *m, enum field_id id, uint16_t value, const char *
 	return 0;
 }
 
-/* What a field's name says beside its value: udp_dst is of UDP. */
+/* What a field's name says beside its value: udp_dst is of UDP, of either IP. */
 static int imply_for(struct match *m, const struct field *f, struct refusal *r)
 {
-	static const struct {
-		uint16_t eth_type;
-		uint8_t ip_proto, icmp_type;
-	} implied[] = {
-		[PRE_IPV4] = {0x0800, 0, 0},      [PRE_IPV6] = {0x86dd, 0, 0},
-		[PRE_ARP] = {0x0806, 0, 0},       [PRE_TCP] = {0, 6, 0},
-		[PRE_UDP] = {0, 17, 0},           [PRE_SCTP] = {0, 132, 0},
-		[PRE_ICMP4] = {0x0800, 1, 0},     [PRE_ICMP6] = {0x86dd, 58, 0},
-		[PRE_ND] = {0x86dd, 58, 0},       [PRE_ND_SOL] = {0x86dd, 58, 135},
-		[PRE_ND_ADV] = {0x86dd, 58, 136}, [PRE_OUTER] = {0, 0, 0},
-	};
-	uint16_t eth_type = implied[f->prereq].eth_type;
-	uint8_t proto = implied[f->prereq].ip_proto, type = implied[f->prereq].icmp_type;
+	const struct prereq *p = &prereqs[f->prereq];
+	uint16_t eth_type = p->eth_type[0] == p->eth_type[1] ? p->eth_type[0] : 0;
+	uint8_t type = p->icmp_type[0] == p->icmp_type[1] ? p->icmp_type[0] : 0;
 	int error = 0;
 
 	if (eth_type)
 		error = imply(m, FIELD_ETH_TYPE, eth_type, f->name, r);
-	if (!error && proto)
-		error = imply(m, FIELD_IP_PROTO, proto, f->name, r);
+	if (!error && p->ip_proto)
+		error = imply(m, FIELD_IP_PROTO, p->ip_proto, f->name, r);
 	if (!error && type)
 		error = imply(m, FIELD_ICMPV6_TYPE, type, f->name, r);
 	if (f->prereq == PRE_VLAN && !m->mask.du.vlan_vid) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/if_ether.h>
 #include <strings.h>
 
 #include "datapath/range.h"
@@ -18,27 +19,16 @@ const struct field fields[N_FIELDS] = {
 };
 #undef FIELD
 
-#define FIELD(ID, NAME, CLASS, NUMBER, BITS, MEMBER, SIZE, ...)                             \
-	_Static_assert(sizeof(((struct key *)0)->MEMBER) >= (SIZE) && (BITS) <= (SIZE)*8 && \
-			       (SIZE) <= FIELD_SIZE_MAX,                                    \
-		       NAME " lies in its member");
+#define FIELD(ID, NAME, CLASS, NUMBER, BITS, MEMBER, SIZE, MASK, PREREQ, KNOWN, TEXT, SET, HAS) \
+	_Static_assert(sizeof(((struct key *)0)->MEMBER) >= (SIZE) && (BITS) <= (SIZE)*8 &&     \
+			       (SIZE) <= FIELD_SIZE_MAX,                                        \
+		       NAME " lies in its member");                                             \
+	_Static_assert(offsetof(struct key, MEMBER) % 8 + (SIZE) <= ((SIZE) > 8 ? 16 : 8),      \
+		       NAME " lies in a word, or fills two");                                   \
+	_Static_assert(((PREREQ) == PRE_OUTER) == ((HAS) != 0),                                 \
+		       NAME " needs the outer record, and says what of it");
 #include "datapath/fields.def"
 #undef FIELD
-
-enum {
-	ETH_IPV4 = 0x0800,
-	ETH_ARP = 0x0806,
-	ETH_IPV6 = 0x86dd,
-	ETH_MPLS = 0x8847,
-	ETH_MPLS_MULTICAST = 0x8848,
-	PROTO_ICMP4 = 1,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ICMP6 = 58,
-	PROTO_SCTP = 132,
-	ND_SOLICIT = 135,
-	ND_ADVERT = 136,
-};
 
 /* What others call our fields: Open vSwitch's tools, older OpenFlow, NXM. */
 static const struct {
@@ -230,12 +220,6 @@ static int check_value(const struct field *f, const uint8_t *value, const uint8_
 	return 0;
 }
 
-/* Fields behind the IP header; what is cut short or in an earlier fragment has none of them. */
-static bool is_transport(const struct field *f)
-{
-	return f->prereq >= PRE_TCP && f->prereq <= PRE_ND_ADV;
-}
-
 int match_set(struct match *m, const struct field *f, const uint8_t *value, const uint8_t *mask,
 	      struct refusal *r)
 {
@@ -254,7 +238,7 @@ int match_set(struct match *m, const struct field *f, const uint8_t *value, cons
 	if (any_bit(&m->mask, f)) {
 		m->value.outer.has |= htobe32(f->has);
 		m->mask.outer.has |= htobe32(f->has);
-		if (is_transport(f))
+		if (field_is_transport(f))
 			m->mask.du.tcp_flags |= htobe16(TP_MISSING);
 	}
 	return 0;
@@ -266,85 +250,19 @@ static int eth_type_of(const struct match *m)
 	return m->mask.du.eth_type == UINT16_MAX ? be16toh(m->value.du.eth_type) : -1;
 }
 
-static bool is_proto(const struct match *m, uint8_t proto)
-{
-	int eth_type = eth_type_of(m);
-
-	return (eth_type == ETH_IPV4 || eth_type == ETH_IPV6) && m->mask.du.ip_proto == UINT8_MAX &&
-	       m->value.du.ip_proto == proto;
-}
-
-/* Only a neighbour message of code zero is one (RFC 4861 4.3, 4.4). */
-static bool is_nd(const struct match *m, uint8_t type)
-{
-	return eth_type_of(m) == ETH_IPV6 && is_proto(m, PROTO_ICMP6) &&
-	       m->mask.du.icmp_type == UINT8_MAX && m->value.du.icmp_type == type &&
-	       !m->value.du.icmp_code;
-}
-
 bool match_meets(const struct match *m, const struct field *f)
 {
-	int eth = eth_type_of(m);
-
-	switch (f->prereq) {
-	case PRE_NONE:
-		return true;
-	case PRE_VLAN:
-		return m->value.du.vlan_vid & htobe16(OFPVID_PRESENT);
-	case PRE_IP:
-		return eth == ETH_IPV4 || eth == ETH_IPV6;
-	case PRE_IPV4:
-		return eth == ETH_IPV4;
-	case PRE_IPV6:
-		return eth == ETH_IPV6;
-	case PRE_ARP:
-		return eth == ETH_ARP;
-	case PRE_MPLS:
-		return eth == ETH_MPLS || eth == ETH_MPLS_MULTICAST;
-	case PRE_TCP:
-		return is_proto(m, PROTO_TCP);
-	case PRE_UDP:
-		return is_proto(m, PROTO_UDP);
-	case PRE_SCTP:
-		return is_proto(m, PROTO_SCTP);
-	case PRE_ICMP4:
-		return eth == ETH_IPV4 && is_proto(m, PROTO_ICMP4);
-	case PRE_ICMP6:
-		return eth == ETH_IPV6 && is_proto(m, PROTO_ICMP6);
-	case PRE_ND:
-		return is_nd(m, ND_SOLICIT) || is_nd(m, ND_ADVERT);
-	case PRE_ND_SOL:
-		return is_nd(m, ND_SOLICIT);
-	case PRE_ND_ADV:
-		return is_nd(m, ND_ADVERT);
-	case PRE_OUTER:
-		return (be32toh(m->value.outer.has) & f->has) == f->has;
-	}
-	return false;
-}
-
-const char *field_needs(const struct field *f)
-{
-	static const char *const needs[] = {
-		[PRE_NONE] = "nothing",
-		[PRE_VLAN] = "vlan_vid with a tag present",
-		[PRE_IP] = "ip or ipv6",
-		[PRE_IPV4] = "ip",
-		[PRE_IPV6] = "ipv6",
-		[PRE_ARP] = "arp",
-		[PRE_MPLS] = "mpls or mplsm",
-		[PRE_TCP] = "tcp or tcp6",
-		[PRE_UDP] = "udp or udp6",
-		[PRE_SCTP] = "sctp or sctp6",
-		[PRE_ICMP4] = "icmp",
-		[PRE_ICMP6] = "icmp6",
-		[PRE_ND] = "icmp6 with icmpv6_type 135 or 136 and code 0",
-		[PRE_ND_SOL] = "icmp6 with icmpv6_type 135 and code 0",
-		[PRE_ND_ADV] = "icmp6 with icmpv6_type 136 and code 0",
-		[PRE_OUTER] = "the outer header",
+	const struct du_key *value = &m->value.du, *mask = &m->mask.du;
+	const struct prereq_facts demanded = {
+		.eth_type = eth_type_of(m),
+		.ip_proto = mask->ip_proto == UINT8_MAX ? value->ip_proto : -1,
+		.icmp_type =
+			mask->icmp_type == UINT8_MAX && !value->icmp_code ? value->icmp_type : -1,
+		.vlan = value->vlan_vid & htobe16(OFPVID_PRESENT),
+		.outer = be32toh(m->value.outer.has),
 	};
 
-	return needs[f->prereq];
+	return field_is_there(f, &demanded);
 }
 
 /* tun_src and its kin lie where outer_ipv4_src does, but do not ask whether that header is there.
@@ -374,7 +292,7 @@ struct field_set match_fields(const struct match *m)
 /* The field that somebody meant who filled its place without its prerequisites. */
 static const struct field *orphan(const struct match *m, const struct key *left)
 {
-	static const uint16_t eth_types[] = {ETH_IPV4, ETH_IPV6, ETH_ARP, ETH_MPLS};
+	static const uint16_t eth_types[] = {ETH_P_IP, ETH_P_IPV6, ETH_P_ARP, ETH_P_MPLS_UC};
 	const struct field *found = NULL;
 
 	for (unsigned i = 0; !found && i < ARRAY_SIZE(eth_types) && eth_type_of(m) < 0; i++) {
@@ -468,12 +386,12 @@ int match_finish(struct match *m, struct refusal *r)
 		if (field_set_has(&set, i)) {
 			memset((uint8_t *)&left + fields[i].off, 0, fields[i].size);
 			has |= fields[i].has;
-			transport |= is_transport(&fields[i]);
+			transport |= field_is_transport(&fields[i]);
 		}
 	for (unsigned i = 0; i < 2 * m->n_conds; i++) {
 		f = cond_part(&m->cond[i / 2], i % 2);
 		has |= f ? f->has : 0;
-		transport |= f && is_transport(f);
+		transport |= f && field_is_transport(f);
 	}
 	if (transport)
 		m->mask.du.tcp_flags |= htobe16(TP_MISSING);

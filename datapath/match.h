@@ -13,6 +13,7 @@
 #define SLUICE_MATCH_H
 
 #include "datapath/cond.h"
+#include "datapath/prereq.h"
 #include "lib/cursor.h"
 #include "lib/refuse.h"
 
@@ -43,25 +44,6 @@ enum field_text {
 	TEXT_WORD
 };
 
-enum field_prereq {
-	PRE_NONE,
-	PRE_VLAN,
-	PRE_IP,
-	PRE_IPV4,
-	PRE_IPV6,
-	PRE_ARP,
-	PRE_MPLS,
-	PRE_TCP,
-	PRE_UDP,
-	PRE_SCTP,
-	PRE_ICMP4,
-	PRE_ICMP6,
-	PRE_ND,
-	PRE_ND_SOL,
-	PRE_ND_ADV,
-	PRE_OUTER, /* presence bits of the outer record: the row's `has` */
-};
-
 struct field {
 	const char *name;
 	uint16_t oxm_class;
@@ -86,10 +68,17 @@ const struct field *field_by_oxm(uint16_t oxm_class, uint8_t oxm_field, uint32_t
 
 /* The mask of an exact match: ones in the field's bits, `size` octets. */
 void field_ones(const struct field *f, uint8_t *mask);
-/* Where the field lies in a key. */
+/* Where the field lies in a key; and in what a lookup reads from, where the DU's part and the outer
+ * one lie apart. */
 static inline const uint8_t *field_in(const struct key *key, const struct field *f)
 {
 	return (const uint8_t *)key + f->off;
+}
+static inline const uint8_t *field_at(const struct key_view *view, const struct field *f)
+{
+	unsigned part = f->off / (OUTER_WORD * 8);
+
+	return (const uint8_t *)view->part[part] + f->off % (OUTER_WORD * 8);
 }
 /* The octets as a number, of a field of up to 64 bits. */
 static inline uint64_t field_number(const struct field *f, const uint8_t *octets)
@@ -102,7 +91,22 @@ static inline uint64_t field_number(const struct field *f, const uint8_t *octets
 }
 /* The least and the largest number that packets which have such a header can have there. */
 void field_span(const struct field *f, uint64_t *lo, uint64_t *hi);
-const char *field_needs(const struct field *f); /* its prerequisites, for messages */
+
+/* Its prerequisites are there. */
+static inline bool field_is_there(const struct field *f, const struct prereq_facts *k)
+{
+	return prereq_met(&prereqs[f->prereq], k) && (k->outer & f->has) == f->has;
+}
+/* It lies behind the IP header; what is cut short or in an earlier fragment has none such. */
+static inline bool field_is_transport(const struct field *f)
+{
+	return prereqs[f->prereq].ip_proto;
+}
+/* Its prerequisites, for messages. */
+static inline const char *field_needs(const struct field *f)
+{
+	return prereqs[f->prereq].text;
+}
 
 struct match {
 	struct key value, mask;

@@ -175,20 +175,13 @@ void set_key_cut(enum set_type type, struct set_key *key)
 
 /* ---- From packets ------------------------------------------------------------------------ */
 
-static const uint8_t *field_at(const struct key_view *view, const struct field *f)
-{
-	unsigned part = f->off / (OUTER_WORD * 8);
-
-	return (const uint8_t *)view->part[part] + f->off % (OUTER_WORD * 8);
-}
-
 static bool read_field(const struct key_view *view, const struct field *f, uint64_t value[2])
 {
 	const struct du_key *du = (const struct du_key *)view->part[0];
 	const uint8_t *at = field_at(view, f);
 
 	value[0] = value[1] = 0;
-	if (f->prereq >= PRE_TCP && f->prereq <= PRE_ND_ADV && du->tcp_flags & htobe16(TP_MISSING))
+	if (field_is_transport(f) && du->tcp_flags & htobe16(TP_MISSING))
 		return false;
 	if (f->size == 16) {
 		value[0] = get_be64(at);

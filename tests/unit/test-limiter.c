@@ -179,6 +179,40 @@ static void what_a_key_is(void **state)
 	}
 }
 
+/* Only a neighbour message of IPv6, of code zero, has a target: matches ask the same. */
+static void prerequisites_are_those_of_matches(void **state)
+{
+	static const struct {
+		uint16_t eth_type;
+		uint8_t type, code;
+		const char *target;
+	} asked[] = {
+		{0x86dd, 135, 0, "ipv6_nd_target=::"}, {0x86dd, 136, 0, "ipv6_nd_target=::"},
+		{0x86dd, 135, 1, "ipv6_nd_target=-"},  {0x86dd, 134, 0, "ipv6_nd_target=-"},
+		{0x0800, 135, 0, "ipv6_nd_target=-"},
+	};
+	struct outer_key outer = {0};
+	struct keyed_by by;
+	struct refusal r;
+
+	(void)state;
+	assert_int_equal(keyed_by_parse("ipv6_nd_target", &by, &r), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(asked); i++) {
+		struct du_key k = {.eth_type = htobe16(asked[i].eth_type),
+				   .ip_proto = IPPROTO_ICMPV6,
+				   .icmp_type = asked[i].type,
+				   .icmp_code = asked[i].code};
+		struct key_view view = key_view_of(&k, &outer);
+		uint64_t key[KEYED_WORDS];
+		struct buf text = {0};
+
+		keyed_key(&by, &view, key);
+		keyed_key_format(&by, key, &text);
+		assert_string_equal(buf_text(&text), asked[i].target);
+		buf_free(&text);
+	}
+}
+
 /* What has no such field has one key together; IPv4 and IPv6 are told apart. */
 static void packets_without_the_field_share_a_key(void **state)
 {
@@ -487,6 +521,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_a_key_is, set_up, tear_down),
+		cmocka_unit_test(prerequisites_are_those_of_matches),
 		cmocka_unit_test_setup_teardown(packets_without_the_field_share_a_key, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_changed_rate_keeps_its_keys, set_up, tear_down),
