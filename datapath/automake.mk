@@ -53,6 +53,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/esp.h \
 	datapath/fib.c \
 	datapath/fib.h \
+	datapath/field-text.c \
 	datapath/fields.def \
 	datapath/forward.c \
 	datapath/frame.c \

@@ -89,6 +89,11 @@ static inline uint64_t field_number(const struct field *f, const uint8_t *octets
 		n = n << 8 | octets[i];
 	return n;
 }
+static inline void field_put_number(const struct field *f, uint64_t n, uint8_t *octets)
+{
+	for (unsigned i = f->size; i--; n >>= 8)
+		octets[i] = (uint8_t)n;
+}
 /* The least and the largest number that packets which have such a header can have there. */
 void field_span(const struct field *f, uint64_t *lo, uint64_t *hi);
 
@@ -156,7 +161,6 @@ bool match_met(const struct match *m, struct probe *s);
 /* Of the key alone: a condition that wants octets is not met. */
 bool match_hits(const struct match *m, const struct key_view *key);
 
-/* One field's text: the value without its name. */
 /* `in_port=NAME`: the control side lends its port names (NULL: numbers only).  Control thread. */
 struct port_names {
 	bool (*number)(const char *name, uint32_t *ofport);
@@ -166,6 +170,7 @@ extern const struct port_names *port_names;
 /* A port's number, reserved name (LOCAL, IN_PORT …) or lent name; false when it is none. */
 bool port_parse(const char *text, uint32_t *ofport);
 void port_format(uint32_t ofport, struct buf *text);
+/* One field's text: the value without its name. */
 int field_parse(const struct field *f, const char *text, uint8_t *value, uint8_t *mask,
 		struct refusal *r);
 void field_format(const struct field *f, const uint8_t *value, const uint8_t *mask,
