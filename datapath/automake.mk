@@ -46,6 +46,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/datapath.h \
 	datapath/decap.c \
 	datapath/drops.def \
+	datapath/early-stage.c \
 	datapath/early.c \
 	datapath/encap-iptfs.c \
 	datapath/encaps.def \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The early classifier and its stage.
+/* The early classifier.
  *
  * An entry stands for one projected match and knows every rule that projects to it: in a heap those
  * that may drop early, in others those with an aggregate meter and those that may shadow either,
@@ -13,7 +13,7 @@
  * What a reader sees of an entry is its newest record not younger than the reader's version. */
 #include <stdlib.h>
 
-#include "datapath/spine.h"
+#include "datapath/table.h"
 #include "datapath/tuple-search.h"
 
 enum { LEVEL_TABLE, LEVEL_GUARD, N_LEVELS };
@@ -107,10 +107,10 @@ static int64_t rule_rank(const struct rule *r)
 	return r->priority + RANK_ZERO + (r->table == TABLE_GUARD ? RANK_LEVEL : 0);
 }
 
-/* For traces; no rule shows as priority 0. */
-static int64_t rank_priority(int64_t rank)
+/* None is 0. */
+static int32_t rank_priority(int64_t rank)
 {
-	return rank < 0 ? 0 : rank % RANK_LEVEL - RANK_ZERO;
+	return rank < 0 ? 0 : (int32_t)(rank % RANK_LEVEL - RANK_ZERO);
 }
 
 static void heap_put(struct heap *h, uint32_t at, struct rule *r)
@@ -551,6 +551,11 @@ static bool take_entry(const struct entry *entry, const struct tuple *tuple, str
 	return r->ends;
 }
 
+bool early_is_idle(const struct early *e)
+{
+	return !__atomic_load_n(&e->n_roles, __ATOMIC_RELAXED);
+}
+
 bool early_lookup(const struct early *e, struct probe *probe, struct early_verdict *verdict)
 {
 	static const struct best none = {.drop_rank = RANK_NONE,
@@ -560,6 +565,7 @@ bool early_lookup(const struct early *e, struct probe *probe, struct early_verdi
 	struct best best[N_LEVELS] = {none, none}, *decides;
 	struct tuple_search c;
 	bool ends = false;
+	int64_t other;
 
 	tuple_search_begin(&c, &e->masks, &probe->key);
 	while (tuple_search_more(&c) && !settled(best, tuple_search_limit(&c))) {
@@ -575,97 +581,17 @@ bool early_lookup(const struct early *e, struct probe *probe, struct early_verdi
 		if (ends)
 			decides->other_rank = best[LEVEL_GUARD].other_rank;
 	}
-	*verdict =
-		(struct early_verdict){decides->drop_rule, decides->drop_rank,
-				       MAX(decides->other_rank, decides->meter_rank), 0, RULE_NONE};
+	other = MAX(decides->other_rank, decides->meter_rank);
+	*verdict = (struct early_verdict){
+		.drop_rule = decides->drop_rule,
+		.drop_table = decides->drop_rank >= RANK_LEVEL ? TABLE_GUARD : 0,
+		.drop_priority = rank_priority(decides->drop_rank),
+		.other_priority = rank_priority(other),
+		.meter_rule = RULE_NONE,
+	};
 	if (decides->meter_rank > MAX(decides->drop_rank, decides->other_rank)) {
 		verdict->meter = decides->meter;
 		verdict->meter_rule = decides->meter_rule;
 	}
-	return verdict->drop_rank > verdict->other_rank;
-}
-
-/* ---- The stage ------------------------------------------------------------------------ */
-
-/* Counts one aggregate, by its outer octets: in the figures of the rule (the only one that it keeps
- * from idling), of the table and of the connection. */
-static void drop_early(struct worker *w, struct pkt *p, struct path_rule by,
-		       enum drop_reason reason)
-{
-	struct rule_counters *rule = &w->rule[by.id];
-	struct port_counters *conn = &w->port[p->outer->conn];
-
-	counter_add(&rule->packets, 1);
-	counter_add(&rule->bytes, pkt_octets(p));
-	counter_add(&rule->used_ns, w->now - rule->used_ns);
-	counter_add(&w->table[by.table].lookups, 1);
-	counter_add(&w->table[by.table].matches, 1);
-	counter_add(&conn->n_early, 1);
-	counter_add(&conn->early_bytes, pkt_octets(p));
-	p->rule = by;
-	drop(w, p, reason);
-}
-
-/* The rule that wins has an aggregate meter. */
-static bool meter_drops(struct worker *w, struct pkt *p, const struct early_verdict *v)
-{
-	const struct meter *m = meter_find(w->dp, v->meter);
-	const struct meter_band *band;
-
-	if (!m || !m->aggregate)
-		return false;
-	trace(w, p, EARLY_METER, v->meter_rule, v->meter);
-	band = meter_run(w, p, m);
-	if (!band) {
-		trace(w, p, METER_PASS, m->number, 0);
-		return false;
-	}
-	trace(w, p, METER_DROP, m->number, band->given);
-	drop_early(w, p, (struct path_rule){v->meter_rule, 0, false}, DROP_EARLY_METER);
-	return true;
-}
-
-static bool verdict_drops(struct worker *w, struct pkt *p, struct du_key *du)
-{
-	struct outer *o = p->outer;
-	const struct port *conn = port_get(w->dp, o->conn);
-	struct probe probe = {.key = key_view_of(du, &o->key),
-			      .version = w->version,
-			      .worker = w,
-			      .pkt = p,
-			      .unverified = true};
-	struct early_verdict v;
-
-	if (!conn || conn->gen != o->gen)
-		return false;
-	o->early_done = true;
-	du->in_port = htobe32(conn->ofport);
-	du->tunnel_id = o->key.tunnel_id;
-	if (early_lookup(w->dp->early, &probe, &v)) {
-		trace(w, p, EARLY_DROP, v.drop_rule, rank_priority(v.drop_rank));
-		drop_early(w, p,
-			   (struct path_rule){v.drop_rule,
-					      v.drop_rank >= RANK_LEVEL ? TABLE_GUARD : 0, false},
-			   DROP_EARLY);
-		return true;
-	}
-	if (v.meter)
-		return meter_drops(w, p, &v);
-	trace(w, p, EARLY_PASS, rank_priority(v.drop_rank), rank_priority(v.other_rank));
-	return false;
-}
-
-void stage_early(struct worker *w, struct batch *b)
-{
-	struct du_key du = {0};
-	struct pkt *p;
-	unsigned n = 0;
-
-	if (!__atomic_load_n(&w->dp->early->n_roles, __ATOMIC_RELAXED) || w->bypass)
-		return;
-	BATCH_FOR_EACH (p, b)
-		if (p->outer->conn == CONN_NONE || p->outer->early_done ||
-		    !verdict_drops(w, p, &du))
-			b->pkt[n++] = p;
-	b->n = n;
+	return decides->drop_rank > other;
 }

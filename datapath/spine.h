@@ -27,7 +27,7 @@ void stage_parse(struct worker *w,
 		 struct batch *b); /* parse.c: offsets, refusals of broken headers */
 void stage_collect(struct worker *w,
 		   struct batch *b); /* collect.c: the outer record, the connection */
-void stage_early(struct worker *w, struct batch *b);   /* early.c: the early verdict; counts */
+void stage_early(struct worker *w, struct batch *b); /* early-stage.c: the early verdict; counts */
 void stage_handoff(struct worker *w, struct batch *b); /* handoff.c: to the connection's owner */
 bool stage_decap(struct worker *w, struct batch *in,
 		 struct batch *out);                  /* decap.c: false: more to come */

@@ -130,9 +130,10 @@ enum early_role { EARLY_OTHER, EARLY_DROPS, EARLY_METERS };
 enum { EARLY_CONDS = 32 };
 
 struct early_verdict {
-	uint32_t drop_rule;            /* RULE_NONE: none */
-	int64_t drop_rank, other_rank; /* -1: none matched */
-	uint32_t meter, meter_rule;    /* meter 0: none is to be asked */
+	uint32_t drop_rule; /* RULE_NONE: none */
+	uint8_t drop_table;
+	int32_t drop_priority, other_priority; /* 0: none matched, too */
+	uint32_t meter, meter_rule;            /* meter 0: none is to be asked */
 };
 
 struct early *early_create(void);
@@ -145,6 +146,8 @@ void early_remove(struct early *e, const struct match *m, struct rule *r, uint64
 bool early_admits_meter(const struct early *e, const struct match *m);
 /* Writer, after publishing `version` and a grace period: forgets records nobody can read. */
 void early_prune(struct early *e, uint64_t version);
+/* Reader: no rule drops or meters early. */
+bool early_is_idle(const struct early *e);
 /* Reader: true when the packet is to be dropped; else a meter may be to be asked. */
 bool early_lookup(const struct early *e, struct probe *s, struct early_verdict *verdict);
 /* The match's projection onto fields and conditions known by KNOWN_OUTER; true when nothing was
