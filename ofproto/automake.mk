@@ -43,6 +43,8 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/routes.c \
 	ofproto/samples.c \
 	ofproto/samples.h \
+	ofproto/set-members.c \
+	ofproto/set-show.c \
 	ofproto/set-store.c \
 	ofproto/set-text.c \
 	ofproto/sets.c \

@@ -75,7 +75,7 @@ struct set_entry {
 	uint64_t n_logged; /* rows of the store's log */
 	uint64_t n_full;
 	uint64_t swept_ms;  /* whole, for room */
-	unsigned n_pending; /* steps on their way */
+	unsigned n_pending; /* steps of its content on their way */
 	uint32_t sweep_at;
 	bool leaving;
 };
@@ -91,13 +91,26 @@ struct sets {
 void sets_init(struct ofproto *o);
 void sets_destroy(struct ofproto *o);
 int sets_restore(struct ofproto *o, struct refusal *r);
-void sets_run(struct ofproto *o);
-uint64_t sets_deadline(const struct ofproto *o);
-void sets_fed(struct ofproto *o, const struct event_set_add *event);
 /* Every set that a rule names is there. */
 int sets_check(struct ofproto *o, const struct match *m, const struct instructions *i,
 	       struct refusal *r);
 struct set_entry *set_entry_find(struct ofproto *o, const char *name);
+/* The same, or a refusal. */
+struct set_entry *set_entry_get(struct ofproto *o, const char *name, struct refusal *r);
+struct set_entry *set_entry_by_id(const struct ofproto *o, uint64_t id);
+
+/* set-members.c */
+void sets_run(struct ofproto *o);
+uint64_t sets_deadline(const struct ofproto *o);
+/* Somebody has to look for what ends in it. */
+void sets_arm(struct ofproto *o, const struct set_entry *e);
+void sets_fed(struct ofproto *o, const struct event_set_add *event);
+/* There is room for what all sets hold, and for `more` (NULL: no more). */
+int sets_check_octets(const struct ofproto *o, const struct set_table *more, struct refusal *r);
+/* `t` is to take the place of the set's table, and is its from now on. */
+void set_stage_content(struct ofproto *o, struct set_entry *e, struct set_table *t);
+/* Just this is a member, and has not ended. */
+bool set_has(const struct ofproto *o, const struct set *set, const struct set_key *key);
 
 /* set-store.c: what lasts of a change; NULL members: the whole content as it is in `t`. */
 enum set_log { SET_LOG_PUT, SET_LOG_DEL };
