@@ -8,6 +8,7 @@ UNITS = \
 	tests/unit/test-alert \
 	tests/unit/test-audit \
 	tests/unit/test-bpf \
+	tests/unit/test-bpf-match \
 	tests/unit/test-cache \
 	tests/unit/test-baseline \
 	tests/unit/test-case \
@@ -30,6 +31,7 @@ UNITS = \
 	tests/unit/test-guard \
 	tests/unit/test-handoff \
 	tests/unit/test-iptfs \
+	tests/unit/test-iptfs-frames \
 	tests/unit/test-iptfs-send \
 	tests/unit/test-journal \
 	tests/unit/test-kernel \
@@ -95,8 +97,11 @@ UNIT_LIBS = $(LDADD)
 
 tests_unit_test_esp_SOURCES = tests/unit/test-esp.c tests/unit/vector.c tests/unit/vector.h
 tests_unit_test_esp_LDADD = $(UNIT_LIBS)
-tests_unit_test_iptfs_SOURCES = tests/unit/test-iptfs.c tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h tests/unit/vector.c tests/unit/vector.h
+IPTFS_PEER = tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h tests/unit/iptfs-peer.h tests/unit/vector.c tests/unit/vector.h
+tests_unit_test_iptfs_SOURCES = tests/unit/test-iptfs.c $(IPTFS_PEER)
 tests_unit_test_iptfs_LDADD = $(UNIT_LIBS)
+tests_unit_test_iptfs_frames_SOURCES = tests/unit/test-iptfs-frames.c $(IPTFS_PEER)
+tests_unit_test_iptfs_frames_LDADD = $(UNIT_LIBS)
 STUB_OFPROTO = tests/unit/openflow-fixture.h tests/unit/stub-ofproto.c tests/unit/stub-ofproto.h
 tests_unit_test_openflow_conn_SOURCES = tests/unit/test-openflow-conn.c $(STUB_OFPROTO)
 tests_unit_test_openflow_conn_LDADD = $(UNIT_LIBS)
