@@ -203,7 +203,7 @@ static struct siblings siblings_of(const struct early *e, const struct tuple *t,
 				   const struct match *projected)
 {
 	uint32_t hash = tuples_hash(&e->masks, t, projected), position = 0;
-	struct siblings s = {NULL};
+	struct siblings s = {0};
 	uint64_t value[KEY_WORDS];
 	struct entry *entry;
 
