@@ -119,7 +119,7 @@ static void undo_members(struct verb_call *call, const struct set_state *s, cons
 		struct set_member m;
 		struct buf text = {0};
 
-		if (!ofproto_set_member(o, s->name, word, &m) != there)
+		if (ofproto_set_member(o, s->name, word, &m) != there)
 			continue;
 		if (!words)
 			words = undo_words(verb, s->name);
@@ -193,14 +193,24 @@ void do_del_set(struct verb_call *call)
 	verb_waits(call, w, ofproto_del_set(o, name, w, &r), &r);
 }
 
-/* How many of the members that the words name are there. */
-static unsigned count_there(struct verb_call *call, const char *name)
+/* How many different members the words name that are there (`there`) or are not. */
+static unsigned count_members(const struct verb_call *call, const struct set_state *s, bool there)
 {
+	struct set_key key[ARGS_MAX];
 	struct set_member m;
 	unsigned n = 0;
 
-	for (unsigned i = 1; i < call->args.n; i++)
-		n += ofproto_set_member(call->daemon->ofproto, name, call->args.word[i], &m);
+	for (unsigned i = 1; i < call->args.n; i++) {
+		const char *word = call->args.word[i];
+		bool before = false;
+
+		if (set_key_parse(s->type, word, strcspn(word, ","), &key[n]))
+			continue;
+		for (unsigned k = 0; k < n; k++)
+			before |= !memcmp(&key[k], &key[n], sizeof key[n]);
+		n += !before &&
+		     ofproto_set_member(call->daemon->ofproto, s->name, word, &m) == there;
+	}
 	return n;
 }
 
@@ -209,15 +219,17 @@ static void change_members(struct verb_call *call, bool add)
 	struct ofproto *o = call->daemon->ofproto;
 	const char *name = call->args.word[0];
 	struct words members = {call->args.n - 1, call->args.word + 1};
-	unsigned there = count_there(call, name);
 	json_t *value = json_object();
 	struct refusal r = {0};
 	struct set_state s;
 	struct waiter *w;
 
-	if (ofproto_set_state(o, name, &s))
+	if (ofproto_set_state(o, name, &s)) {
 		undo_members(call, &s, add ? "set-del" : "set-add", !add);
-	json_put_u64(value, add ? "added" : "deleted", add ? members.n - there : there);
+		if (add && s.flags & SET_TIMEOUTS) /* those end when they would have */
+			undo_members(call, &s, "set-add", true);
+		json_put_u64(value, add ? "added" : "deleted", count_members(call, &s, !add));
+	}
 	w = verb_waiter_says(call, NULL, value);
 	verb_waits(call, w,
 		   add ? ofproto_set_add(o, name, members, w, &r)

@@ -80,7 +80,15 @@ int ofproto_set_test(struct ofproto *o, const char *name, const char *member, bo
 		return refuse(r, BAD_VALUE, "member",
 			      "'%.60s' is no member of %s, whose type is %s", member, name,
 			      set_type_names[e->set->type]);
-	*in = set_has(o, e->set, &key) || set_table_has(e->set->table, &key, &ask);
+	if (!strchr(member, '/')) {
+		*in = set_table_has(e->set->table, &key, &ask);
+		return 0;
+	}
+	/* A lookup asks for hosts: a prefix is in what is as wide, or wider. */
+	while (!(*in = set_has(o, e->set, &key)) && key.len) {
+		key.len--;
+		set_key_cut(e->set->type, &key);
+	}
 	return 0;
 }
 

@@ -17,9 +17,9 @@ static int parse_timeout(const char *text, size_t size, uint64_t *ms)
 		return -EINVAL;
 	memcpy(word, text, size);
 	word[size] = '\0';
-	if (parse_time(word, &ns) || ns / NSEC_PER_MSEC > SET_TIMEOUT_MAX_MS)
+	if (parse_time(word, &ns) || ns > SET_TIMEOUT_MAX_MS * NSEC_PER_MSEC)
 		return -EINVAL;
-	*ms = ns / NSEC_PER_MSEC;
+	*ms = (ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC; /* 0 is for ever */
 	return 0;
 }
 

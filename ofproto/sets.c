@@ -202,10 +202,10 @@ static int read_options(struct set *s, struct words words, struct refusal *r)
 	error = error ? error : option_bool(&opt, "counters", &counters, r);
 	error = error ? error
 		      : option_u64(&opt, "max", (struct range){1, SET_MEMBERS_MAX}, &s->max, r);
-	if (!error && timeout_ns / NSEC_PER_MSEC > SET_TIMEOUT_MAX_MS)
+	if (!error && timeout_ns > SET_TIMEOUT_MAX_MS * NSEC_PER_MSEC)
 		error = refuse(r, BAD_VALUE, "timeout", "a timeout of more than 30 days");
 	s->type = (uint8_t)type;
-	s->timeout_ms = timeout_ns / NSEC_PER_MSEC;
+	s->timeout_ms = (timeout_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC; /* 0 is for ever */
 	s->flags = (uint8_t)((option(&opt, "timeout") ? SET_TIMEOUTS : 0) |
 			     (counters ? SET_COUNTERS : 0));
 	error = error ? error : options_finish(&opt, r);
