@@ -43,7 +43,8 @@ char *match_find_actions(char *text)
 			return text + n;
 		}
 		text = find_outside(text, separators);
-		text += text && *text;
+		if (text && *text)
+			text++;
 	}
 	return NULL;
 }
