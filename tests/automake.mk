@@ -190,7 +190,9 @@ FUZZERS = \
 	tests/fuzz/fuzz-options \
 	tests/fuzz/fuzz-oxm \
 	tests/fuzz/fuzz-pipeline \
-	tests/fuzz/fuzz-sflow
+	tests/fuzz/fuzz-set-text \
+	tests/fuzz/fuzz-sflow \
+	tests/fuzz/fuzz-table
 if FUZZING
 FUZZ_MAIN =
 LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -240,6 +242,13 @@ tests_fuzz_fuzz_flow_json_LDFLAGS = $(LINK_FUZZER)
 tests_fuzz_fuzz_sflow_SOURCES = tests/fuzz/fuzz-sflow.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sflow_LDADD = utilities/watch/libwatch.a $(FUZZ_LIBS)
 tests_fuzz_fuzz_sflow_LDFLAGS = $(LINK_FUZZER)
+
+tests_fuzz_fuzz_set_text_SOURCES = tests/fuzz/fuzz-set-text.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_set_text_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_set_text_LDFLAGS = $(LINK_FUZZER)
+tests_fuzz_fuzz_table_SOURCES = tests/fuzz/fuzz-table.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_table_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_table_LDFLAGS = $(LINK_FUZZER)
 
 # What sluice-bench measures is right: the verdicts of every scenario against the linear twin.
 TESTS += tests/bench/verdicts.sh
