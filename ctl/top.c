@@ -7,15 +7,16 @@
 
 #include "ctl/stats.h"
 #include "ctl/verb.h"
+#include "datapath/field-family.h"
 #include "ofproto/samples.h"
 
-enum { FORMS = 3, CELL = 1 + FIELD_SIZE_MAX };
+enum { CELL = 1 + FIELD_SIZE_MAX };
 
 /* One of the names in `by`: the first of its fields that a packet has gives the value. */
 struct column {
 	char name[40];
-	const struct field *form[FORMS]; /* NULL: no more */
-	uint8_t mask[FIELD_SIZE_MAX];    /* of form[0]; several forms have none */
+	const struct field *form[FIELD_FORMS]; /* NULL: no more */
+	uint8_t mask[FIELD_SIZE_MAX];          /* of form[0]; several forms have none */
 	bool masked;
 };
 
@@ -60,17 +61,6 @@ static int compare_items(const void *a, const void *b)
 
 /* ---- What is asked for ---- */
 
-static const struct {
-	const char *name;
-	enum field_id form[FORMS];
-	unsigned n;
-} families[] = {
-	{"src", {FIELD_IPV4_SRC, FIELD_IPV6_SRC}, 2},
-	{"dst", {FIELD_IPV4_DST, FIELD_IPV6_DST}, 2},
-	{"sport", {FIELD_TCP_SRC, FIELD_UDP_SRC, FIELD_SCTP_SRC}, 3},
-	{"dport", {FIELD_TCP_DST, FIELD_UDP_DST, FIELD_SCTP_DST}, 3},
-};
-
 /* The first `length` bits of the field. */
 static int set_prefix(struct column *c, const char *text, struct refusal *r)
 {
@@ -82,35 +72,18 @@ static int set_prefix(struct column *c, const char *text, struct refusal *r)
 	if (parse_u64(text, &length) || !length || length > f->bits)
 		return refuse(r, BAD_MASK, c->name, "%s/%.20s is no prefix length; 1 to %u are",
 			      c->name, text, f->bits);
-	for (unsigned bit = 0; bit < length; bit++) {
-		unsigned at = f->size * 8u - f->bits + bit;
-
-		c->mask[at / 8] |= (uint8_t)(0x80 >> at % 8);
-	}
+	field_prefix(f, (unsigned)length, c->mask);
 	c->masked = true;
 	return 0;
 }
 
 static int find_field(struct column *c, struct refusal *r)
 {
-	const char *near, *names[N_FIELDS + ARRAY_SIZE(families) + 1];
-	unsigned n = 0;
+	const char *near;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(families); i++) {
-		names[n++] = families[i].name;
-		if (strcmp(c->name, families[i].name))
-			continue;
-		for (unsigned k = 0; k < families[i].n; k++)
-			c->form[k] = &fields[families[i].form[k]];
+	if (field_forms(c->name, c->form))
 		return 0;
-	}
-	c->form[0] = field_by_name(c->name);
-	if (c->form[0])
-		return 0;
-	for (unsigned i = 0; i < N_FIELDS; i++)
-		names[n++] = fields[i].name;
-	names[n] = NULL;
-	near = did_you_mean(c->name, names);
+	near = field_near(c->name);
 	return refuse(r, UNKNOWN_WORD, "--by", "there is no field %s%s%s%s", c->name,
 		      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
@@ -183,9 +156,9 @@ static void cut_cells(const struct top *t, const struct match *packet, struct it
 		const struct column *col = &t->column[c];
 		unsigned k = 0;
 
-		while (k < FORMS && col->form[k] && !match_meets(packet, col->form[k]))
+		while (k < FIELD_FORMS && col->form[k] && !match_meets(packet, col->form[k]))
 			k++;
-		if (k == FORMS || !col->form[k])
+		if (k == FIELD_FORMS || !col->form[k])
 			continue;
 		i->cell[c][0] = (uint8_t)(k + 1);
 		memcpy(i->cell[c] + 1, field_in(&packet->value, col->form[k]), col->form[k]->size);

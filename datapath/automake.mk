@@ -54,6 +54,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/esp.h \
 	datapath/fib.c \
 	datapath/fib.h \
+	datapath/field-family.c \
+	datapath/field-family.h \
 	datapath/field-text.c \
 	datapath/fields.def \
 	datapath/forward.c \

@@ -126,8 +126,7 @@ static bool parse_prefix(const struct field *f, const char *text, uint8_t *mask)
 	if ((f->text != TEXT_IPV4 && f->text != TEXT_IPV6) || parse_u64(text, &len) ||
 	    len > f->size * 8u)
 		return false;
-	for (unsigned i = 0; i < f->size; i++, len -= MIN(len, 8u))
-		mask[i] = len >= 8 ? 0xff : (uint8_t) ~(0xff >> len);
+	field_prefix(f, (unsigned)len, mask);
 	return true;
 }
 

@@ -4,44 +4,21 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "lib/openflow.h"
 #include "lib/options.h"
-
-static const struct {
-	const char *name;
-	unsigned n;
-	enum field_id form[KEYED_FORMS];
-} families[] = {
-	{"src", 2, {FIELD_IPV4_SRC, FIELD_IPV6_SRC}},
-	{"dst", 2, {FIELD_IPV4_DST, FIELD_IPV6_DST}},
-	{"sport", 3, {FIELD_TCP_SRC, FIELD_UDP_SRC, FIELD_SCTP_SRC}},
-	{"dport", 3, {FIELD_TCP_DST, FIELD_UDP_DST, FIELD_SCTP_DST}},
-};
 
 /* ---- Text -------------------------------------------------------------------------------- */
 
 static int find_forms(struct keyed_field *f, struct refusal *r)
 {
-	const char *near, *names[N_FIELDS + ARRAY_SIZE(families) + 1];
-	const struct field *field = field_by_name(f->name);
-	unsigned n = 0;
+	const struct field *form[FIELD_FORMS];
+	const char *near;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(families); i++) {
-		names[n++] = families[i].name;
-		if (strcmp(f->name, families[i].name))
-			continue;
-		for (unsigned k = 0; k < families[i].n; k++)
-			f->form[f->n_forms++].field = &fields[families[i].form[k]];
+	f->n_forms = field_forms(f->name, form);
+	for (unsigned i = 0; i < f->n_forms; i++)
+		f->form[i].field = form[i];
+	if (f->n_forms)
 		return 0;
-	}
-	if (field) {
-		f->form[f->n_forms++].field = field;
-		return 0;
-	}
-	for (unsigned i = 0; i < N_FIELDS; i++)
-		names[n++] = fields[i].name;
-	names[n] = NULL;
-	near = did_you_mean(f->name, names);
+	near = field_near(f->name);
 	return refuse(r, UNKNOWN_WORD, "by", "by=: there is no field %s%s%s%s", f->name,
 		      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
@@ -60,7 +37,6 @@ static void mask_all(struct keyed_form *form)
 static int mask_prefix(struct keyed_form *form, const char *text, size_t size, struct refusal *r)
 {
 	const struct field *f = form->field;
-	uint8_t *mask = mask_of(form);
 	uint64_t bits = 0;
 	char word[8];
 
@@ -71,11 +47,7 @@ static int mask_prefix(struct keyed_form *form, const char *text, size_t size, s
 		return refuse(r, BAD_MASK, "by",
 			      "by=: %s/%s is no prefix length; 1 to %u are accepted", f->name, word,
 			      f->bits);
-	for (unsigned bit = 0; bit < bits; bit++) {
-		unsigned at = f->size * 8u - f->bits + bit;
-
-		mask[at / 8] |= (uint8_t)(0x80 >> at % 8);
-	}
+	field_prefix(f, (unsigned)bits, mask_of(form));
 	form->bits = (uint8_t)(bits < f->bits ? bits : 0);
 	return 0;
 }

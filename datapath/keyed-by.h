@@ -3,10 +3,10 @@
  *
  *	ipv4_src   ipv4_src/24   src   src/24/64   dst,tcp_dst   conn_id+ipv4_src
  *
- * Names of fields.def with commas or `+` between, a prefix length behind a slash where the field
- * can have a mask.  `src`, `dst`, `sport` and `dport` are those of any family or protocol; src and
- * dst take two lengths, for IPv4 and IPv6.  A packet that does not have a field has "none" in its
- * place, which is a value like another: what has no key has one key together, and is limited.
+ * Names of fields.def or of families (field-family.h) with commas or `+` between, a prefix length
+ * behind a slash where the field can have a mask; src and dst take two, for IPv4 and IPv6.  A
+ *packet that does not have a field has "none" in its place, which is a value like another: what has
+ *no key has one key together, and is limited.
  *
  * Compiled, it is for each field its forms, of which a packet has one at most, and their masks; a
  * key is a word that says which form each field has, and a word or two for each value, as they are
@@ -16,10 +16,10 @@
 #ifndef SLUICE_KEYED_BY_H
 #define SLUICE_KEYED_BY_H
 
+#include "datapath/field-family.h"
 #include "datapath/keyed.h"
-#include "datapath/match.h"
 
-enum { KEYED_FIELDS = 4, KEYED_FORMS = 3, KEYED_BY_TEXT = 160 };
+enum { KEYED_FIELDS = 4, KEYED_BY_TEXT = 160 };
 
 struct keyed_by {
 	unsigned n, words; /* fields; of a key */
@@ -30,7 +30,7 @@ struct keyed_by {
 			const struct field *field;
 			uint64_t mask[2]; /* of the words that it lies in */
 			uint8_t bits;     /* of a prefix; 0: all of the field */
-		} form[KEYED_FORMS];
+		} form[FIELD_FORMS];
 	} field[KEYED_FIELDS];
 };
 

@@ -115,6 +115,16 @@ void field_ones(const struct field *f, uint8_t *mask)
 	}
 }
 
+void field_prefix(const struct field *f, unsigned bits, uint8_t *mask)
+{
+	memset(mask, 0, f->size);
+	for (unsigned bit = 0; bit < bits; bit++) {
+		unsigned at = f->size * 8u - f->bits + bit;
+
+		mask[at / 8] |= (uint8_t)(0x80 >> at % 8);
+	}
+}
+
 /* Bits of its octets that are not the field's (TP_MISSING beside tcp_flags) do not count. */
 static bool any_bit(const struct key *key, const struct field *f)
 {

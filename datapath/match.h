@@ -68,6 +68,8 @@ const struct field *field_by_oxm(uint16_t oxm_class, uint8_t oxm_field, uint32_t
 
 /* The mask of an exact match: ones in the field's bits, `size` octets. */
 void field_ones(const struct field *f, uint8_t *mask);
+/* Ones in the first `bits` of it. */
+void field_prefix(const struct field *f, unsigned bits, uint8_t *mask);
 /* Where the field lies in a key; and in what a lookup reads from, where the DU's part and the outer
  * one lie apart. */
 static inline const uint8_t *field_in(const struct key *key, const struct field *f)
