@@ -238,12 +238,7 @@ static int change_one(struct ofproto *o, const struct flow_entry *was,
 
 	if (comes)
 		return ofproto_flow_mod(o, &comes->mod, w, r);
-	flow_mod_init(&gone);
-	gone.command = OFPFC_DELETE_STRICT;
-	gone.table = was->mod.table;
-	gone.priority = was->mod.priority;
-	gone.match = was->mod.match;
-	gone.origin = was->mod.origin;
+	flow_mod_delete(&gone, &was->mod);
 	return ofproto_flow_mod(o, &gone, w, r);
 }
 

@@ -66,22 +66,18 @@ static void action_argument(unsigned kind, uint64_t v, struct buf *text)
 		buf_printf(text, " of %s", v < N_FIELDS ? fields[v].name : "?");
 		break;
 	case ACTION_GROUP:
+	case ACTION_METER:
 		buf_printf(text, " %llu", (unsigned long long)v);
 		break;
 	case ACTION_CLAMP_MSS:
+	case ACTION_SET_NW_TTL:
 		buf_printf(text, " to %llu", (unsigned long long)v);
 		break;
 	case ACTION_SAMPLE:
 		buf_printf(text, " of one in %llu", (unsigned long long)v);
 		break;
-	case ACTION_METER:
-		buf_printf(text, " %llu", (unsigned long long)v);
-		break;
 	case ACTION_PUSH_VLAN:
 		buf_printf(text, " of type 0x%llx", (unsigned long long)v);
-		break;
-	case ACTION_SET_NW_TTL:
-		buf_printf(text, " to %llu", (unsigned long long)v);
 		break;
 	}
 }

@@ -17,6 +17,16 @@ void flow_mod_init(struct flow_mod *fm)
 	};
 }
 
+void flow_mod_delete(struct flow_mod *gone, const struct flow_mod *was)
+{
+	flow_mod_init(gone);
+	gone->command = OFPFC_DELETE_STRICT;
+	gone->table = was->table;
+	gone->priority = was->priority;
+	gone->match = was->match;
+	gone->origin = was->origin;
+}
+
 void flow_mod_free(struct flow_mod *fm)
 {
 	instructions_free(&fm->instructions);

@@ -108,12 +108,7 @@ static int take_out(struct ofproto *o, const struct undo_line *l, struct refusal
 {
 	struct flow_mod gone;
 
-	flow_mod_init(&gone);
-	gone.command = OFPFC_DELETE_STRICT;
-	gone.table = l->mod.table;
-	gone.priority = l->mod.priority;
-	gone.match = l->mod.match;
-	gone.origin = l->line.origin;
+	flow_mod_delete(&gone, &l->mod);
 	return ofproto_flow_mod(o, &gone, NULL, r);
 }
 

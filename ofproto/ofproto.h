@@ -115,6 +115,8 @@ struct flow_mod {
 };
 
 void flow_mod_init(struct flow_mod *fm); /* add, table 0, priority 0x8000, any port and group */
+/* Deletes just the rule that `was` adds; there is nothing to free. */
+void flow_mod_delete(struct flow_mod *gone, const struct flow_mod *was);
 void flow_mod_free(struct flow_mod *fm);
 
 int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,

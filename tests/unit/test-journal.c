@@ -161,7 +161,6 @@ static void test_undo_keeps_expiry(void **state)
 	assert_int_equal(ofproto_flow_mod(o, &fm, NULL, &r), 0);
 	ofproto_actor(o, NULL);
 	sync_it(o);
-	flow_mod_free(&fm);
 	assert_int_equal(undo(o, 2), REFUSED_NOTHING);
 	diff = ofproto_journal_entry(o, 3)->diff;
 	assert_true(journal_line_read(&diff, &line));
@@ -171,6 +170,10 @@ static void test_undo_keeps_expiry(void **state)
 	assert_in_range(line.expires_ns - ofproto_journal_entry(o, 3)->at_ns, 90 * NSEC_PER_SEC,
 			100 * NSEC_PER_SEC);
 	free(line.flow);
+	assert_non_null(ofproto_guard_flow(o, ORIGIN_WATCH, fm.priority, &fm.match));
+	assert_int_equal(undo(o, 3), REFUSED_NOTHING); /* and goes again, whoever says so */
+	assert_null(ofproto_guard_flow(o, ORIGIN_WATCH, fm.priority, &fm.match));
+	flow_mod_free(&fm);
 	ofproto_destroy(o);
 }
 
