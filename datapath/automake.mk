@@ -124,6 +124,8 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/set-table.c \
 	datapath/set.c \
 	datapath/set.h \
+	datapath/prefixes.c \
+	datapath/prefixes.h \
 	datapath/shape.c \
 	datapath/shape.h \
 	datapath/spine.c \

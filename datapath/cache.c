@@ -7,7 +7,7 @@
 #include "datapath/worker.h"
 #include "lib/hash.h"
 
-enum { WAYS = 2 };
+enum { WAYS = 2, CACHE_STRIDE_MAX = 4 * CACHE_LINE };
 
 int cache_init(struct cache *c)
 {
@@ -32,6 +32,20 @@ void cache_destroy(struct cache *c)
 
 /* ---- Epochs ------------------------------------------------------------------------------ */
 
+static void take_addresses(struct cache *c, const struct key_shape *shape)
+{
+	for (unsigned i = 0; i < N_ADDRESSES; i++) {
+		unsigned word = address_at[i] / 8, at = 0;
+
+		while (at < shape->n_words && shape->at[at] != word)
+			at++;
+		c->address[i].at = (uint8_t)at;
+		c->address[i].n = at + 1 < shape->n_words && shape->at[at + 1] == word + 1 ? 2 : 1;
+		c->address[i].octets = address_at[i];
+		c->address[i].prefixes = at < shape->n_words ? shape->prefixes[i] : NULL;
+	}
+}
+
 static void take_shape(struct cache *c, const struct key_shape *shape)
 {
 	uint32_t stride = CACHE_LINE;
@@ -49,6 +63,7 @@ static void take_shape(struct cache *c, const struct key_shape *shape)
 		c->at[i] = shape->at[i] % OUTER_WORD;
 		c->mask[i] = shape->mask[i];
 	}
+	take_addresses(c, shape);
 	c->n_pairs = (uint8_t)((shape->n_words + 1) / 2);
 	while (stride < sizeof(struct cache_entry) + c->n_pairs * 2 * sizeof(uint64_t))
 		stride *= 2;
@@ -93,17 +108,30 @@ bool cache_begin(struct worker *w, unsigned n)
 	return c->n_words <= CACHE_WORDS;
 }
 
+/* What a window says of the next ones.  New flows may spoil one, so of keys as they are, two in a
+ * row are asked for; but not when shortened ones have just been well. */
+static void end_window(struct cache *c)
+{
+	bool shortened = c->shorten > 0;
+
+	c->shorten -= shortened;
+	if (c->n_found >= c->n_asked / 4 * CACHE_WORTH)
+		c->n_poor = shortened;
+	else if (++c->n_poor > 1 && shortened)
+		c->rest = CACHE_REST * CACHE_WINDOW; /* it was not worth it */
+	else if (c->n_poor > 1)
+		c->shorten = CACHE_REST;
+	c->n_asked = c->n_found = 0;
+}
+
 void cache_end(struct cache *c, unsigned asked, unsigned found)
 {
 	c->n_asked += asked;
 	c->n_found += found;
 	counter_add(&c->hits, found);
 	counter_add(&c->misses, asked - found);
-	if (c->n_asked < CACHE_WINDOW)
-		return;
-	if (c->n_found < c->n_asked / CACHE_WORTH) /* it was not worth it */
-		c->rest = CACHE_REST * CACHE_WINDOW;
-	c->n_asked = c->n_found = 0;
+	if (c->n_asked >= CACHE_WINDOW)
+		end_window(c);
 }
 
 /* ---- Entries ----------------------------------------------------------------------------- */
@@ -122,9 +150,10 @@ static struct cache_entry *other_way(const struct cache *c, struct cache_entry *
  * other and nobody can choose what collides (the scheme of wyhash, public domain). */
 static inline uint64_t hash_words(const struct cache *c, const struct cache_key *key)
 {
+	unsigned n = 2u * c->n_pairs;
 	uint64_t hash = 0;
 
-	for (unsigned i = 0; i < 2u * c->n_pairs; i += 2) {
+	for (unsigned i = 0; i < n; i += 2) {
 		unsigned __int128 product = (unsigned __int128)(key->word[i] ^ c->secret[i]) *
 					    (key->word[i + 1] ^ c->secret[i + 1]);
 
@@ -133,19 +162,71 @@ static inline uint64_t hash_words(const struct cache *c, const struct cache_key 
 	return hash ^ hash >> 32; /* sets go by the low bits, which a product mixes least */
 }
 
-void cache_prepare(const struct cache *c, const struct pkt *p, struct cache_key *key)
+/* The first `bits` of a word in network order. */
+static inline be64 first_bits(unsigned bits)
+{
+	return htobe64(bits < 64 ? ~(UINT64_MAX >> bits) : UINT64_MAX);
+}
+
+/* Leaves of addresses the longest prefix; returns the kind of key that it is. */
+static inline uint64_t shorten_addresses(const struct cache *c, const struct pkt *p,
+					 struct cache_key *key)
+{
+	uint64_t kind = 0;
+
+	for (unsigned i = 0; i < N_ADDRESSES; i++) {
+		const struct prefixes *prefixes = c->address[i].prefixes;
+		uint64_t *word = &key->word[c->address[i].at];
+		unsigned bits;
+
+		if (!prefixes)
+			continue;
+		bits = prefixes_longest(prefixes, (const uint8_t *)&p->key + c->address[i].octets);
+		kind = kind << 8 | (bits + 1);
+		word[0] &= first_bits(bits);
+		if (c->address[i].n == 2)
+			word[1] &= first_bits(bits < 64 ? 0 : bits - 64);
+	}
+	return kind << CACHE_KIND_SHIFT;
+}
+
+static ALWAYS_INLINE void take_words(const struct cache *c, const struct pkt *p,
+				     struct cache_key *key)
 {
 	const uint64_t *from = (const uint64_t *)&p->key;
-	unsigned i = 0;
+	unsigned n = c->n_words, n_du = c->n_du, i = 0;
 
-	for (; i < c->n_du; i++)
+	for (; i < n_du; i++)
 		key->word[i] = from[c->at[i]] & c->mask[i];
-	from = (const uint64_t *)&p->outer->key;
-	for (; i < c->n_words; i++)
-		key->word[i] = from[c->at[i]] & c->mask[i];
+	if (unlikely(i < n)) {
+		from = (const uint64_t *)&p->outer->key;
+		for (; i < n; i++)
+			key->word[i] = from[c->at[i]] & c->mask[i];
+	}
 	key->word[i] = 0;
+}
+
+static ALWAYS_INLINE void key_done(const struct cache *c, struct cache_key *key, uint64_t kind)
+{
+	key->kind = kind;
 	key->hash = hash_words(c, key);
 	__builtin_prefetch(set_of(c, key));
+}
+
+void cache_prepare(const struct cache *c, struct pkt *const pkt[], unsigned n,
+		   struct cache_key key[])
+{
+	if (unlikely(c->shorten)) {
+		for (unsigned i = 0; i < n; i++) {
+			take_words(c, pkt[i], &key[i]);
+			key_done(c, &key[i], shorten_addresses(c, pkt[i], &key[i]));
+		}
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		take_words(c, pkt[i], &key[i]);
+		key_done(c, &key[i], 0);
+	}
 }
 
 static bool entry_is(const struct cache *c, const struct cache_entry *e,
@@ -153,11 +234,37 @@ static bool entry_is(const struct cache *c, const struct cache_entry *e,
 {
 	typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
 	const pair *a = (const pair *)e->word, *b = (const pair *)key->word;
-	pair differ = {(e->epoch & ~CACHE_FOUND) ^ c->epoch};
+	pair differ = {(e->epoch & ~CACHE_FOUND) ^ (c->epoch | key->kind)};
 
 	for (unsigned i = 0; i < c->n_pairs; i++)
 		differ |= a[i] ^ b[i];
 	return !(differ[0] | differ[1]);
+}
+
+static bool is_fresh(const struct cache *c, const struct cache_entry *e)
+{
+	return (e->epoch & ((1ull << CACHE_KIND_SHIFT) - 1) & ~CACHE_FOUND) == c->epoch;
+}
+
+static bool is_of_use(const struct cache *c, const struct cache_entry *e)
+{
+	return is_fresh(c, e) && e->epoch & CACHE_FOUND;
+}
+
+/* An entry that is found for the first time goes to the first way if what is there was not found,
+ * so that what repeats is mostly looked for once. */
+static __attribute__((noinline)) struct cache_entry *found_behind(struct cache *c,
+								  struct cache_entry *first)
+{
+	struct cache_entry *e = other_way(c, first);
+	uint64_t room[CACHE_STRIDE_MAX / 8];
+
+	if (e->epoch & CACHE_FOUND || is_of_use(c, first))
+		return e;
+	memcpy(room, first, c->stride);
+	memcpy(first, e, c->stride);
+	memcpy(e, room, c->stride);
+	return first;
 }
 
 const struct cache_entry *cache_find(struct cache *c, const struct cache_key *key)
@@ -165,9 +272,9 @@ const struct cache_entry *cache_find(struct cache *c, const struct cache_key *ke
 	struct cache_entry *e = set_of(c, key);
 
 	if (!entry_is(c, e, key)) {
-		e = other_way(c, e);
-		if (!entry_is(c, e, key))
+		if (!entry_is(c, other_way(c, e), key))
 			return NULL;
+		e = found_behind(c, e);
 	}
 	if (!(e->epoch & CACHE_FOUND))
 		e->epoch |= CACHE_FOUND;
@@ -179,15 +286,16 @@ const struct cache_entry *cache_find(struct cache *c, const struct cache_key *ke
 static struct cache_entry *entry_to_write(struct cache *c, const struct cache_key *key)
 {
 	struct cache_entry *way[WAYS] = {set_of(c, key)};
+	unsigned any = key->hash >> 40 & 1;
 
 	way[1] = other_way(c, way[0]);
 	for (unsigned i = 0; i < WAYS; i++)
-		if ((way[i]->epoch & ~CACHE_FOUND) != c->epoch)
+		if (!is_fresh(c, way[i]))
 			return way[i];
 	for (unsigned i = 0; i < WAYS; i++)
-		if (!(way[i]->epoch & CACHE_FOUND))
-			return way[i];
-	way[key->hash >> 40 & 1]->epoch &= ~CACHE_FOUND;
+		if (!(way[i ^ any]->epoch & CACHE_FOUND))
+			return way[i ^ any];
+	way[any]->epoch &= ~CACHE_FOUND;
 	return NULL;
 }
 
@@ -254,7 +362,7 @@ void cache_keep(struct cache *c, const struct cache_key *key, const struct progr
 		if (!program)
 			return;
 	}
-	e->epoch = c->epoch;
+	e->epoch = c->epoch | key->kind;
 	e->program = program;
 	e->rule = rule;
 	memcpy(e->word, key->word, c->n_pairs * 2 * sizeof e->word[0]);

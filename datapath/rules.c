@@ -20,7 +20,8 @@ struct walk {
 	const struct op *set[N_FIELDS + N_ACTIONS]; /* the action set, in order of execution */
 	uint8_t set_rule[N_FIELDS + N_ACTIONS];     /* index of the rule that wrote it */
 	unsigned n_set, n_rules;
-	uint16_t size; /* of ops */
+	uint16_t size;  /* of ops */
+	bool shortened; /* an address is one of which the cache does not know all (shape.h) */
 	struct path_rule rules[PATH_RULES];
 	uint64_t ops[PATH_OPS / 8];
 };
@@ -135,6 +136,19 @@ static bool append_metadata(struct walk *k, const struct program *program, unsig
 	return append(k, op, rule);
 }
 
+/* An address is part of it new and part of it as it was: of that, tables behind may tell more than
+ * those in front. */
+static bool makes_address(const struct op *op)
+{
+	unsigned off;
+
+	if (op->kind != ACTION_SET_FIELD)
+		return false;
+	off = fields[op->arg].off;
+	return (off == address_at[ADDRESS_SRC] || off == address_at[ADDRESS_DST]) &&
+	       set_field_is_masked(op);
+}
+
 /* One rule's instructions, in the standard's order (TS-023, 5.5): meter (an op at the head of
  * the apply list), apply, clear, write, metadata, goto. */
 static bool add_program(struct walk *k, const struct program *program)
@@ -149,6 +163,7 @@ static bool add_program(struct walk *k, const struct program *program)
 			return false;
 		if (class->compose)
 			class->compose(op, &k->key);
+		k->shortened |= makes_address(op);
 	}
 	if (program->clear)
 		k->n_set = 0;
@@ -192,12 +207,14 @@ static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct ru
 
 	k->key = p->key;
 	k->n_set = k->n_rules = k->size = 0;
+	k->shortened = false;
 	for (;;) {
 		if (!add_rule(w, p, k, r, table))
 			return DROP_PATH_TOO_LONG;
 		if (!program->has_goto)
 			break;
 		table = program->goto_table;
+		w->cache.fleeting |= k->shortened;
 		r = lookup(w, p, table, &k->key);
 		if (!r) {
 			p->rule = k->rules[k->n_rules - 1];
@@ -410,11 +427,9 @@ void stage_rules(struct worker *w, struct batch *b)
 	unsigned total = b->n, found = 0;
 	bool cached = !unlikely(w->bypass) && cache_begin(w, total);
 
-	for (unsigned i = 0; i < total; i++) {
-		pkt[i] = b->pkt[i];
-		if (cached)
-			cache_prepare(&w->cache, pkt[i], &key[i]);
-	}
+	memcpy(pkt, b->pkt, total * sizeof pkt[0]);
+	if (cached)
+		cache_prepare(&w->cache, pkt, total, key);
 	b->n = 0;
 	for (unsigned i = 0; unlikely(w->bypass) && i < total; i++)
 		pass_on(w, b, pkt[i], bypass(w, b, pkt[i]));

@@ -26,6 +26,7 @@ struct table {
 	unsigned n_rules;      /* read by workers: an empty table is skipped */
 	uint32_t depth;        /* the sum of its tuples' */
 	struct shapes *shapes; /* NULL: nobody wants to know */
+	struct table *next;    /* of those that share it */
 };
 
 struct table *table_create(void)
@@ -38,24 +39,65 @@ struct table *table_create(void)
 	return t;
 }
 
+/* ---- What rules look at ----------------------------------------------------------------- */
+
 void table_share(struct table *t, struct shapes *shapes)
 {
 	t->shapes = shapes;
+	t->next = shapes->tables;
+	shapes->tables = t;
+}
+
+static void share_no_more(struct table *t)
+{
+	struct table **at = &t->shapes->tables;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	t->shapes = NULL;
+}
+
+static void rule_look_of(const struct rule *r, struct rule_look *l)
+{
+	const struct tuple *tuple = r->tuple;
+
+	*l = (struct rule_look){0};
+	rule_look_at_conds(l, rule_conds(r), r->n_conds);
+	for (unsigned i = 0; i < tuple->n_words; i++) {
+		((uint64_t *)&l->mask)[tuple->at[i]] |= tuple->mask[i];
+		((uint64_t *)&l->value)[tuple->at[i]] = r->value[i];
+	}
 }
 
 /* What a rule looks at comes into the union, or leaves it. */
 static void shape_rule(struct table *t, const struct rule *r,
-		       void (*change)(struct shapes *, const struct key *))
+		       void (*change)(struct shapes *, const struct rule_look *))
 {
-	const struct tuple *tuple = r->tuple;
-	struct key mask;
+	struct rule_look l;
 
 	if (!t->shapes)
 		return;
-	conds_mask(rule_conds(r), r->n_conds, &mask);
-	for (unsigned i = 0; i < tuple->n_words; i++)
-		((uint64_t *)&mask)[tuple->at[i]] |= tuple->mask[i];
-	change(t->shapes, &mask);
+	rule_look_of(r, &l);
+	change(t->shapes, &l);
+}
+
+static void renew_prefixes(struct shapes *s)
+{
+	shapes_prefixes_begin(s);
+	for (const struct table *t = s->tables; t; t = t->next) {
+		uint32_t position = 0;
+		const struct rule *r;
+
+		while ((r = tuples_each(&t->space, &position)))
+			for (; r; r = r->next) {
+				struct rule_look l;
+
+				rule_look_of(r, &l);
+				shapes_prefixes_add(s, &l);
+			}
+	}
+	shapes_prefixes_end(s);
 }
 
 void table_destroy(struct table *t)
@@ -71,6 +113,8 @@ void table_destroy(struct table *t)
 			shape_rule(t, r, shapes_remove);
 			rule_destroy(r);
 		}
+	if (t->shapes)
+		share_no_more(t);
 	tuples_destroy(&t->space);
 	free(t);
 }
@@ -323,6 +367,8 @@ void table_remove(struct table *t, struct rule *r)
 	__atomic_store_n(&t->n_rules, t->n_rules - 1, __ATOMIC_RELEASE);
 	if (tuples_ended(&t->space))
 		find_bounds(t);
+	if (t->shapes && shapes_grown_old(t->shapes))
+		renew_prefixes(t->shapes);
 }
 
 /* ---- The readers' side ---------------------------------------------------------------- */

@@ -30,6 +30,7 @@ typedef uint64_t be64;
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define CACHE_LINE             64
 #define CACHE_ALIGNED          __attribute__((aligned(CACHE_LINE)))
+#define ALWAYS_INLINE          inline __attribute__((always_inline))
 
 #define NSEC_PER_USEC 1000ull
 #define NSEC_PER_MSEC 1000000ull

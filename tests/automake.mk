@@ -16,6 +16,7 @@ UNITS = \
 	tests/unit/test-change \
 	tests/unit/test-collectors \
 	tests/unit/test-cond \
+	tests/unit/test-prefixes \
 	tests/unit/test-drops \
 	tests/unit/test-early \
 	tests/unit/test-esp \

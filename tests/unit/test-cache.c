@@ -3,7 +3,10 @@
  * same, whatever is changed meanwhile; and traffic can neither make it grow nor make it costly. */
 #include "tests/unit/route-bed.h"
 
-enum { N_RULES = 64, STEPS = 30000 };
+enum { N_RULES = 64, STEPS = 60000, SOURCES = 8 };
+
+static const char *const sources[SOURCES] = {"10.0.0.1", "10.0.0.2", "10.0.1.1",  "10.128.0.1",
+					     "77.0.0.1", "77.1.0.1", "202.5.6.7", "202.5.6.6"};
 
 static struct rule *rules[N_RULES];
 static struct match matches[N_RULES];
@@ -44,7 +47,8 @@ static void parse_words(struct match *m, char *text)
 	assert_int_equal(match_finish(m, NULL), 0);
 }
 
-static void insert_rule(unsigned i, unsigned table, const char *match, const char *actions)
+static void insert_prior(int32_t priority, unsigned i, unsigned table, const char *match,
+			 const char *actions)
 {
 	struct instructions in = {0};
 	char words[300];
@@ -52,7 +56,7 @@ static void insert_rule(unsigned i, unsigned table, const char *match, const cha
 	snprintf(words, sizeof words, "%s", match);
 	parse_words(&matches[i], words);
 	assert_int_equal(instructions_parse(actions, &in, NULL), 0);
-	rules[i] = rule_create(&matches[i], (int32_t)rnd(5), i, program_compile(&in));
+	rules[i] = rule_create(&matches[i], priority, i, program_compile(&in));
 	instructions_free(&in);
 	rules[i]->table = (uint8_t)table;
 	rules[i]->add_version = dp.version + 1;
@@ -60,11 +64,17 @@ static void insert_rule(unsigned i, unsigned table, const char *match, const cha
 	next_version();
 }
 
+static void insert_rule(unsigned i, unsigned table, const char *match, const char *actions)
+{
+	insert_prior((int32_t)rnd(5), i, table, match, actions);
+}
+
 static void insert_random(unsigned i)
 {
 	static const unsigned tables[] = {0, 0, 0, 1, 2, TABLE_GUARD};
-	static const char *const actions[] = {"drop", "output:2", "set_field:10.0.0.3->ipv4_src",
-					      "set_field:7->reg1,output:3"};
+	static const char *const actions[] = {"drop", "output:2", "set_field:10.0.0.2->ipv4_src",
+					      "set_field:7->reg1,output:3",
+					      "set_field:10.0.0.0/255.0.0.0->ipv4_src"};
 	unsigned table = tables[rnd(6)];
 	char match[100], program[100];
 
@@ -73,7 +83,8 @@ static void insert_random(unsigned i)
 		snprintf(match, sizeof match, "ip");
 		break;
 	case 1:
-		snprintf(match, sizeof match, "ip,nw_src=10.0.0.%u/%u", rnd(4), 30 + rnd(3));
+		snprintf(match, sizeof match, rnd(40) ? "ip,nw_src=%s/%u" : "ip,nw_src=%s/0.0.1.%u",
+			 sources[rnd(SOURCES)], 1 + rnd(32));
 		break;
 	case 2:
 		snprintf(match, sizeof match, "udp,tp_dst=%u", 2000 + rnd(2));
@@ -87,7 +98,7 @@ static void insert_random(unsigned i)
 	default:
 		snprintf(match, sizeof match, "ip,outer_len=%u", 62 + rnd(2));
 	}
-	snprintf(program, sizeof program, "%s", actions[rnd(4)]);
+	snprintf(program, sizeof program, "%s", actions[rnd(5)]);
 	if (table == TABLE_GUARD && rnd(2))
 		snprintf(program, sizeof program, "pass");
 	else if (table < 2 && rnd(3) == 0 && strcmp(program, "drop"))
@@ -141,15 +152,13 @@ static void see(struct seen *s, struct pkt *p)
 
 static struct pkt *random_packet(uint32_t n)
 {
-	struct pkt *p;
-	char src[20];
+	struct pkt *p = keyed(udp_packet(sources[n % SOURCES], "192.0.2.2"));
 
-	snprintf(src, sizeof src, "10.0.0.%u", n % 4);
-	p = keyed(udp_packet(src, "192.0.2.2"));
-	p->key.tp_src = htobe16((uint16_t)(999 + n / 4 % 3));
-	p->key.tp_dst = htobe16((uint16_t)(2000 + n / 12 % 2));
-	p->key.in_port = htobe32(1 + n / 24 % 2);
-	p->outer->key.frame_len = htobe32(62 + n / 48 % 2);
+	n /= SOURCES;
+	p->key.tp_src = htobe16((uint16_t)(999 + n % 3));
+	p->key.tp_dst = htobe16((uint16_t)(2000 + n / 3 % 2));
+	p->key.in_port = htobe32(1 + n / 6 % 2);
+	p->outer->key.frame_len = htobe32(62 + n / 12 % 2);
 	return p;
 }
 
@@ -161,9 +170,9 @@ static void with_and_without(void **state)
 	(void)state;
 	srandom(11);
 	for (unsigned step = 0; step < STEPS; step++) {
-		uint32_t n = rnd(96);
+		uint32_t n = rnd(24 * SOURCES);
 
-		if (!rnd(40)) {
+		if (!rnd(150)) {
 			unsigned i = rnd(N_RULES);
 
 			if (rules[i])
@@ -173,6 +182,10 @@ static void with_and_without(void **state)
 		}
 		if (!rnd(200))
 			dp.sets_gen++;
+		if (!rnd(50)) {
+			w->cache.rest = 0;
+			w->cache.shorten = rnd(2) ? 2 * CACHE_WINDOW : 0;
+		}
 		dp.cache_off = false;
 		see(&with, random_packet(n));
 		dp.cache_off = true;
@@ -225,6 +238,91 @@ static void a_change_is_seen_at_once(void **state)
 	remove_rule(1);
 }
 
+/* Rules of one address, and of one whose mask is no prefix, so that all bits of all count. */
+static void insert_exact(void)
+{
+	insert_rule(0, 0, "ip,nw_src=10.0.0.1", "drop");
+	insert_rule(1, 0, "ip,nw_src=0.0.0.1/0.0.0.1", "drop");
+}
+
+/* Of n sources that never repeat, how many the cache knew. */
+static unsigned never_repeating(uint32_t n)
+{
+	unsigned known = 0;
+
+	for (uint32_t i = 1; i <= n; i++)
+		known += hit(i * 0x9e3779b1u);
+	return known;
+}
+
+/* The port that a packet of a source leaves by. */
+static uint32_t out_of(uint32_t src)
+{
+	struct pkt *p = keyed(udp_packet("10.0.0.1", "192.0.2.2"));
+	struct batch b = {.n = 1, .pkt = {p}};
+	uint32_t out = 0;
+
+	put_be32(p->key.ip_src, src);
+	stage_rules(w, &b);
+	assert_int_equal(b.n, 1);
+	OP_FOR_EACH(op, p->program->ops, p->program->apply_size)
+	if (op->kind == ACTION_OUTPUT)
+		out = op->arg;
+	stage_actions(w, &b);
+	stage_tx(w);
+	return out;
+}
+
+/* Sources that never repeat have few prefixes; each keeps its rule; and a tree that is full of
+ * prefixes that have gone is made anew. */
+static void sources_that_never_repeat_are_known(void **state)
+{
+	enum { N = 20 * CACHE_WINDOW };
+
+	(void)state;
+	insert_prior(3, 0, 0, "udp,nw_src=10.1.0.0/16", "output:2");
+	insert_prior(2, 1, 0, "ip,nw_src=10.0.0.0/8", "output:3");
+	insert_prior(1, 2, 0, "ip", "output:4");
+	never_repeating(3 * CACHE_WINDOW);
+	assert_true(w->cache.shorten > 0);
+	assert_true(never_repeating(N) > N * 99 / 100);
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_int_equal(out_of(0x0a010000 + i), 2);
+		assert_int_equal(out_of(0x0a000000 + i), 3);
+		assert_int_equal(out_of(0x0b010000 + i), 4);
+	}
+	remove_rule(2);
+	for (unsigned round = 0; round < 20; round++) {
+		for (unsigned i = 2; i < N_RULES; i++) {
+			char match[40];
+
+			snprintf(match, sizeof match, "ip,nw_src=%u.%u.%u.%u", round * 8 + i % 8, i,
+				 i, i);
+			insert_rule(i, i % 3, match, "drop");
+		}
+		for (unsigned i = 2; i < N_RULES; i++)
+			remove_rule(i);
+	}
+	assert_true(never_repeating(N) > N * 99 / 100);
+	remove_rule(0);
+	remove_rule(1);
+}
+
+/* Sources that table 0 cannot tell apart, and table 1 can when their first octet is another. */
+static void an_address_made_of_parts(void **state)
+{
+	(void)state;
+	insert_rule(0, 0, "ip", "set_field:10.0.0.0/255.0.0.0->ipv4_src,goto_table:1");
+	insert_rule(1, 1, "ip,nw_src=10.1.0.0/16", "output:2");
+	insert_rule(2, 1, "ip,nw_src=10.2.0.0/16", "output:3");
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(out_of(0x4d010001), 2);
+		assert_int_equal(out_of(0x4d020001), 3);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		remove_rule(i);
+}
+
 /* Traffic that never repeats: the cache is left alone, tried again now and then, and what does
  * repeat beside it is kept. */
 static void what_never_repeats(void **state)
@@ -233,22 +331,23 @@ static void what_never_repeats(void **state)
 	unsigned asked = 0, hot = 0, all = 0;
 
 	(void)state;
-	insert_rule(0, 0, "ip,nw_src=10.0.0.1", "drop");
+	insert_exact();
 	for (uint32_t i = 0; i < 4 * PERIOD; i++) {
 		hit(i << 8 | 0x80000000);
 		asked += !w->cache.rest;
 	}
-	assert_in_range(asked, 4 * CACHE_WINDOW, 6 * CACHE_WINDOW);
-	for (uint32_t i = 0; i < 3 * PERIOD; i++) {
-		bool known = hit(i % 2 ? i << 8 | 0x90000000 : i / 2 % 2048);
+	assert_in_range(asked, 4 * CACHE_WINDOW, 8 * CACHE_WINDOW);
+	for (uint32_t i = 0; i < 5 * PERIOD; i++) {
+		bool known = hit(i % 8 ? i % 2048 : i << 8 | 0x90000000);
 
-		if (i < 2 * PERIOD || i % 2) /* it was at rest, and learns */
+		if (i < 4 * PERIOD || i % 8 == 0) /* it was at rest, and learns */
 			continue;
 		hot += known;
 		all++;
 	}
 	assert_true(hot > all * 8 / 10);
 	remove_rule(0);
+	remove_rule(1);
 }
 
 /* A cache full of what was found once takes in what is found now. */
@@ -257,18 +356,19 @@ static void what_is_over_gives_way(void **state)
 	unsigned known = 0;
 
 	(void)state;
-	insert_rule(0, 0, "ip,nw_src=10.0.0.1", "drop");
+	insert_exact();
 	for (unsigned round = 0; round < 4; round++)
 		for (uint32_t i = 0; i < 8 * CACHE_WINDOW; i++)
 			hit(i / 8 | 0xa0000000), known += hit(i / 8 | 0xb0000000);
 	assert_true(known > 8 * CACHE_WINDOW);
 	for (uint32_t i = 0; i < 4 * CACHE_WINDOW; i++)
-		hit(i / 4 | 0xc0000000);
+		hit(i / 8 | 0xc0000000);
 	known = 0;
 	for (uint32_t i = 0; i < CACHE_WINDOW; i++)
-		known += hit(i / 4 | 0xc0000000);
+		known += hit(i / 8 | 0xc0000000);
 	assert_true(known > CACHE_WINDOW * 9 / 10);
 	remove_rule(0);
+	remove_rule(1);
 }
 
 /* Keys that differ in one octet of a port or an address spread over the cache as chance would. */
@@ -277,6 +377,7 @@ static void keys_spread(void **state)
 	(void)state;
 	insert_rule(0, 0, "udp,in_port=1,nw_src=10.0.0.1,nw_dst=10.0.0.1,tp_src=1,tp_dst=1",
 		    "drop");
+	insert_rule(1, 0, "ip,nw_src=0.0.0.1/0.0.0.1", "drop");
 	for (unsigned shift = 0; shift < 32; shift += 8) {
 		unsigned known = 0;
 
@@ -287,6 +388,7 @@ static void keys_spread(void **state)
 		assert_true(known > 500);
 	}
 	remove_rule(0);
+	remove_rule(1);
 }
 
 /* Rules that look at more words than an entry has: everything is looked up. */
@@ -312,6 +414,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(with_and_without, route_up, route_down),
 		cmocka_unit_test_setup_teardown(a_change_is_seen_at_once, route_up, route_down),
+		cmocka_unit_test_setup_teardown(sources_that_never_repeat_are_known, route_up,
+						route_down),
+		cmocka_unit_test_setup_teardown(an_address_made_of_parts, route_up, route_down),
 		cmocka_unit_test_setup_teardown(what_never_repeats, route_up, route_down),
 		cmocka_unit_test_setup_teardown(what_is_over_gives_way, route_up, route_down),
 		cmocka_unit_test_setup_teardown(keys_spread, route_up, route_down),
