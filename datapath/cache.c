@@ -108,19 +108,21 @@ bool cache_begin(struct worker *w, unsigned n)
 	return c->n_words <= CACHE_WORDS;
 }
 
-/* What a window says of the next ones.  New flows may spoil one, so of keys as they are, two in a
- * row are asked for; but not when shortened ones have just been well. */
+/* What a window says of the next ones.  New flows, and new keys of old ones, may spoil one, so two
+ * in a row are asked for; but not where the other way has just been well. */
 static void end_window(struct cache *c)
 {
 	bool shortened = c->shorten > 0;
 
 	c->shorten -= shortened;
-	if (c->n_found >= c->n_asked / 4 * CACHE_WORTH)
+	if (c->n_found >= c->n_asked / 4 * CACHE_WORTH) {
 		c->n_poor = shortened;
-	else if (++c->n_poor > 1 && shortened)
+	} else if (++c->n_poor > 1 && shortened) {
 		c->rest = CACHE_REST * CACHE_WINDOW; /* it was not worth it */
-	else if (c->n_poor > 1)
+	} else if (c->n_poor > 1) {
 		c->shorten = CACHE_REST;
+		c->n_poor = 0;
+	}
 	c->n_asked = c->n_found = 0;
 }
 

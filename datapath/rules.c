@@ -292,31 +292,30 @@ static int bypass(struct worker *w, struct batch *b, struct pkt *p)
 
 /* ---- The cache --------------------------------------------------------------------------- */
 
-static void count_entry(struct worker *w, const struct pkt *p, const struct path_rule *rule)
+static void take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e)
 {
-	count_table(w, rule->table, true);
-	count_rule(w, p, rule->id);
+	p->program = e->program;
+	p->rule = e->rule;
+	__builtin_prefetch(e->program);
+	__builtin_prefetch(&w->rule[e->rule.id]);
 }
 
-/* What find_program() does, from an entry: the same figures, the same end. */
-static int take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e)
+/* What find_program() does, of an entry that was taken: the same figures, the same end. */
+static int count_entry(struct worker *w, struct pkt *p)
 {
-	const struct program *program = e->program;
-	const struct path_rule *first = program && program->rules ? program->rules : &e->rule;
+	const struct program *program = p->program;
+	const struct path_rule *rule = program && program->rules ? program->rules : &p->rule;
+	unsigned n = program && program->rules ? program->n_rules : 1;
 
-	if (w->cache.guard && (!program || first->table != TABLE_GUARD))
+	if (w->cache.guard && (!program || rule->table != TABLE_GUARD))
 		count_table(w, TABLE_GUARD, false);
 	if (unlikely(!program)) {
 		count_table(w, 0, false);
 		return DROP_TABLE_MISS;
 	}
-	p->program = program;
-	if (program->rules) {
-		for (unsigned i = 0; i < program->n_rules; i++)
-			count_entry(w, p, &program->rules[i]);
-	} else {
-		count_entry(w, p, &e->rule);
-		p->rule = e->rule;
+	for (unsigned i = 0; i < n; i++) {
+		count_table(w, rule[i].table, true);
+		count_rule(w, p, rule[i].id);
 	}
 	return -1;
 }
@@ -384,7 +383,7 @@ static int find_and_keep(struct worker *w, struct batch *b, struct pkt *p, struc
 
 /* ---- The stage ------------------------------------------------------------------------------ */
 
-enum { AHEAD = 8 /* lookups that are begun before the first one's end */, ASK = -2 };
+enum { AHEAD = 8 }; /* packets whose memory is on its way before the first of them goes on */
 
 static void pass_on(struct worker *w, struct batch *b, struct pkt *p, int reason)
 {
@@ -399,7 +398,7 @@ static unsigned some_rules(struct worker *w, struct batch *b, struct pkt *const 
 			   const struct cache_key *key)
 {
 	struct asked asked[AHEAD];
-	int reason[AHEAD];
+	bool known[AHEAD];
 	unsigned found = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -407,16 +406,17 @@ static unsigned some_rules(struct worker *w, struct batch *b, struct pkt *const 
 
 		if (key && likely(!(pkt[i]->flags & PKT_TRACED)))
 			e = cache_find(&w->cache, &key[i]);
-		found += e != NULL;
-		reason[i] = e ? take_entry(w, pkt[i], e) : ASK;
-		if (!e)
+		known[i] = e;
+		found += known[i];
+		if (e)
+			take_entry(w, pkt[i], e);
+		else
 			ask(w, pkt[i], &asked[i]);
 	}
-	for (unsigned i = 0; i < n; i++) {
-		if (reason[i] == ASK)
-			reason[i] = find_and_keep(w, b, pkt[i], &asked[i], key ? &key[i] : NULL);
-		pass_on(w, b, pkt[i], reason[i]);
-	}
+	for (unsigned i = 0; i < n; i++)
+		pass_on(w, b, pkt[i],
+			known[i] ? count_entry(w, pkt[i])
+				 : find_and_keep(w, b, pkt[i], &asked[i], key ? &key[i] : NULL));
 	return found;
 }
 

@@ -164,7 +164,7 @@ static const char *dotted(uint32_t ip, char text[16])
 	return text;
 }
 
-void bed_remember(struct bed *b, const struct tuple *t)
+void bed_remember(struct bed *b, const struct five_tuple *t)
 {
 	enum { FIRST = 1024 }; /* room doubles from here */
 	unsigned n = b->n_tuples;
@@ -176,7 +176,7 @@ void bed_remember(struct bed *b, const struct tuple *t)
 	b->tuple[b->n_tuples++] = *t;
 }
 
-void bed_tuple(struct bed *b, unsigned priority, const struct tuple *t)
+void bed_tuple(struct bed *b, unsigned priority, const struct five_tuple *t)
 {
 	struct buf text = {0};
 	char ip[16];

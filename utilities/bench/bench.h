@@ -48,14 +48,14 @@ struct flow5 {
 };
 
 /* A rule as generators see it: how many leading bits of each part it looks at (0: none). */
-struct tuple {
+struct five_tuple {
 	struct flow5 value;
 	uint8_t src_bits, dst_bits, sport_bits, dport_bits;
 };
 
 struct traffic {
 	const struct traffic_class *class;
-	const struct tuple *tuple; /* the rule set's */
+	const struct five_tuple *tuple; /* the rule set's */
 	unsigned n_tuples;
 	uint64_t i; /* packets made so far */
 	uint64_t random;
@@ -97,7 +97,7 @@ struct bed {
 	struct port in, out;
 	const struct scenario *scenario;
 	const struct ruleset *rules;
-	struct tuple *tuple; /* of the rules, for generators */
+	struct five_tuple *tuple; /* of the rules, for generators */
 	unsigned n_tuples;
 	struct bed_slot {
 		uint32_t frame;
@@ -112,9 +112,9 @@ void bed_close(struct bed *b);
 /* FLOW text; what is refused ends the program, with the reason. */
 void bed_flow(struct bed *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Generators shall know this rule. */
-void bed_remember(struct bed *b, const struct tuple *t);
+void bed_remember(struct bed *b, const struct five_tuple *t);
 /* Both; the actions are the scenario's. */
-void bed_tuple(struct bed *b, unsigned priority, const struct tuple *t);
+void bed_tuple(struct bed *b, unsigned priority, const struct five_tuple *t);
 /* A verb of sluice-ctl, its words separated by spaces. */
 void bed_verb(struct bed *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 unsigned bed_in_ofport(const struct bed *b);

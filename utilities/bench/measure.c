@@ -82,15 +82,14 @@ static void warm(struct cell *c, uint64_t n)
 	}
 }
 
-/* Flows that repeat: all of them once, and until a cache that has given up (cache.h) over the
- * traffic of the cell before looks again. */
+/* Flows that repeat: all of them once; and until a cache (cache.h) has seen what traffic it is. */
 static uint64_t warming(const struct cell *c)
 {
 	uint64_t flows = MIN(c->traffic.class->flows, (uint64_t)WARM_MAX),
 		 n = MAX(flows, (uint64_t)WARM);
 
-	if (flows && c->scenario->cache && !c->cache_off)
-		n = MAX(n, (uint64_t)(CACHE_REST + 2) * CACHE_WINDOW);
+	if (c->scenario->cache && !c->cache_off)
+		n = MAX(n, (uint64_t)16 * CACHE_WINDOW);
 	return frames_of(c, n);
 }
 
@@ -111,10 +110,21 @@ static uint64_t timed(struct cell *c, uint64_t n)
 	return ns;
 }
 
+/* What other cells left in the cache. */
+static void forget(struct cell *c)
+{
+	struct cache *cache = &c->bed->w->cache;
+
+	cache_destroy(cache);
+	if (cache_init(cache))
+		bench_die("no memory");
+}
+
 void cell_round(struct cell *c)
 {
 	uint64_t frames = frames_of(c, c->packets);
 
+	forget(c);
 	warm(c, warming(c));
 	c->ns[c->n_rounds++] = (double)timed(c, frames) / (double)packets_of(c, frames);
 }

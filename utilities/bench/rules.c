@@ -21,9 +21,9 @@ static void make_1(struct bed *b)
 /* A source address; a destination port; a source port; and all else. */
 static void make_3(struct bed *b)
 {
-	bed_tuple(b, 30, &(struct tuple){.value.src = 0x0a010007, .src_bits = 32});
-	bed_tuple(b, 20, &(struct tuple){.value.dport = 80, .dport_bits = 16});
-	bed_tuple(b, 10, &(struct tuple){.value.sport = 53, .sport_bits = 16});
+	bed_tuple(b, 30, &(struct five_tuple){.value.src = 0x0a010007, .src_bits = 32});
+	bed_tuple(b, 20, &(struct five_tuple){.value.dport = 80, .dport_bits = 16});
+	bed_tuple(b, 10, &(struct five_tuple){.value.sport = 53, .sport_bits = 16});
 	bed_flow(b, "priority=1,actions=%s", b->scenario->actions);
 }
 
@@ -32,7 +32,7 @@ static void make_1000x8(struct bed *b)
 {
 	static const struct {
 		const char *text;
-		struct tuple t;
+		struct five_tuple t;
 	} masks[] = {
 		{"", {.dport_bits = 16}},
 		{",nw_src=10.1.0.0/16", {{.src = 0x0a010000}, .src_bits = 16, .dport_bits = 16}},
@@ -46,7 +46,7 @@ static void make_1000x8(struct bed *b)
 	};
 
 	for (unsigned i = 1; i <= 1000; i++) {
-		struct tuple t = masks[i % 8].t;
+		struct five_tuple t = masks[i % 8].t;
 
 		bed_flow(b, "in_port=%u,udp,tp_dst=%u%s,actions=%s", bed_in_ofport(b), i,
 			 masks[i % 8].text, b->scenario->actions);
@@ -60,7 +60,7 @@ static void make_1000five(struct bed *b)
 {
 	for (unsigned i = 1; i <= 1000; i++)
 		bed_tuple(b, PRIORITY,
-			  &(struct tuple){
+			  &(struct five_tuple){
 				  {0x0a010002, 0x0a020002, 1024, (uint16_t)i}, 32, 32, 16, 16});
 }
 
@@ -80,7 +80,7 @@ static void make_x64(struct bed *b)
 
 	while (bed_n_rules(b) < b->rules->n) {
 		unsigned mask = b->n_tuples % 64;
-		struct tuple u = {
+		struct five_tuple u = {
 			.value.src = 0x0a010000u ^ (traffic_random(&t) & 0x00070fff),
 			.value.dst = 0x0a020002u ^ (traffic_random(&t) & 0x00030303),
 			.value.sport = (uint16_t)(1024 + traffic_random(&t) % 1024),

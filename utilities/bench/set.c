@@ -12,9 +12,9 @@ static const char *const rules[] = {"set", NULL};
 static const char *const traffic[] = {"1", "1000", "spoof", "meet", "miss", NULL};
 
 /* Half of them single addresses, half /24 to /31; outside 10.0.0.0/8, which plain traffic has. */
-static void make_prefix(struct traffic *t, struct tuple *u)
+static void make_prefix(struct traffic *t, struct five_tuple *u)
 {
-	*u = (struct tuple){.src_bits = 32};
+	*u = (struct five_tuple){.src_bits = 32};
 	if (traffic_random(t) & 1)
 		u->src_bits = (uint8_t)(24 + traffic_random(t) % 8);
 	do
@@ -29,7 +29,7 @@ static void set_open(struct bed *b)
 	struct refusal r = {0};
 
 	for (unsigned i = 0; i < MEMBERS; i++) {
-		struct tuple u;
+		struct five_tuple u;
 
 		make_prefix(&t, &u);
 		bed_remember(b, &u);

@@ -58,13 +58,13 @@ static uint32_t differ(struct traffic *t, uint32_t value, unsigned width, unsign
 	return (value ^ (low + 1)) ^ (traffic_random(t) & low);
 }
 
-static const struct tuple *any_tuple(struct traffic *t)
+static const struct five_tuple *any_tuple(struct traffic *t)
 {
 	return &t->tuple[traffic_random(t) % t->n_tuples];
 }
 
 /* Values of a rule where it has them, of nobody where it has none. */
-static struct flow5 meet(struct traffic *t, const struct tuple *of)
+static struct flow5 meet(struct traffic *t, const struct five_tuple *of)
 {
 	struct flow5 f = of->value;
 
@@ -90,7 +90,7 @@ static void make_explode(struct traffic *t, struct flow5 *f)
 	for (unsigned i = 0; i < 4; i++)
 		of[i] = three ? t->tuple[i % t->n_tuples].value : any_tuple(t)->value;
 	for (unsigned i = 0; three && i < t->n_tuples; i++) {
-		const struct tuple *u = &t->tuple[i];
+		const struct five_tuple *u = &t->tuple[i];
 
 		of[0].src = u->src_bits ? u->value.src : of[0].src;
 		of[1].sport = u->sport_bits ? u->value.sport : of[1].sport;
@@ -114,7 +114,7 @@ static void make_cross(struct traffic *t, struct flow5 *f)
 /* A rule's packet but for the last bit that it looks at, in one part. */
 static void make_near(struct traffic *t, struct flow5 *f)
 {
-	const struct tuple *u = any_tuple(t);
+	const struct five_tuple *u = any_tuple(t);
 
 	*f = meet(t, u);
 	for (unsigned tries = 0, part = traffic_random(t); tries < 4; tries++, part++) {
@@ -174,7 +174,7 @@ const struct traffic_class *traffic_by_name(const char *name)
 void traffic_init(struct traffic *t, const struct bed *b, const struct traffic_class *class,
 		  uint64_t seed)
 {
-	static const struct tuple nothing;
+	static const struct five_tuple nothing;
 
 	*t = (struct traffic){
 		.class = class,
