@@ -113,6 +113,20 @@ static void end_packet(struct worker *w, struct queue *q, struct batch *b)
 		b->pkt[b->n++] = p;
 }
 
+/* Another core's cache has what the kernel has just written: all of it is asked for at once. */
+static void prefetch_packets(const struct worker *w, struct xsk_ring_cons *rx, uint32_t at,
+			     unsigned n)
+{
+	const struct umem *u = w->frames.umem;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t addr = xsk_ring_cons__rx_desc(rx, at + i)->addr;
+
+		__builtin_prefetch(u->base + addr);
+		__builtin_prefetch(&u->frame[addr / FRAME_SIZE]);
+	}
+}
+
 unsigned afxdp_rx(struct worker *w, struct queue *q, struct batch *b)
 {
 	struct afxdp_queue *a = q->priv;
@@ -120,6 +134,7 @@ unsigned afxdp_rx(struct worker *w, struct queue *q, struct batch *b)
 	unsigned moved = reap(w, a);
 
 	n = xsk_ring_cons__peek(&a->xsk.rx, XSK_RING, &at);
+	prefetch_packets(w, &a->xsk.rx, at, MIN(n, (unsigned)BATCH_MAX));
 	for (i = 0; i < n && b->n < BATCH_MAX; i++) {
 		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&a->xsk.rx, at + i);
 

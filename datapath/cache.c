@@ -6,26 +6,27 @@
 
 #include "datapath/worker.h"
 #include "lib/hash.h"
+#include "lib/pages.h"
 
-enum { WAYS = 2, CACHE_STRIDE_MAX = 4 * CACHE_LINE };
+enum {
+	WAYS = 2,
+	CACHE_STRIDE_MAX = 4 * CACHE_LINE,
+	MEMORY = CACHE_OCTETS + CACHE_PATHS * sizeof(struct cache_path),
+};
 
 int cache_init(struct cache *c)
 {
 	*c = (struct cache){.epoch = 2, .version = -1ull};
-	c->entries = aligned_alloc(CACHE_LINE, CACHE_OCTETS);
-	c->paths = calloc(CACHE_PATHS, sizeof *c->paths);
-	if (!c->entries || !c->paths) {
-		cache_destroy(c);
+	c->entries = pages_alloc(MEMORY);
+	if (!c->entries)
 		return -ENOMEM;
-	}
-	memset(c->entries, 0, CACHE_OCTETS);
+	c->paths = (void *)(c->entries + CACHE_OCTETS);
 	return 0;
 }
 
 void cache_destroy(struct cache *c)
 {
-	free(c->entries);
-	free(c->paths);
+	pages_free(c->entries, MEMORY);
 	c->entries = NULL;
 	c->paths = NULL;
 }

@@ -20,6 +20,7 @@ int datapath_init(struct datapath *dp, const struct datapath_config *config)
 	memset(dp, 0, sizeof *dp);
 	dp->offline = config->offline;
 	dp->n_workers = config->n_workers;
+	dp->spin_ns = config->spin_us * NSEC_PER_USEC;
 	dp->event_fd = -1;
 	dp->panic_pass = &dp->calm;
 	dp->sample_max = SAMPLE_MAX_PER_S;

@@ -43,6 +43,7 @@ struct datapath {
 	bool offline;
 	struct set *set[SETS_MAX]; /* by id % SETS_MAX, RCU */
 	uint64_t sets_gen;         /* raised (rcu_set) behind every change of any set's content */
+	uint64_t spin_ns;          /* that a worker stays awake after work */
 	bool cache_off;            /* workers look every packet up */
 	struct limiter *limiter[LIMITERS]; /* by number, RCU */
 	struct panic_page *panic;   /* what operators share with us (lib/panic.h); NULL: nothing */
@@ -68,6 +69,7 @@ struct if_port {
 struct datapath_config {
 	unsigned n_workers;
 	uint32_t n_frames; /* 0: as many as suit */
+	uint32_t spin_us;  /* that a worker stays awake after work */
 	bool offline;
 };
 

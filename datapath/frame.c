@@ -3,19 +3,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+
+#include "lib/pages.h"
 
 int umem_create(struct umem *u, uint32_t n)
 {
 	u->n = n;
-	u->base = mmap(NULL, (size_t)n * FRAME_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (u->base == MAP_FAILED) {
-		u->base = NULL;
-		return -ENOMEM;
-	}
-	u->frame = calloc(n, sizeof *u->frame);
-	if (!u->frame) {
+	u->base = pages_alloc((size_t)n * FRAME_SIZE);
+	u->frame = pages_alloc(n * sizeof *u->frame);
+	if (!u->base || !u->frame) {
 		umem_destroy(u);
 		return -ENOMEM;
 	}
@@ -24,9 +20,8 @@ int umem_create(struct umem *u, uint32_t n)
 
 void umem_destroy(struct umem *u)
 {
-	if (u->base)
-		munmap(u->base, (size_t)u->n * FRAME_SIZE);
-	free(u->frame);
+	pages_free(u->base, (size_t)u->n * FRAME_SIZE);
+	pages_free(u->frame, u->n * sizeof *u->frame);
 	*u = (struct umem){0};
 }
 

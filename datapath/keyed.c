@@ -2,9 +2,9 @@
 #include "datapath/keyed.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "lib/hash.h"
+#include "lib/pages.h"
 
 /* Time's zero lies so far back that a word of 0 is a full bucket: 146 years, or 2.3 where time has
  * 50 bits of 256 ns (which last for nine). */
@@ -19,19 +19,16 @@ _Static_assert(sizeof(struct keyed_line) == CACHE_LINE, "a line is a cache line"
 
 void *keyed_memory(size_t size)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *at = pages_alloc(size);
 
-	if (at == MAP_FAILED)
-		return NULL;
-	madvise(at, size, MADV_HUGEPAGE); /* fewer translations; without, it works too */
-	memset(at, 0, size);
+	if (at)
+		memset(at, 0, size); /* all of it is there from the beginning */
 	return at;
 }
 
 void keyed_release(void *memory, size_t size)
 {
-	if (memory)
-		munmap(memory, size);
+	pages_free(memory, size);
 }
 
 struct keyed *keyed_create(const struct keyed_shape *shape)

@@ -18,7 +18,12 @@
 
 #include "datapath/port-copy.h"
 
+/* Asking is a system call, so a device that had nothing is left alone for a while; a worker that
+ * sleeps is woken all the same. */
+enum { QUIET_NS = 20000 };
+
 struct tun {
+	uint64_t quiet_until;
 	uint8_t octets[PORT_OCTETS_MAX];
 };
 
@@ -111,6 +116,8 @@ static unsigned tun_rx(struct worker *w, struct queue *q, struct batch *b)
 	struct tun *t = q->port->priv;
 	unsigned n;
 
+	if (w->now < t->quiet_until)
+		return 0;
 	/* Without frames the kernel's queue is the better place to wait. */
 	for (n = 0; n < BATCH_MAX && w->frames.n_free > PKT_SEGS && w->n_free_pkts; n++) {
 		ssize_t size = read(q->fd, t->octets, sizeof t->octets);
@@ -118,6 +125,7 @@ static unsigned tun_rx(struct worker *w, struct queue *q, struct batch *b)
 		if (size <= 0) {
 			if (size < 0 && errno != EAGAIN)
 				counter_add(&w->port[q->port->id].rx_errors, 1);
+			t->quiet_until = w->now + QUIET_NS;
 			break;
 		}
 		port_receive(w, q, b,

@@ -12,6 +12,7 @@
 
 #include "datapath/handoff.h"
 #include "datapath/spine.h"
+#include "lib/pages.h"
 
 enum {
 	PKTS = 8192,
@@ -32,7 +33,7 @@ uint64_t clock_now(void)
 static int pkts_init(struct worker *w)
 {
 	w->n_pkts = w->n_free_pkts = PKTS;
-	w->pkts = aligned_alloc(CACHE_LINE, ROUND_UP(PKTS * sizeof *w->pkts, CACHE_LINE));
+	w->pkts = pages_alloc(PKTS * sizeof *w->pkts);
 	w->free_pkt = calloc(PKTS, sizeof(struct pkt *));
 	if (!w->pkts || !w->free_pkt)
 		return -ENOMEM;
@@ -84,7 +85,7 @@ void worker_destroy(struct worker *w)
 	free(w->port);
 	free(w->rxq);
 	free(w->conn);
-	free(w->pkts);
+	pages_free(w->pkts, PKTS * sizeof *w->pkts);
 	free(w->free_pkt);
 	if (w->rule)
 		munmap(w->rule, RULE_IDS * sizeof *w->rule);
@@ -311,7 +312,9 @@ static void *worker_main(void *arg)
 		w->now = now;
 		rcu_quiescent();
 		w->empty_turns = work ? 0 : w->empty_turns + 1;
-		if (w->empty_turns < EMPTY_TURNS)
+		if (work)
+			w->awake_until = now + w->dp->spin_ns;
+		if (w->empty_turns < EMPTY_TURNS || now < w->awake_until)
 			continue;
 		w->empty_turns = 0;
 		worker_sleep(w);

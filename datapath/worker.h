@@ -116,7 +116,8 @@ struct worker {
 	bool stop;
 	bool news; /* events to tell of at the batch edge */
 	unsigned empty_turns;
-	bool private_trace; /* a what-if worker: no ports, no state moves */
+	uint64_t awake_until; /* it does not sleep before */
+	bool private_trace;   /* a what-if worker: no ports, no state moves */
 	pthread_t thread;
 };
 

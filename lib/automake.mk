@@ -24,6 +24,8 @@ lib_libsl_a_SOURCES = \
 	lib/refuse.h \
 	lib/ring.c \
 	lib/ring.h \
+	lib/pages.c \
+	lib/pages.h \
 	lib/rmap.c \
 	lib/rmap.h \
 	lib/sflow.h

@@ -231,6 +231,7 @@ static int open_marks(struct ofproto *o, const char *db, struct refusal *r)
 static int open_all(struct ofproto *o, const struct ofproto_config *config, struct refusal *r)
 {
 	const struct datapath_config dc = {.n_workers = config->n_workers,
+					   .spin_us = config->spin_us,
 					   .offline = config->offline};
 	struct refusal why = {0};
 

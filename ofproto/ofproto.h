@@ -33,6 +33,7 @@ struct ofproto_config {
 	bool offline;   /* no kernel, no store, packets' time */
 	bool lab_null;  /* NULL without integrity may be asked for */
 	unsigned n_workers;
+	uint32_t spin_us;         /* that a worker stays awake after work */
 	const int *cpus;          /* of n_workers; -1: anywhere */
 	struct panic_page *panic; /* outlives the switch; NULL: none */
 };

@@ -62,6 +62,9 @@ const struct option_row daemon_options[] = {
 	{"--config", "FILE", "verbs of sluice-ctl, one a line; all are applied, or none"},
 	{"--listen", "METHOD", "an OpenFlow controller to dial or to wait for; may be repeated"},
 	{"--workers", "CPULIST", "one worker a CPU, as 0-3,6 (default: one worker, on any CPU)"},
+	{"--spin", "USEC",
+	 "how long a worker that had work looks for more before it sleeps, for CPUs of its own "
+	 "(default: 0)"},
 	{"--log", "SPEC", "what is logged: LEVEL or MODULE:LEVEL, comma-separated"},
 	{"--detach", NULL, "go to the background once ready; the log goes to syslog"},
 	{"--pidfile", "FILE", "write the process number there"},
@@ -349,7 +352,8 @@ void man_daemon(FILE *out)
 	man_head("sluiced", "gateway router between aggregates and data units", out);
 	fputs(".SH SYNOPSIS\n.B sluiced\n[\\-\\-run\\-dir DIR] [\\-\\-db FILE|:memory:] "
 	      "[\\-\\-config FILE] "
-	      "[\\-\\-listen METHOD]...\n[\\-\\-workers CPULIST] [\\-\\-log SPEC] [\\-\\-detach "
+	      "[\\-\\-listen METHOD]...\n[\\-\\-workers CPULIST] [\\-\\-spin USEC] [\\-\\-log "
+	      "SPEC] [\\-\\-detach "
 	      "\\-\\-pidfile FILE] [\\-\\-lab\\-null]\n.br\n.B sluiced \\-\\-offline\nFILE "
 	      "[\\-\\-json]\n"
 	      ".SH DESCRIPTION\nTakes aggregates apart into data units, runs rules over what both "

@@ -33,7 +33,7 @@ enum { LISTEN_MAX = 16, PATH_SIZE = 4096 };
 struct settings {
 	const char *run_dir, *db, *config, *pidfile, *offline;
 	const char *listen[LISTEN_MAX];
-	unsigned n_listen, n_workers;
+	unsigned n_listen, n_workers, spin_us;
 	int cpu[33];
 	bool detach, lab_null, json;
 };
@@ -113,6 +113,17 @@ static int parse_cpus(const char *text, struct settings *s)
 	}
 }
 
+static int parse_spin(const char *text, struct settings *s)
+{
+	char *end;
+	unsigned long us = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || us > 1000000)
+		return -EINVAL;
+	s->spin_us = (unsigned)us;
+	return 0;
+}
+
 static int take_option(int option, const char *word, struct settings *s)
 {
 	struct refusal r;
@@ -136,6 +147,9 @@ static int take_option(int option, const char *word, struct settings *s)
 		return parse_cpus(optarg, s)
 			       ? misused("--workers wants CPU numbers, as 0-3,6; at most 32")
 			       : 0;
+	case 's':
+		return parse_spin(optarg, s) ? misused("--spin wants microseconds, 0 to 1000000")
+					     : 0;
 	case 'L':
 		return log_configure(optarg, &r) ? misused(r.text) : 0;
 	case 'D':
@@ -168,6 +182,7 @@ static int parse_options(int argc, char **argv, struct settings *s)
 						{"config", required_argument, NULL, 'c'},
 						{"listen", required_argument, NULL, 'l'},
 						{"workers", required_argument, NULL, 'w'},
+						{"spin", required_argument, NULL, 's'},
 						{"log", required_argument, NULL, 'L'},
 						{"detach", no_argument, NULL, 'D'},
 						{"pidfile", required_argument, NULL, 'p'},
@@ -357,6 +372,7 @@ static int open_server(struct server *server, const struct settings *s, struct r
 					      .lab_null = s->lab_null,
 					      .n_workers = s->n_workers,
 					      .cpus = s->cpu,
+					      .spin_us = s->spin_us,
 					      .panic = server->panic};
 
 	server->d.ofproto = ofproto_create(&config, r);

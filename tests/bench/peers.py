@@ -189,7 +189,8 @@ class Sluice:
     def measure(self, bed):
         at_run = os.path.join(bed.work, "run")
         os.makedirs(at_run, exist_ok=True)
-        bed.start(DUT, f"{BUILT}/utilities/sluiced", "--run-dir", at_run, "--db", ":memory:", "--workers", "0")
+        bed.start(DUT, f"{BUILT}/utilities/sluiced", "--run-dir", at_run, "--db", ":memory:", "--workers", "0",
+                  "--spin", "1000")
 
         def ctl(*words):
             return run(f"{BUILT}/utilities/sluice-ctl", "-r", at_run, *words)
