@@ -26,7 +26,10 @@ static inline struct bench *bench_new(bool offline)
 	struct bench *t = calloc(1, sizeof *t);
 
 	assert_non_null(t);
-	assert_int_equal(datapath_init(&t->dp, &(struct datapath_config){1, 1024, offline}), 0);
+	assert_int_equal(datapath_init(&t->dp, &(struct datapath_config){.n_workers = 1,
+									 .n_frames = 1024,
+									 .offline = offline}),
+			 0);
 	t->w = t->dp.worker[0];
 	return t;
 }

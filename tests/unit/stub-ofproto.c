@@ -13,7 +13,8 @@ struct ofproto *stub_create(void)
 {
 	struct ofproto *o = calloc(1, sizeof *o);
 
-	if (!o || datapath_init(&o->dp, &(struct datapath_config){1, 64, true}))
+	if (!o || datapath_init(&o->dp, &(struct datapath_config){
+						.n_workers = 1, .n_frames = 64, .offline = true}))
 		abort();
 	o->settings.dpid = 0x0000abcdef012345;
 	o->waiting_end = &o->waiting;
