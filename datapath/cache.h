@@ -69,9 +69,9 @@ struct cache {
 	uint8_t at[CACHE_WORDS]; /* where in their part */
 	uint32_t stride, set_mask;
 	uint32_t n_asked, n_found; /* in this window */
-	uint32_t n_poor;           /* windows in a row with too few: one may be new flows */
+	uint32_t n_poor;           /* windows in a row with too few */
 	uint32_t rest;             /* packets to go without, … */
-	uint32_t shorten;          /* … and with addresses shortened */
+	uint32_t shorten;          /* … and windows with addresses shortened */
 	struct {
 		const struct prefixes *prefixes; /* NULL: no rule looks at it */
 		uint8_t at, n;                   /* its words in a key */

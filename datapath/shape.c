@@ -104,8 +104,7 @@ bool shapes_grown_old(const struct shapes *s)
 
 void shapes_prefixes_begin(struct shapes *s)
 {
-	for (unsigned i = 0; i < N_ADDRESSES; i++)
-		rcu_free(s->prefixes[i]); /* behind those who read what is published */
+	memcpy(s->old_prefixes, s->prefixes, sizeof s->old_prefixes);
 	new_prefixes(s);
 }
 
@@ -113,6 +112,8 @@ void shapes_prefixes_end(struct shapes *s)
 {
 	s->n_gone = 0;
 	publish(s);
+	for (unsigned i = 0; i < N_ADDRESSES; i++)
+		rcu_free(s->old_prefixes[i]);
 }
 
 static void rule_look_at_field(struct rule_look *l, unsigned id)

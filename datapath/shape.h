@@ -50,7 +50,8 @@ struct shapes {
 	uint32_t users[KEY_WORDS][64]; /* by word and bit */
 	uint32_t n_rules, n_gone;      /* n_gone: since prefixes were made anew */
 	struct prefixes *prefixes[N_ADDRESSES];
-	struct table *tables; /* the owner's: whose rules they are */
+	struct prefixes *old_prefixes[N_ADDRESSES]; /* published still, while new ones are made */
+	struct table *tables;                       /* the owner's: whose rules they are */
 };
 
 void shapes_init(struct shapes *s);
