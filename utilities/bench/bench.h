@@ -207,7 +207,8 @@ struct cell {
 	char name[96];
 	uint64_t packets; /* of a round */
 	unsigned n_rounds;
-	double ns[ROUNDS_MAX]; /* per packet */
+	double ns[ROUNDS_MAX];    /* per packet */
+	uint64_t n_hits, n_timed; /* of all rounds: packets that the cache knew, and all */
 	double stage_ns[N_BENCH_STAGES];
 	bool has_stages;
 	double instructions; /* per packet; 0: not counted */

@@ -122,11 +122,15 @@ static void forget(struct cell *c)
 
 void cell_round(struct cell *c)
 {
-	uint64_t frames = frames_of(c, c->packets);
+	uint64_t frames = frames_of(c, c->packets), n = packets_of(c, frames);
+	const struct cache *cache = &c->bed->w->cache;
 
 	forget(c);
 	warm(c, warming(c));
-	c->ns[c->n_rounds++] = (double)timed(c, frames) / (double)packets_of(c, frames);
+	c->n_hits -= cache->hits;
+	c->ns[c->n_rounds++] = (double)timed(c, frames) / (double)n;
+	c->n_hits += cache->hits;
+	c->n_timed += n;
 }
 
 void cell_size(struct cell *c, const struct bench_options *o)

@@ -46,6 +46,16 @@ static const char *cache_word(const struct cell *c)
 	return !c->scenario->cache ? "none" : c->cache_off ? "off" : "on";
 }
 
+static bool has_cache(const struct cell *c)
+{
+	return c->scenario->cache && !c->cache_off && c->n_timed;
+}
+
+static double hit_rate(const struct cell *c)
+{
+	return (double)c->n_hits / (double)c->n_timed;
+}
+
 static bool agrees(const struct cell *c)
 {
 	return c->verdicts.checksum == c->verdicts.twin;
@@ -96,6 +106,8 @@ static json_t *cell_json(const struct cell *c, const struct bench_options *o)
 	json_object_set_new(j, "ns_per_packet", rounded(q.median));
 	json_object_set_new(j, "ns_quartiles",
 			    json_pack("[o, o]", rounded(q.low), rounded(q.high)));
+	if (has_cache(c))
+		json_object_set_new(j, "hit_rate", rounded(hit_rate(c)));
 	if (c->instructions > 0)
 		json_object_set_new(j, "instructions_per_packet", rounded(c->instructions));
 	if (c->has_stages) {
@@ -146,6 +158,8 @@ static void print_cell(const struct cell *c, const char *name, const char *more)
 	       : agrees(c)    ? "equal"
 			      : "DIFFER");
 	print_stages(c);
+	if (has_cache(c))
+		printf(" hits %.0f %%", 100 * hit_rate(c));
 	if (c->instructions > 0)
 		printf(" instructions %.0f", c->instructions);
 	printf("%s%s\n", *more ? " " : "", more);
