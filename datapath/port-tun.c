@@ -95,7 +95,7 @@ static int tun_open(struct port *port, struct options *o, struct refusal *r)
 			r, BAD_VALUE, "dev",
 			"'%s' is no name for an interface: 1 to %d octets, without '/' or '%%'",
 			dev, IFNAMSIZ - 1);
-	port->priv = malloc(sizeof(struct tun));
+	port->priv = calloc(1, sizeof(struct tun));
 	if (!port->priv || port_queues(port, 1)) {
 		tun_close(port);
 		return refuse(r, SYSTEM, "dev", "no memory for the port");
