@@ -10,7 +10,6 @@
 
 enum {
 	WAYS = 2,
-	CACHE_STRIDE_MAX = 4 * CACHE_LINE,
 	MEMORY = CACHE_OCTETS + CACHE_PATHS * sizeof(struct cache_path),
 };
 
@@ -254,19 +253,16 @@ static bool is_of_use(const struct cache *c, const struct cache_entry *e)
 	return is_fresh(c, e) && e->epoch & CACHE_FOUND;
 }
 
-/* An entry that is found for the first time goes to the first way if what is there was not found,
- * so that what repeats is mostly looked for once. */
+/* An entry that is found for the first time takes the first way if what is there was not found, so
+ * that what repeats is mostly looked for once. */
 static __attribute__((noinline)) struct cache_entry *found_behind(struct cache *c,
 								  struct cache_entry *first)
 {
 	struct cache_entry *e = other_way(c, first);
-	uint64_t room[CACHE_STRIDE_MAX / 8];
 
 	if (e->epoch & CACHE_FOUND || is_of_use(c, first))
 		return e;
-	memcpy(room, first, c->stride);
 	memcpy(first, e, c->stride);
-	memcpy(e, room, c->stride);
 	return first;
 }
 

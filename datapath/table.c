@@ -426,7 +426,7 @@ static inline const struct rule *best_of(struct tuple_search *c, const struct ru
 
 void table_lookup_begin(struct tuple_search *c, const struct table *t, const struct probe *probe)
 {
-	c->n = 0;
+	c->n = c->at = 0;
 	if (t)
 		tuple_search_begin(c, &t->space, &probe->key);
 	if (tuple_search_more(c))
