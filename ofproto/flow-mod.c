@@ -333,6 +333,7 @@ static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entr
 	stage_in(o, e);
 }
 
+/* What costs least is asked first: a command may walk a large table for one rule. */
 static bool selected(const struct flow_mod *fm, const struct entry *e)
 {
 	const struct flow *f = &e->flow;
@@ -351,10 +352,11 @@ static bool selected(const struct flow_mod *fm, const struct entry *e)
 static int admit_one(struct ofproto *o, const struct flow_mod *fm, const struct entry *e,
 		     struct refusal *r)
 {
-	struct flow flow = e->flow;
+	struct flow flow;
 
 	if (!selected(fm, e))
 		return 0;
+	flow = e->flow;
 	flow.instructions = fm->instructions;
 	flow.unverified = unverified_after(o, fm, e);
 	return meters_admit(o, &flow, r);
@@ -382,8 +384,6 @@ static int admit_all(struct ofproto *o, const struct flow_mod *fm, struct refusa
 
 static void apply_to(struct ofproto *o, const struct flow_mod *fm, struct entry *e)
 {
-	if (!selected(fm, e))
-		return;
 	if (is_delete(fm))
 		flow_stage_out(o, e, OFPRR_DELETE);
 	else
@@ -398,13 +398,13 @@ static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t t
 	if (fm->command == OFPFC_MODIFY_STRICT || fm->command == OFPFC_DELETE_STRICT) {
 		struct entry *e = entry_find(o, table, fm->origin, fm->priority, &fm->match);
 
-		if (e)
+		if (e && selected(fm, e))
 			apply_to(o, fm, e);
 		return;
 	}
 	for (struct entry *e = o->flows.table[table]; e; e = next) {
 		next = e->next;
-		if (match_covers(&fm->match, &e->flow.match))
+		if (selected(fm, e) && match_covers(&fm->match, &e->flow.match))
 			apply_to(o, fm, e);
 	}
 }
