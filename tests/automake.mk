@@ -10,6 +10,7 @@ UNITS = \
 	tests/unit/test-bpf \
 	tests/unit/test-bpf-match \
 	tests/unit/test-cache \
+	tests/unit/test-barrier \
 	tests/unit/test-baseline \
 	tests/unit/test-case \
 	tests/unit/test-case-trouble \
@@ -282,6 +283,12 @@ tests_bench_publish_LDADD = $(UNIT_LIBS)
 bench-publish: tests/bench/publish
 	tests/bench/publish
 .PHONY: bench-publish
+# Flow-mods and one barrier, beside Open vSwitch, which runs without a datapath (docs/bench.md): no root.
+EXTRA_DIST += tests/bench/flowmods.py
+FLOWMODS =
+bench-flowmods: all
+	python3 '$(srcdir)/tests/bench/flowmods.py' $(FLOWMODS)
+.PHONY: bench-flowmods
 ROUNDS = 7
 PEERS =
 bench-peers: all $(BENCH_PEERS)
