@@ -23,6 +23,7 @@ char *flow_mod_text(const struct flow_mod *mod, bool key)
 		f.idle_timeout = mod->idle_timeout;
 		f.hard_timeout = mod->hard_timeout;
 		f.unverified = mod->unverified;
+		f.wide = mod->wide;
 		f.flags = mod->flags &
 			  (OFPFF_SEND_FLOW_REM | OFPFF_NO_PKT_COUNTS | OFPFF_NO_BYT_COUNTS);
 	}
@@ -159,6 +160,7 @@ static int collect_flow(struct flow_visit *v, const struct flow *f, const struct
 	mod.hard_timeout = f->hard_timeout;
 	mod.flags = f->flags;
 	mod.unverified = f->unverified;
+	mod.wide = f->wide;
 	mod.match = f->match;
 	mod.origin = f->origin;
 	if (f->expires_ns != TIMER_NEVER)

@@ -18,6 +18,13 @@ static void run_file(struct verb_call *call, bool keep)
 		verb_refuse(call, &r);
 		return;
 	}
+	if (!keep && !file.n && !args_option(&call->args, "--all")) {
+		refuse(&r, NEEDS_FORCE, "FILE",
+		       "there is no rule in it, so every rule would go and all traffic stop; say "
+		       "--all when you mean it");
+		verb_refuse(call, &r);
+		return;
+	}
 	flow_set_current(&now, o);
 	n = flow_set_diff(&now, &file, keep, &changes);
 	if (n) {

@@ -5,6 +5,7 @@
 #include "ctl/dry-run.h"
 #include "ctl/guard.h"
 #include "lib/openflow.h"
+#include "ofproto/admit.h"
 
 /* ---- add-guard, del-guard ---- */
 
@@ -91,24 +92,6 @@ void do_del_guard(struct verb_call *call)
 
 /* ---- block ---- */
 
-/* As many bits as narrow the match, beyond what kind of packet it is. */
-static unsigned width(const struct match *m)
-{
-	struct key mask = m->mask;
-	unsigned bits = 0;
-
-	mask.du.eth_type = 0;
-	mask.du.ip_proto = 0;
-	mask.outer.has = 0;
-	for (unsigned i = 0; i < OUTER_WORD; i++)
-		bits += (unsigned)__builtin_popcountll(mask.du_word[i]);
-	for (unsigned i = 0; i < KEY_WORDS - OUTER_WORD; i++)
-		bits += (unsigned)__builtin_popcountll(mask.outer_word[i]);
-	return bits;
-}
-
-enum { BLOCK_BITS = 8 }; /* a 256th of everything */
-
 /* MATCH with the action that is asked for. */
 static int block_mod(struct verb_call *call, struct flow_mod *mod, struct refusal *r)
 {
@@ -143,7 +126,9 @@ static int block_asked(struct verb_call *call, struct flow_mod *mod, struct refu
 	error = guard_check_reason(mod->reason, r);
 	if (!error)
 		error = guard_expiry(call, "--for", mod, r);
-	if (!error && width(&mod->match) < BLOCK_BITS && !args_option(&call->args, "--force"))
+	mod->wide = args_option(&call->args, "--force");
+	/* At night a whole protocol is nearly everything, too, and so is a limit on it. */
+	if (!error && match_narrowing(&mod->match, true) < ADMIT_BITS && !mod->wide)
 		error = refuse(
 			r, NEEDS_FORCE, "MATCH",
 			"that is nearly everything: name an address (of at least /8), a port "

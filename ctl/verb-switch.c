@@ -54,7 +54,7 @@ void do_add_neigh(struct verb_call *call)
 static void undo_settings(struct verb_call *call)
 {
 	const struct switch_settings *s = ofproto_settings(call->daemon->ofproto);
-	char words[6][32];
+	char words[7][32];
 
 	snprintf(words[0], sizeof words[0], "dpid=%016" PRIx64, s->dpid);
 	snprintf(words[1], sizeof words[1], "fail-mode=%s",
@@ -65,6 +65,7 @@ static void undo_settings(struct verb_call *call)
 		 s->sample_every);
 	snprintf(words[4], sizeof words[4], "sample-max=%u", s->sample_max);
 	snprintf(words[5], sizeof words[5], "reject-max=%u", s->reject_max);
+	snprintf(words[6], sizeof words[6], "wide-drop=%s", wide_drop_names[s->wide_drop]);
 	for (unsigned i = 0; i < call->args.n; i++)
 		for (unsigned k = 0; k < ARRAY_SIZE(words); k++)
 			if (!strncmp(call->args.word[i], words[k], strcspn(words[k], "=") + 1))
@@ -93,14 +94,15 @@ static json_t *show_settings(struct daemon *d, struct buf *text)
 	json_put_u64(row, "sample", s->sample_every);
 	json_put_u64(row, "sample_max", s->sample_max);
 	json_put_u64(row, "reject_max", s->reject_max);
+	json_put(row, "wide_drop", json_string(wide_drop_names[s->wide_drop]));
 	json_put_u64(row, "n_tables", ofproto_n_tables(d->ofproto));
 	snprintf(sample, sizeof sample, s->sample_every ? "%u" : "off", s->sample_every);
 	buf_printf(text,
 		   "dpid=%s fail-mode=%s packet-in=%s sample=%s sample-max=%u reject-max=%u "
-		   "n_tables=%u\n",
+		   "wide-drop=%s n_tables=%u\n",
 		   dpid, s->fail_secure ? "secure" : "standalone",
 		   s->packet_in_headers ? "headers" : "full", sample, s->sample_max, s->reject_max,
-		   ofproto_n_tables(d->ofproto));
+		   wide_drop_names[s->wide_drop], ofproto_n_tables(d->ofproto));
 	return row;
 }
 

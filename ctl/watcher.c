@@ -6,6 +6,7 @@
 
 #include "ctl/verb.h"
 #include "lib/openflow.h"
+#include "ofproto/admit.h"
 #include "ofproto/guard.h"
 
 struct watcher *watcher_of(struct daemon *d)
@@ -164,11 +165,15 @@ static struct proposal *append(struct watcher *w, struct refusal *r)
 struct proposal *watcher_propose(struct daemon *d, const struct flow_mod *mod, struct refusal *r)
 {
 	struct watcher *w = current(d);
-	struct instructions checked = mod->instructions; /* nothing of it is freed */
+	struct flow flow = {.match = mod->match,
+			    .instructions = mod->instructions, /* nothing of it is freed */
+			    .table = TABLE_GUARD,
+			    .origin = mod->origin,
+			    .wide = mod->wide};
 	struct proposal *p = w->proposals;
 	uint64_t now = ofproto_now(d->ofproto);
 
-	if (guard_complete(&checked, r))
+	if (guard_complete(&flow.instructions, r) || admit(d->ofproto, &flow, r))
 		return NULL;
 	while (p && !is_same(&p->mod, mod))
 		p = p->next;

@@ -139,6 +139,11 @@ static int put_op(struct buf *ops, const char *name, struct set_add *a, struct r
 			      "set_add: %s/%u; a length of 1 to 32 (128) of an address alone would "
 			      "be accepted",
 			      f->name, a->len);
+	if (a->len && a->len < (width == 32 ? 8 : 16))
+		return refuse(r, TOO_WIDE, "set_add",
+			      "set_add: one packet would put all of %s/%u into set %s; a prefix of "
+			      "at least /%u would be accepted",
+			      f->name, a->len, name, width == 32 ? 8 : 16);
 	if (a->timeout_ms > SET_TIMEOUT_MAX_MS)
 		return refuse(r, ACTION_ARGUMENT, "set_add",
 			      "set_add: a timeout of more than %llu s", SET_TIMEOUT_MAX_MS / 1000);

@@ -3,6 +3,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/change.c \
 	ofproto/change.h \
 	ofproto/conns.c \
+	ofproto/admit.c \
 	ofproto/flow-mod.c \
 	ofproto/flow-text.c \
 	ofproto/flows.c \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The five commands of a flow-mod (TS-023, 6.4 and 7.3.4.2), on the stage. */
+#include "ofproto/admit.h"
 #include "ofproto/guard.h"
 #include "ofproto/memory.h"
 #include "ofproto/state.h"
@@ -251,6 +252,7 @@ static struct flow flow_from(const struct ofproto *o, const struct flow_mod *fm)
 		.hard_timeout = fm->hard_timeout,
 		.flags = fm->flags,
 		.unverified = fm->unverified,
+		.wide = fm->wide,
 		.created_ns = now,
 		.expires_ns = fm->expire_ns ? now + fm->expire_ns : TIMER_NEVER,
 		.reason = fm->reason,
@@ -275,7 +277,7 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 					      "it overlaps a rule of the same priority %u, and "
 					      "check_overlap forbids that",
 					      fm->priority);
-	if (meters_admit(o, &flow, r))
+	if (meters_admit(o, &flow, r) || admit(o, &flow, r))
 		return -EINVAL;
 	if (flows_full(o))
 		return refuse(r, TABLE_FULL, "table",
@@ -318,6 +320,7 @@ static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entr
 
 	flow.instructions = fm->instructions;
 	flow.unverified = unverified_after(o, fm, old);
+	flow.wide |= fm->wide;
 	e = entry_new(o, &flow);
 	e->base = old->base;
 	e->order = old->order;
@@ -359,7 +362,9 @@ static int admit_one(struct ofproto *o, const struct flow_mod *fm, const struct 
 	flow = e->flow;
 	flow.instructions = fm->instructions;
 	flow.unverified = unverified_after(o, fm, e);
-	return meters_admit(o, &flow, r);
+	flow.wide = fm->wide || (flow.wide && fm->origin == ORIGIN_CLI);
+	flow.origin = fm->origin;
+	return meters_admit(o, &flow, r) ? -EINVAL : admit(o, &flow, r);
 }
 
 /* The same for all that a command selects: before the first one is changed. */
@@ -368,7 +373,7 @@ static int admit_all(struct ofproto *o, const struct flow_mod *fm, struct refusa
 	struct entry *e;
 	int error = 0;
 
-	if (is_delete(fm) || (!fm->instructions.meter && !fm->unverified))
+	if (is_delete(fm))
 		return 0;
 	if (fm->instructions.meter && !ofproto_meter(o, fm->instructions.meter))
 		return meters_admit(o, &(struct flow){.instructions = fm->instructions}, r);
@@ -376,6 +381,8 @@ static int admit_all(struct ofproto *o, const struct flow_mod *fm, struct refusa
 		e = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match);
 		return e ? admit_one(o, fm, e, r) : 0;
 	}
+	if (admit_covered(o, fm, r))
+		return -EINVAL;
 	for (e = o->flows.table[fm->table]; e && !error; e = e->next)
 		if (match_covers(&fm->match, &e->flow.match))
 			error = admit_one(o, fm, e, r);

@@ -162,6 +162,14 @@ static int word_unverified(struct flow_mod *fm, const char *value, struct refusa
 	return 0;
 }
 
+static int word_wide(struct flow_mod *fm, const char *value, struct refusal *r)
+{
+	if (!value || (strcmp(value, "yes") && strcmp(value, "no")))
+		return refuse(r, BAD_VALUE, "wide", "wide=%.16s; yes or no", value ? value : "");
+	fm->wide = !strcmp(value, "yes");
+	return 0;
+}
+
 /* Readings in a dump: accepted, and forgotten. */
 static int word_ignored(struct flow_mod *fm, const char *value, struct refusal *r)
 {
@@ -183,6 +191,7 @@ static const struct {
 	{"out_port", 0, word_out_port},
 	{"out_group", 0, word_out_group},
 	{"unverified", 0, word_unverified},
+	{"wide", 0, word_wide},
 	{"send_flow_rem", OFPFF_SEND_FLOW_REM, NULL},
 	{"check_overlap", OFPFF_CHECK_OVERLAP, NULL},
 	{"reset_counts", OFPFF_RESET_COUNTS, NULL},
@@ -322,6 +331,8 @@ void flow_format(const struct flow *f, struct buf *text)
 			buf_printf(text, "%s,", flags[i].word);
 	if (f->unverified)
 		buf_printf(text, "unverified=yes,");
+	if (f->wide)
+		buf_printf(text, "wide=yes,");
 	buf_printf(text, "priority=%u", f->priority);
 	before = text->size;
 	buf_printf(text, ",");

@@ -81,6 +81,7 @@ struct flow {
 	uint64_t cookie;
 	uint16_t idle_timeout, hard_timeout, flags; /* seconds, 0: none; OFPFF_* */
 	bool unverified; /* its aggregate meter may be spent by forgeries (meters.h) */
+	bool wide;       /* wide=yes: that it drops nearly everything is meant (admit.h) */
 	uint64_t created_ns;
 	uint64_t expires_ns; /* --expire: TIMER_NEVER; guard rules always have one unless forever */
 	const char *reason;  /* why it is there; may be NULL */
@@ -109,7 +110,7 @@ struct flow_mod {
 	uint32_t out_port, out_group;
 	struct match match;
 	struct instructions instructions;
-	bool unverified;
+	bool unverified, wide;
 	uint8_t origin;
 	uint64_t expire_ns; /* from now; 0: never (in the guard: the operator's only) */
 	const char *reason; /* the guard's always have one */
@@ -184,6 +185,10 @@ struct conn *ofproto_conn(struct ofproto *o, const char *name);
 /* The text a port or connection was made from, keys replaced by `key=…`. */
 const char *ofproto_port_spec(struct ofproto *o, const struct port *port);
 
+/* Who may have rules that drop nearly everything (admit.h). */
+enum wide_drop { WIDE_DROP_NEVER, WIDE_DROP_ASKED, WIDE_DROP_ANY };
+extern const char *const wide_drop_names[]; /* NULL at the end */
+
 struct switch_settings {
 	uint64_t dpid;
 	bool fail_secure;
@@ -191,6 +196,7 @@ struct switch_settings {
 	uint32_t sample_every;  /* sample=N; 0: off */
 	uint32_t sample_max;    /* sample-max=N: a second and worker, at most */
 	uint32_t reject_max;    /* reject-max=N: answers a second, at most; 0: none */
+	enum wide_drop wide_drop;
 };
 const struct switch_settings *ofproto_settings(const struct ofproto *o);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* set-switch: the datapath id, fail-mode, how much of a packet controllers see, how many packets
- * are sampled, and how many rejected ones are answered. */
+ * are sampled, how many rejected ones are answered, and who may drop nearly everything. */
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -81,11 +81,13 @@ static int read_reject(struct options *opt, struct switch_settings *s, struct re
 	return 0;
 }
 
+const char *const wide_drop_names[] = {"never", "asked", "any", NULL};
+
 static int read_settings(struct switch_settings *s, struct words words, struct refusal *r)
 {
 	static const char *const modes[] = {"standalone", "secure", NULL};
 	static const char *const packet_ins[] = {"full", "headers", NULL};
-	unsigned mode = s->fail_secure, headers = s->packet_in_headers;
+	unsigned mode = s->fail_secure, headers = s->packet_in_headers, wide = s->wide_drop;
 	struct options opt;
 	int error = options_parse(&opt, words.n, words.word, r);
 
@@ -101,10 +103,13 @@ static int read_settings(struct switch_settings *s, struct words words, struct r
 	if (!error)
 		error = read_reject(&opt, s, r);
 	if (!error)
+		error = option_word(&opt, "wide-drop", wide_drop_names, &wide, r);
+	if (!error)
 		error = options_finish(&opt, r);
 	options_free(&opt);
 	s->fail_secure = mode;
 	s->packet_in_headers = headers;
+	s->wide_drop = wide;
 	return error;
 }
 
@@ -125,6 +130,8 @@ static void remember(struct ofproto *o)
 	change_store(o, store_op_object("setting", "sample-max", text));
 	snprintf(text, sizeof text, "%u", o->settings.reject_max);
 	change_store(o, store_op_object("setting", "reject-max", text));
+	change_store(
+		o, store_op_object("setting", "wide-drop", wide_drop_names[o->settings.wide_drop]));
 }
 
 static int change_settings(struct ofproto *o, const struct switch_settings *fresh, struct waiter *w)
@@ -185,6 +192,7 @@ void settings_defaults(struct ofproto *o)
 	o->settings.sample_every = o->offline ? 0 : SAMPLE_EVERY;
 	o->settings.sample_max = SAMPLE_MAX_PER_S;
 	o->settings.reject_max = REJECT_MAX_PER_S;
+	o->settings.wide_drop = WIDE_DROP_ASKED;
 }
 
 void settings_init(struct ofproto *o)

@@ -3,6 +3,7 @@
 UNITS = \
 	tests/unit/test-action \
 	tests/unit/test-action-run \
+	tests/unit/test-admit \
 	tests/unit/test-afxdp \
 	tests/unit/test-aggfrag \
 	tests/unit/test-alert \

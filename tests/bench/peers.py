@@ -41,7 +41,7 @@ RULES = {
     "3 rules": ["priority=30,in_port=1,udp,nw_src=10.1.0.7,actions=drop",
                 "priority=20,in_port=1,udp,tp_dst=80,actions=drop",
                 "priority=10,in_port=1,udp,tp_src=53,actions=drop",
-                "priority=1,actions=drop"],
+                "priority=0,actions=drop"],
 }
 ROWS = [("1000 rules in 8 masks", t) for t in ("1", "1000", "100000", "spoof")] + \
        [("3 rules", t) for t in ("1000", "spoof", "explode")]

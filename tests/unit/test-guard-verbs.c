@@ -514,7 +514,7 @@ static void proposals_are_bounded(void **state)
 	says(&d, WATCH, "propose|priority=3,udp actions=drop|--reason|renewed");
 	says(&d, CLI, "reject|7");
 	says(&d, WATCH, "propose|tcp actions=drop|--reason|x");
-	refuses(&d, WATCH, "propose|ip actions=drop|--reason|x", "limit");
+	refuses(&d, WATCH, "propose|ip,nw_proto=9 actions=drop|--reason|x", "limit");
 	assert_int_equal(proposals(NULL), 64);
 	refuses(&d, CLI, "accept|7", "not-found");
 	says(&d, CLI, "accept|65");

@@ -141,7 +141,10 @@ void bed_flow(struct bed *b, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	if (flow_parse(text, OFPFC_ADD, &fm, &r) || ofproto_flow_mod(b->ofproto, &fm, NULL, &r))
+	if (flow_parse(text, OFPFC_ADD, &fm, &r))
+		bench_die("%s: %s", text, r.text);
+	fm.wide = true;
+	if (ofproto_flow_mod(b->ofproto, &fm, NULL, &r))
 		bench_die("%s: %s", text, r.text);
 	flow_mod_free(&fm);
 }
