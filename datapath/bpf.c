@@ -46,6 +46,24 @@ bool bpf_exists(uint64_t handle)
 	return filter_get(handle);
 }
 
+int bpf_constant(uint64_t handle)
+{
+	const struct filter *p = filter_get(handle);
+	bool takes = false, leaves = !p, loads = false;
+
+	for (unsigned i = 0; p && i < p->n; i++) {
+		unsigned short code = p->insn[i].code, class = BPF_CLASS(code);
+
+		/* A load behind the end, or a division by zero, is the program's: not taken. */
+		loads |= class == BPF_LD || class == BPF_LDX || class == BPF_ALU;
+		if (class != BPF_RET)
+			continue;
+		takes |= BPF_RVAL(code) != BPF_K || p->insn[i].k;
+		leaves |= BPF_RVAL(code) != BPF_K || !p->insn[i].k;
+	}
+	return !takes ? 0 : leaves || loads ? -1 : 1;
+}
+
 bool bpf_has_text(uint64_t handle)
 {
 	const struct filter *p = filter_get(handle);

@@ -45,6 +45,8 @@ void bpf_format(uint64_t handle, struct buf *text);
 bool bpf_has_text(uint64_t handle);
 void bpf_encode(uint64_t handle, struct buf *code);
 bool bpf_exists(uint64_t handle);
+/* Whatever a packet is, the program takes it (1), or does not (0); -1: that depends. */
+int bpf_constant(uint64_t handle);
 
 void bpf_hold(uint64_t handle);
 void bpf_release(uint64_t handle);

@@ -145,7 +145,7 @@ static bool parse_tcp_flags(const char *text, uint8_t *value, uint8_t *mask)
 		while (i < ARRAY_SIZE(names) &&
 		       (strlen(names[i]) != size || memcmp(names[i], text, size)))
 			i++;
-		if ((sign != '+' && sign != '-') || i == ARRAY_SIZE(names))
+		if ((sign != '+' && sign != '-') || i == ARRAY_SIZE(names) || known >> i & 1)
 			return false;
 		known |= 1u << i;
 		set |= sign == '+' ? 1u << i : 0;
@@ -158,6 +158,8 @@ static bool parse_tcp_flags(const char *text, uint8_t *value, uint8_t *mask)
 
 static const char *value_form(const struct field *f)
 {
+	if (f == &fields[FIELD_TCP_FLAGS])
+		return "flags with + or -, each once, nor a number of 12 bits";
 	switch (f->text) {
 	case TEXT_ETH:
 		return "xx:xx:xx:xx:xx:xx";
@@ -172,6 +174,27 @@ static const char *value_form(const struct field *f)
 	default:
 		return "a number that fits its bits";
 	}
+}
+
+/* The length of a mask that is a prefix, or -1. */
+static int prefix_len(const struct field *f, const uint8_t *mask)
+{
+	int len = 0;
+
+	while (len < f->size * 8 && mask[len / 8] >> (7 - len % 8) & 1)
+		len++;
+	for (int i = len; i < f->size * 8; i++)
+		if (mask[i / 8] >> (7 - i % 8) & 1)
+			return -1;
+	return len;
+}
+
+static bool has_bits_beyond(const struct field *f, const uint8_t *value, const uint8_t *mask)
+{
+	for (unsigned i = 0; i < f->size; i++)
+		if (value[i] & ~mask[i])
+			return true;
+	return false;
 }
 
 int field_parse(const struct field *f, const char *text, uint8_t *value, uint8_t *mask,
@@ -209,27 +232,22 @@ int field_parse(const struct field *f, const char *text, uint8_t *value, uint8_t
 	if (slash && !parse_prefix(f, slash + 1, mask) && !parse_one(f, slash + 1, mask))
 		return refuse(r, BAD_MASK, f->name, "%s: '%.64s' is no mask for it", f->name,
 			      slash + 1);
+	/* 10.1.2.3/8 says 10.0.0.0/8, as with ovs-ofctl; a mask that is no prefix says something
+	 * else than was meant (10.1.2.0/0.0.0.255: all that ends in 0). */
+	if (slash && ((f->text != TEXT_IPV4 && f->text != TEXT_IPV6) || prefix_len(f, mask) < 0) &&
+	    has_bits_beyond(f, value, mask))
+		return refuse(r, BAD_WILDCARD_MASK, f->name,
+			      "%s: '%.64s' has bits that its mask leaves out; such bits 0, or a "
+			      "mask with them, would be accepted",
+			      f->name, text);
 	for (unsigned i = 0; i < f->size; i++) {
 		if ((value[i] | (slash ? 0 : mask[i])) & ~ones[i])
 			return refuse(r, BAD_VALUE, f->name, "%s: '%s' has more than its %u bits",
 				      f->name, head, f->bits);
 		mask[i] &= ones[i];
-		value[i] &= mask[i]; /* 10.1.2.3/8 says 10.0.0.0/8, as with ovs-ofctl */
+		value[i] &= mask[i];
 	}
 	return 0;
-}
-
-/* The length of a mask that is a prefix, or -1. */
-static int prefix_len(const struct field *f, const uint8_t *mask)
-{
-	int len = 0;
-
-	while (len < f->size * 8 && mask[len / 8] >> (7 - len % 8) & 1)
-		len++;
-	for (int i = len; i < f->size * 8; i++)
-		if (mask[i / 8] >> (7 - i % 8) & 1)
-			return -1;
-	return len;
 }
 
 static void format_one(const struct field *f, const uint8_t *octets, bool hex, struct buf *text)

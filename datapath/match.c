@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <strings.h>
 
+#include "datapath/bpf.h"
 #include "datapath/range.h"
 
 #include "lib/openflow.h"
@@ -320,6 +322,103 @@ static const struct field *orphan(const struct match *m, const struct key *left)
 	return found;
 }
 
+/* Octets that a packet has at the least with the headers that are asked for, whatever port it comes
+ * from: a shorter one is dropped before any rule. */
+static unsigned least_len(const struct match *m)
+{
+	static const uint8_t transport[256] = {[IPPROTO_TCP] = 20,
+					       [IPPROTO_UDP] = 8,
+					       [IPPROTO_SCTP] = 12,
+					       [IPPROTO_ICMP] = 4,
+					       [IPPROTO_ICMPV6] = 4};
+	int type = eth_type_of(m);
+	unsigned ip = type == ETH_P_IP ? 20 : type == ETH_P_IPV6 ? 40 : 0;
+	bool has_transport = m->mask.du.tcp_flags & htobe16(TP_MISSING);
+
+	return ip ? ip + (has_transport ? transport[m->value.du.ip_proto] : 0) : 1;
+}
+
+static int check_lengths(const struct match *m, struct refusal *r)
+{
+	uint64_t least = least_len(m);
+	uint64_t most = eth_type_of(m) == ETH_P_IP ? IPV4_LEN_MAX : PKT_LEN_MAX;
+	struct allowed a = {.hi = UINT32_MAX};
+
+	allowed_by_bits(&a, m, &fields[FIELD_PKT_LEN]);
+	allowed_by_ranges(&a, m, &fields[FIELD_PKT_LEN]);
+	if (a.hi >= least && a.lo <= most)
+		return 0;
+	return refuse(r, BAD_VALUE, fields[FIELD_PKT_LEN].name,
+		      "no packet of this kind has such a pkt_len: %" PRIu64 " to %" PRIu64
+		      " would be accepted",
+		      least, most);
+}
+
+/* Programs that take no packet; negated, those that take every one, among IP packets (others are
+ * taken by none). */
+static int check_programs(const struct match *m, struct refusal *r)
+{
+	int type = eth_type_of(m);
+	bool is_ip = type == ETH_P_IP || type == ETH_P_IPV6;
+
+	for (unsigned i = 0; i < m->n_conds; i++) {
+		const struct cond *c = &m->cond[i];
+		bool negated = c->flags & COND_NEGATED;
+
+		if (c->kind != COND_BPF || (negated && !is_ip) || bpf_constant(c->bpf) != negated)
+			continue;
+		return refuse(r, BAD_VALUE, cond_word(c),
+			      "%s: no packet meets this program; one that takes some would be "
+			      "accepted",
+			      cond_word(c));
+	}
+	return 0;
+}
+
+/* The same is asked, and negated. */
+static int check_twins(const struct match *m, struct refusal *r)
+{
+	for (unsigned i = 0; i < m->n_conds; i++) {
+		struct cond twin = m->cond[i];
+
+		twin.flags ^= COND_NEGATED;
+		for (unsigned k = 0; k < i; k++)
+			if (!memcmp(&twin, &m->cond[k], sizeof twin))
+				return refuse(r, BAD_VALUE, cond_word(&twin),
+					      "%s: nothing is in a %s and not in it; one of the "
+					      "two would be accepted",
+					      cond_word(&twin), cond_class(twin.kind)->name);
+	}
+	return 0;
+}
+
+static int check_port(const struct match *m, const struct field *f, struct refusal *r)
+{
+	uint32_t port = get_be32(field_in(&m->value, f));
+
+	if (!any_bit(&m->mask, f) || (port && port < OFPP_MAX) || port == OFPP_LOCAL ||
+	    port == OFPP_CONTROLLER)
+		return 0;
+	return refuse(r, BAD_VALUE, f->name,
+		      "no packet comes from port 0x%" PRIx32
+		      "; a port's number or name, LOCAL or CONTROLLER would be accepted",
+		      port);
+}
+
+static int check_kind(const struct match *m, struct refusal *r)
+{
+	int type = eth_type_of(m);
+
+	if (type == ETH_P_8021Q || type == ETH_P_8021AD)
+		return refuse(r, BAD_VALUE, "eth_type",
+			      "eth_type is that behind the tags, so it is never 0x%04x; "
+			      "vlan_vid=0x1000/0x1000 (any tag) would be accepted",
+			      type);
+	return check_port(m, &fields[FIELD_IN_PORT], r)
+		       ? -EINVAL
+		       : check_port(m, &fields[FIELD_IN_PHY_PORT], r);
+}
+
 /* What no packet can have at once. */
 static int check_possible(const struct match *m, struct refusal *r)
 {
@@ -342,7 +441,9 @@ static int check_possible(const struct match *m, struct refusal *r)
 		return refuse(r, BAD_VALUE, "ip_frag",
 			      "ip_frag: no fragment is a later one and none; no, yes, first, later "
 			      "or not_later would be accepted");
-	return 0;
+	return check_kind(m, r) || check_lengths(m, r) || check_programs(m, r) || check_twins(m, r)
+		       ? -EINVAL
+		       : 0;
 }
 
 /* The field at the same place whose prerequisites are there: `tp_dst` said before `udp` was taken

@@ -61,7 +61,7 @@ struct field {
 extern const struct field fields[N_FIELDS];
 
 /* The longest packets: IPv6's 40 octets and 65,535 behind them; Ethernet and two tags in front. */
-enum { IP_LEN_MAX = 65575, PKT_LEN_MAX = IP_LEN_MAX + 22 };
+enum { IP_LEN_MAX = 65575, PKT_LEN_MAX = IP_LEN_MAX + 22, IPV4_LEN_MAX = UINT16_MAX + 22 };
 
 const struct field *field_by_name(const char *name); /* OXM, NXM and ovs-ofctl's names; NULL */
 const struct field *field_by_oxm(uint16_t oxm_class, uint8_t oxm_field, uint32_t experimenter);

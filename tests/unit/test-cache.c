@@ -83,8 +83,11 @@ static void insert_random(unsigned i)
 		snprintf(match, sizeof match, "ip");
 		break;
 	case 1:
-		snprintf(match, sizeof match, rnd(40) ? "ip,nw_src=%s/%u" : "ip,nw_src=%s/0.0.1.%u",
-			 sources[rnd(SOURCES)], 1 + rnd(32));
+		if (rnd(40))
+			snprintf(match, sizeof match, "ip,nw_src=%s/%u", sources[rnd(SOURCES)],
+				 1 + rnd(32));
+		else
+			snprintf(match, sizeof match, "ip,nw_src=0.0.0.1/0.0.1.%u", rnd(32) | 1);
 		break;
 	case 2:
 		snprintf(match, sizeof match, "udp,tp_dst=%u", 2000 + rnd(2));

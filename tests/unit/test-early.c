@@ -74,7 +74,7 @@ static struct match random_match(void)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(some); i++)
 		if (!rnd(i < 3 ? 2 : 5))
-			set(&m, some[i], rnd(2));
+			set(&m, some[i], rnd(2) + (some[i] == FIELD_IN_PORT));
 	random_conds(&m);
 	assert_int_equal(match_finish(&m, NULL), 0);
 	return m;
@@ -84,7 +84,7 @@ static void random_collected(struct key *k)
 {
 	memset(k, 0, sizeof *k);
 	k->outer.has = htobe32(HAS_ETH | HAS_IPV4 | HAS_CONN | (rnd(5) ? HAS_ESP : 0));
-	k->du.in_port = htobe32(rnd(2));
+	k->du.in_port = htobe32(1 + rnd(2));
 	k->outer.esp_spi = htobe32(rnd(2));
 	k->outer.ip_dscp = (uint8_t)rnd(2);
 	k->outer.queue = htobe16((uint16_t)rnd(3));
