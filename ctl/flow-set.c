@@ -233,29 +233,27 @@ size_t flow_set_diff(const struct flow_set *now, const struct flow_set *then, bo
 	return n;
 }
 
-static int change_one(struct ofproto *o, const struct flow_entry *was,
-		      const struct flow_entry *comes, struct waiter *w, struct refusal *r)
+static int change_one(struct ofproto *o, const struct flow_change *c, struct refusal *r)
 {
 	struct flow_mod gone;
 
-	if (comes)
-		return ofproto_flow_mod(o, &comes->mod, w, r);
-	flow_mod_delete(&gone, &was->mod);
-	return ofproto_flow_mod(o, &gone, w, r);
+	if (c->comes)
+		return ofproto_flow_mod(o, &c->comes->mod, NULL, r);
+	flow_mod_delete(&gone, &c->was->mod);
+	return ofproto_flow_mod(o, &gone, NULL, r);
 }
 
 int flow_changes_apply(struct ofproto *o, const struct flow_change *changes, size_t n,
 		       struct waiter *w, struct refusal *r)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct flow_change *c = &changes[i];
-		int error = change_one(o, c->was, c->comes, i + 1 == n ? w : NULL, r);
+	int error = 0;
 
-		if (!error)
-			continue;
-		while (i-- > 0)
-			change_one(o, changes[i].comes, changes[i].was, NULL, NULL);
-		return error;
-	}
-	return 0;
+	ofproto_begin(o);
+	for (size_t i = 0; i < n && !error; i++)
+		error = change_one(o, &changes[i], r);
+	if (error)
+		ofproto_abandon(o);
+	else
+		ofproto_commit(o, w);
+	return error;
 }

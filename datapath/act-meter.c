@@ -27,7 +27,7 @@ static enum act_result remark(struct worker *w, struct pkt *p, uint8_t levels)
 
 static enum act_result run(struct worker *w, struct pkt *p, const struct op *op)
 {
-	const struct meter *m = meter_find(w->dp, op->arg);
+	const struct meter *m = meter_of(w, op->arg);
 	const struct meter_band *band;
 
 	if (!m || m->aggregate)

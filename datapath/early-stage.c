@@ -25,7 +25,7 @@ static void drop_early(struct worker *w, struct pkt *p, struct path_rule by,
 /* The rule that wins has an aggregate meter. */
 static bool meter_drops(struct worker *w, struct pkt *p, const struct early_verdict *v)
 {
-	const struct meter *m = meter_find(w->dp, v->meter);
+	const struct meter *m = meter_of(w, v->meter);
 	const struct meter_band *band;
 
 	if (!m || !m->aggregate)

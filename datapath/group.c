@@ -22,15 +22,22 @@ struct group *group_find(const struct datapath *dp, uint32_t id)
 	return NULL;
 }
 
-void group_publish(struct datapath *dp, struct group *g)
+void group_publish(struct datapath *dp, struct group *g, uint64_t since)
 {
 	struct group *old = group_find(dp, g->id);
 
+	g->since = since;
+	g->before = old;
 	g->node.hash = group_hash(g->id);
 	if (old)
 		rmap_replace(&dp->groups, &old->node, &g->node);
 	else
 		rmap_insert(&dp->groups, &g->node, group_hash(g->id));
+}
+
+void group_settle(struct group *g)
+{
+	rcu_set(g->before, NULL);
 }
 
 void group_withdraw(struct datapath *dp, struct group *g)
@@ -310,9 +317,19 @@ static void run_type(struct worker *w, struct pkt *p, const struct group *g)
 	}
 }
 
-void group_run(struct worker *w, struct pkt *p, uint32_t id)
+/* As it is in the worker's version of the tables. */
+static const struct group *group_of(const struct worker *w, uint32_t id)
 {
 	const struct group *g = group_find(w->dp, id);
+
+	while (g && unlikely(g->since > w->version))
+		g = rcu_get(g->before);
+	return g;
+}
+
+void group_run(struct worker *w, struct pkt *p, uint32_t id)
+{
+	const struct group *g = group_of(w, id);
 
 	if (unlikely(!g)) {
 		drop(w, p, DROP_GROUP_GONE);

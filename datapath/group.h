@@ -4,6 +4,8 @@
  * A group is made whole from a `struct group_spec`, never changes (but for `live`, below), and
  * stands in datapath->groups under RCU; modifying one puts another in its place in one store. A
  * rule's op names it by number and looks it up each time it runs, so nothing of it is ever cached.
+ * A worker that is still of the tables' version before takes the group before: a packet meets rules
+ * and groups of one version.
  *
  *	all            a copy for each bucket, the last gets the packet itself
  *	indirect       its one bucket
@@ -95,6 +97,8 @@ struct group {
 	uint8_t *dead;  /* the control thread's: what `live` was made for */
 	struct group_bucket *bucket;
 	uint8_t *ops;
+	uint64_t since;       /* the tables' version that it is part of */
+	struct group *before; /* RCU: whose place it took, until no worker is of a version before */
 	struct rcu_head rcu;
 };
 
@@ -112,9 +116,12 @@ static inline uint32_t group_hash(uint32_t id)
 	return hash_finish(hash_add(hash_seed, id)); /* numbers have patterns: a kind, a VLAN, … */
 }
 
-struct group *group_find(const struct datapath *dp, uint32_t id); /* NULL: none.  RCU */
-void group_publish(struct datapath *dp, struct group *g);         /* in the place of its like */
-void group_withdraw(struct datapath *dp, struct group *g);        /* if it is still there */
+/* The newest; NULL: none.  RCU */
+struct group *group_find(const struct datapath *dp, uint32_t id);
+/* In the place of its like, from the tables' version `since` on. */
+void group_publish(struct datapath *dp, struct group *g, uint64_t since);
+void group_settle(struct group *g);                        /* every worker is of that version */
+void group_withdraw(struct datapath *dp, struct group *g); /* if it is still there */
 
 /* Brings select groups that watch something up to what is live.  Control thread. */
 void group_refresh(struct datapath *dp, struct group *g);

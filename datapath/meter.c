@@ -12,17 +12,50 @@ uint32_t meter_hash(uint32_t number)
 	return hash_finish(hash_add(hash_seed, number));
 }
 
-const struct meter *meter_find(const struct datapath *dp, uint32_t number)
+struct meter *meter_find(const struct datapath *dp, uint32_t number)
 {
 	struct rmap_node *n;
 
 	RMAP_FOR_EACH (n, &dp->meters, meter_hash(number)) {
-		const struct meter *m = container_of(n, struct meter, node);
+		struct meter *m = container_of(n, struct meter, node);
 
 		if (m->number == number)
 			return m;
 	}
 	return NULL;
+}
+
+const struct meter *meter_of(const struct worker *w, uint32_t number)
+{
+	const struct meter *m = meter_find(w->dp, number);
+
+	while (m && unlikely(m->since > w->version))
+		m = rcu_get(m->before);
+	return m;
+}
+
+void meter_publish(struct datapath *dp, struct meter *m, uint64_t since)
+{
+	struct meter *old = meter_find(dp, m->number);
+
+	m->since = since;
+	m->before = old;
+	m->node.hash = meter_hash(m->number);
+	if (old)
+		rmap_replace(&dp->meters, &old->node, &m->node);
+	else
+		rmap_insert(&dp->meters, &m->node, m->node.hash);
+}
+
+void meter_settle(struct meter *m)
+{
+	rcu_set(m->before, NULL);
+}
+
+void meter_withdraw(struct datapath *dp, struct meter *m)
+{
+	if (meter_find(dp, m->number) == m)
+		rmap_remove(&dp->meters, &m->node);
 }
 
 static void count(struct meter_count *c, uint32_t octets)

@@ -9,7 +9,8 @@
  * Rules name a meter by its number (op METER at the head of the rule's part of the path); workers
  * find it under RCU for each packet, so neither programs nor what is kept of lookups ever
  * hold one.  A meter is immutable: a change puts another into its place, with the same *slot*,
- * which is where its buckets, each worker's leases and each worker's counters lie in arrays.
+ * which is where its buckets, each worker's leases and each worker's counters lie in arrays.  A
+ * worker that is still of the tables' version before takes the meter before.
  *
  * The unit is the data unit (or plain frame) that meets the rule, or, `aggregate`, the aggregate
  * before its decryption: such a meter is asked by early.c, and its op does nothing.
@@ -40,6 +41,8 @@ struct meter_band {
 struct meter {
 	struct rmap_node node; /* in datapath->meters, by number */
 	struct rcu_head rcu;
+	uint64_t since;       /* the tables' version that it is part of */
+	struct meter *before; /* RCU: whose place it took, until no worker is of a version before */
 	uint32_t number, slot;
 	bool aggregate; /* its unit: aggregates, before decryption */
 	bool packets;   /* … and what it counts: packets, or octets */
@@ -58,8 +61,14 @@ struct meter_counters {
 };
 
 uint32_t meter_hash(uint32_t number);
-/* NULL: there is none.  RCU reader. */
-const struct meter *meter_find(const struct datapath *dp, uint32_t number);
+/* The newest; NULL: there is none.  RCU reader. */
+struct meter *meter_find(const struct datapath *dp, uint32_t number);
+/* … and as it is in the worker's version of the tables. */
+const struct meter *meter_of(const struct worker *w, uint32_t number);
+/* In the place of its like, from the tables' version `since` on.  Control thread. */
+void meter_publish(struct datapath *dp, struct meter *m, uint64_t since);
+void meter_settle(struct meter *m);                        /* every worker is of that version */
+void meter_withdraw(struct datapath *dp, struct meter *m); /* if it is still there */
 
 /* The band that applies to a packet: counts it, and spends what it costs.  NULL: it is above no
  * rate.  A what-if packet (worker->private_trace) neither counts nor spends.  Worker. */

@@ -62,10 +62,10 @@ static void answer(struct waiter *w, int error, const struct refusal *r)
 	}
 }
 
-/* The last step first. */
-static void undo(struct ofproto *o, struct change_group *g)
+/* The last step first, down to `until`, which stays; NULL: all. */
+static void undo(struct ofproto *o, const struct change_group *g, const struct step *until)
 {
-	for (struct step *s = g->last, *before; s; s = before) {
+	for (struct step *s = g->last, *before; s != until; s = before) {
 		before = s->prev;
 		s->class->undo(o, s);
 	}
@@ -101,8 +101,8 @@ static void fail(struct ofproto *o, int error, const struct refusal *r)
 	struct change_group flight = o->changes.flight, open = o->changes.open;
 
 	LOG(WARN, "store: %s; changes on their way were taken back", r->text);
-	undo(o, &open);
-	undo(o, &flight);
+	undo(o, &open, NULL);
+	undo(o, &flight, NULL);
 	store_ops_free(open.ops);
 	group_init(&o->changes.open);
 	group_init(&o->changes.flight);
@@ -143,10 +143,48 @@ void change_staged(struct ofproto *o, struct waiter *w)
 		c->open.waiters_tail = &w->next;
 	}
 	c->open.used = true;
-	if (!o->store && !c->in_flight)
+	if (!o->store && !c->in_flight && !c->together)
 		seal(o);
 	else if (c->seal_ns == TIMER_NEVER)
 		c->seal_ns = ofproto_now(o) + GATHER_NS;
+}
+
+/* ---- Several as one ----------------------------------------------------------------------- */
+
+void ofproto_begin(struct ofproto *o)
+{
+	struct changes *c = &o->changes;
+
+	journal_close(o); /* what was asked for before stays in an entry of its own */
+	c->together = true;
+	c->mark = (struct change_mark){c->open.last, c->open.ops_tail, c->seal_ns, c->open.used};
+}
+
+void ofproto_commit(struct ofproto *o, struct waiter *w)
+{
+	o->changes.together = false;
+	change_staged(o, w);
+}
+
+void ofproto_abandon(struct ofproto *o)
+{
+	struct changes *c = &o->changes;
+	struct change_group *g = &c->open;
+	struct change_mark mark = c->mark;
+
+	c->together = false;
+	undo(o, g, mark.last);
+	g->last = mark.last;
+	if (mark.last)
+		mark.last->next = NULL;
+	else
+		g->first = NULL;
+	g->used = mark.used;
+	store_ops_free(*mark.ops_tail);
+	*mark.ops_tail = NULL;
+	g->ops_tail = mark.ops_tail;
+	c->seal_ns = mark.seal_ns;
+	rcu_reap();
 }
 
 void changes_run(struct ofproto *o)

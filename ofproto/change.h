@@ -12,7 +12,10 @@
  * told.
  *
  * Without a store (offline) a group is committed as soon as its change is complete.  All of it is
- * the control thread's. */
+ * the control thread's.
+ *
+ * Several changes can be one (ofproto_begin()): the open group is held open meanwhile, and what
+ * they staged, which is the end of its steps and operations, can be taken back alone. */
 #ifndef SLUICE_OFPROTO_CHANGE_H
 #define SLUICE_OFPROTO_CHANGE_H
 
@@ -43,8 +46,18 @@ struct change_group {
 	bool used; /* there is something to commit or someone to answer */
 };
 
+/* Where ofproto_begin() was: what ofproto_abandon() goes back to. */
+struct change_mark {
+	struct step *last;
+	struct store_op **ops_tail;
+	uint64_t seal_ns;
+	bool used;
+};
+
 struct changes {
 	struct change_group open, flight;
+	struct change_mark mark;
+	bool together; /* between begin and commit: nothing is sealed */
 	bool in_flight;
 	bool hurry;       /* a barrier: seal as soon as nothing is in flight */
 	uint64_t seal_ns; /* when the open group is sealed at the latest */

@@ -20,13 +20,15 @@ static void step_publish(struct ofproto *o, struct step *s)
 	struct group_step *gs = container_of(s, struct group_step, step);
 
 	if (gs->comes)
-		group_publish(&o->dp, gs->comes->group);
+		group_publish(&o->dp, gs->comes->group, o->dp.version + 1);
 }
 
 static void step_done(struct ofproto *o, struct step *s)
 {
 	struct group_step *gs = container_of(s, struct group_step, step);
 
+	if (gs->comes)
+		group_settle(gs->comes->group);
 	if (gs->was) {
 		group_withdraw(&o->dp, gs->was->group);
 		group_defer(gs->was->group);

@@ -26,8 +26,6 @@ struct journal {
 void journal_touch(struct ofproto *o);
 /* A rule comes ('+') or goes ('-'), staged. */
 void journal_flow(struct ofproto *o, char sign, const struct entry *e);
-/* All that the open entry's actor has staged he has taken back at once. */
-void journal_nothing(struct ofproto *o);
 /* The open group is sealed: its entry is complete. */
 void journal_close(struct ofproto *o);
 int journal_restore(struct ofproto *o, struct refusal *r);

@@ -10,7 +10,7 @@ struct undo_line {
 	struct journal_line line;
 	struct flow_mod mod;     /* expire_ns: what is left of its time */
 	const struct entry *now; /* what is in its place; only before the first is taken back */
-	bool over, undone;       /* its time is over */
+	bool over;               /* its time is */
 };
 
 struct undo {
@@ -122,24 +122,7 @@ static bool undo_line(struct ofproto *o, struct undo_line *l, int *error, struct
 		*error = take_out(o, l, r);
 	else
 		*error = ofproto_flow_mod(o, &l->mod, NULL, r);
-	l->undone = !*error;
 	return true;
-}
-
-/* One was refused (a quota, a full table): those before it as they were. */
-static void redo(struct ofproto *o, struct undo *u)
-{
-	for (unsigned i = 0; i < u->n; i++) {
-		const struct undo_line *l = &u->line[i];
-
-		if (!l->undone)
-			continue;
-		if (l->line.sign == '+')
-			ofproto_flow_mod(o, &l->mod, NULL, NULL);
-		else
-			take_out(o, l, NULL);
-	}
-	journal_nothing(o);
 }
 
 int ofproto_undo(struct ofproto *o, int64_t id, struct waiter *w, struct refusal *r)
@@ -162,15 +145,16 @@ int ofproto_undo(struct ofproto *o, int64_t id, struct waiter *w, struct refusal
 	error = undo_read(o, &u, e, r);
 	if (!error)
 		error = undo_check(&u, id, r);
+	ofproto_begin(o);
 	for (unsigned i = u.n; i-- > 0 && !error;)
 		done += undo_line(o, &u.line[i], &error, r);
-	if (error)
-		redo(o, &u);
 	undo_free(&u);
 	if (!error && !done)
 		error = refuse(r, NOT_FOUND, "id",
 			       "nothing is left of change %" PRId64 " that could be undone", id);
-	if (!error)
-		change_staged(o, w);
+	if (error)
+		ofproto_abandon(o); /* one was refused: a quota, a full table */
+	else
+		ofproto_commit(o, w);
 	return error;
 }

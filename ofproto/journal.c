@@ -252,18 +252,6 @@ void journal_flow(struct ofproto *o, char sign, const struct entry *e)
 	buf_free(&line);
 }
 
-void journal_nothing(struct ofproto *o)
-{
-	struct kept_entry *k = o->journal.open;
-
-	if (!k)
-		return;
-	k->lines.size = k->last_line = 0;
-	k->n_lines = k->e.n_in = k->e.n_out = 0;
-	k->e.cut = false;
-	k->renewed = true;
-}
-
 /* ---- Reading ------------------------------------------------------------------------------- */
 
 void ofproto_journal(struct ofproto *o, struct journal_visit *v)

@@ -189,12 +189,13 @@ static void add_publish(struct ofproto *o, struct step *s)
 	struct meter *m = step_of(s)->fresh;
 
 	meter_reset(&o->dp, m->slot);
-	rmap_insert(&o->dp.meters, &m->node, meter_hash(m->number));
+	meter_publish(&o->dp, m, o->dp.version + 1);
 }
 
-static void step_done(struct ofproto *o, struct step *s)
+static void add_done(struct ofproto *o, struct step *s)
 {
 	(void)o;
+	meter_settle(step_of(s)->fresh);
 	free(step_of(s));
 }
 
@@ -210,9 +211,7 @@ static void add_undo(struct ofproto *o, struct step *s)
 
 static void mod_publish(struct ofproto *o, struct step *s)
 {
-	struct meter_step *ms = step_of(s);
-
-	rmap_replace(&o->dp.meters, &ms->old->node, &ms->fresh->node);
+	meter_publish(&o->dp, step_of(s)->fresh, o->dp.version + 1);
 }
 
 static void mod_done(struct ofproto *o, struct step *s)
@@ -220,6 +219,7 @@ static void mod_done(struct ofproto *o, struct step *s)
 	struct meter_step *ms = step_of(s);
 
 	(void)o;
+	meter_settle(ms->fresh);
 	rcu_defer(&ms->old->rcu, meter_gone);
 	free(ms);
 }
@@ -242,7 +242,7 @@ static void del_done(struct ofproto *o, struct step *s)
 {
 	struct meter_step *ms = step_of(s);
 
-	rmap_remove(&o->dp.meters, &ms->old->node);
+	meter_withdraw(&o->dp, ms->old);
 	rcu_defer(&ms->old->rcu, meter_gone);
 	entry_end(o, ms->entry);
 	free(ms);
@@ -256,7 +256,7 @@ static void del_undo(struct ofproto *o, struct step *s)
 	free(ms);
 }
 
-static const struct step_class add_class = {add_publish, step_done, add_undo};
+static const struct step_class add_class = {add_publish, add_done, add_undo};
 static const struct step_class mod_class = {mod_publish, mod_done, mod_undo};
 static const struct step_class del_class = {NULL, del_done, del_undo};
 

@@ -61,6 +61,14 @@ void ofproto_barrier(struct ofproto *o, struct waiter *w);
 /* The same, waiting here (start, configuration files, tests). */
 int ofproto_sync(struct ofproto *o, struct refusal *r);
 
+/* Several changes together or not at all: those after begin join one group (one version of the
+ * tables, one entry of the journal), without waiters of their own.  Then either commit, whose w is
+ * told like that of any change, or abandon, which takes all of them back at once.  Nothing else
+ * happens in between, ofproto_run() least of all; begin does not nest. */
+void ofproto_begin(struct ofproto *o);
+void ofproto_commit(struct ofproto *o, struct waiter *w);
+void ofproto_abandon(struct ofproto *o);
+
 /* What the panic page says (enum panic_state); 0: nothing.  For status: panic_text(). */
 unsigned ofproto_panic(const struct ofproto *o);
 /* Does what it says, after a change and at the start: ports let go of their interfaces, or take

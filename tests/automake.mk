@@ -87,6 +87,7 @@ UNITS = \
 	tests/unit/test-switch \
 	tests/unit/test-table \
 	tests/unit/test-timer \
+	tests/unit/test-together \
 	tests/unit/test-traffic \
 	tests/unit/test-tuple \
 	tests/unit/test-watch \

@@ -120,6 +120,25 @@ void ofproto_barrier(struct ofproto *o, struct waiter *w)
 	wait_for(o, w);
 }
 
+void ofproto_begin(struct ofproto *o)
+{
+	if (o->together++)
+		abort();
+}
+
+void ofproto_commit(struct ofproto *o, struct waiter *w)
+{
+	o->together--;
+	o->n_committed++;
+	wait_for(o, w);
+}
+
+void ofproto_abandon(struct ofproto *o)
+{
+	o->together--;
+	o->n_abandoned++;
+}
+
 void flow_mod_init(struct flow_mod *fm)
 {
 	*fm = (struct flow_mod){.priority = 0x8000, .out_port = OFPP_ANY, .out_group = OFPG_ANY};

@@ -15,7 +15,9 @@ struct ofproto {
 	struct switch_settings settings;
 	struct listener *listeners;
 	uint64_t now_ns;
-	bool defer; /* waiters wait for stub_done() */
+	bool defer;   /* waiters wait for stub_done() */
+	int together; /* between ofproto_begin() and its end */
+	unsigned n_abandoned, n_committed;
 	struct waiter *waiting, **waiting_end;
 	struct flow *flow[STUB_FLOWS]; /* by rule id */
 	struct flow_mod last;          /* its match and scalars */

@@ -69,7 +69,8 @@ static void replace(struct group *g)
 {
 	struct group *old = group_find(&dp, 1);
 
-	group_publish(&dp, g);
+	group_publish(&dp, g, 0);
+	group_settle(g); /* the worker here is of every version */
 	if (old)
 		group_defer(old);
 }

@@ -508,7 +508,7 @@ static void test_depth_and_gone(void **state)
 			 REFUSED_GROUP_LOOP);
 	assert_int_equal(actions_parse("group:7", &bucket.actions, NULL), 0);
 	loop = group_make(&spec, counter);
-	group_publish(dp, loop);
+	group_publish(dp, loop, 0);
 	assert_string_equal(send_one(), "0 0 0 0 0 0");
 	assert_int_equal(dropped(DROP_GROUP_LIMIT), 1);
 	assert_int_equal(w->group[900].packets, GROUP_DEPTH);
