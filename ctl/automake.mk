@@ -6,6 +6,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/confirm.c \
 	ctl/dry-run.c \
 	ctl/dry-run.h \
+	ctl/experimenters.def \
 	ctl/file.c \
 	ctl/file.h \
 	ctl/flow-set.c \
@@ -24,7 +25,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/mgmt.h \
 	ctl/msg-async.c \
 	ctl/msg-barrier.c \
+	ctl/msg-bundle.c \
 	ctl/msg-echo.c \
+	ctl/msg-experimenter.c \
 	ctl/msg-features.c \
 	ctl/msg-flow-mod.c \
 	ctl/msg-flow-stats.c \
@@ -45,6 +48,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/offline.h \
 	ctl/openflow.c \
 	ctl/openflow.h \
+	ctl/packet-buffers.c \
+	ctl/packet-buffers.h \
 	ctl/reading.c \
 	ctl/reading.h \
 	ctl/report.c \

@@ -130,32 +130,50 @@ static void packet_in_match(const struct ofconn *c, const struct key *key, struc
 	buf_octets(b, (const uint8_t[8]){0}, ROUND_UP(size, 8) - size);
 }
 
-static void send_packet_in(struct ofconn *c, const struct event_packet_in *pi, uint64_t cookie)
+static void send_packet_in(struct ofconn *c, const struct event_packet_in *pi, uint64_t cookie,
+			   uint32_t buffer_id)
 {
+	size_t size = buffer_id == OFP_NO_BUFFER ? pi->held : pi->size;
 	struct buf b;
 
 	of_begin(&b, OFPT_PACKET_IN, 0);
-	buf_u32(&b, OFP_NO_BUFFER);
+	buf_u32(&b, buffer_id);
 	buf_u16(&b, (uint16_t)MIN(pi->total_len, (uint32_t)UINT16_MAX));
 	buf_u8(&b, pi->reason);
 	buf_u8(&b, pi->table);
 	buf_u64(&b, cookie);
 	packet_in_match(c, &pi->key, &b);
 	buf_put(&b, 2);
-	buf_octets(&b, pi->octet, MIN((size_t)pi->size, UINT16_MAX - b.size));
+	buf_octets(&b, pi->octet, MIN(size, UINT16_MAX - b.size));
 	ofconn_send(c, &b);
+}
+
+/* What a controller may leave here is held; a part of a packet never is. */
+static uint32_t hold(struct ofserver *s, const struct event_packet_in *pi)
+{
+	if (pi->max_len == OFPCML_NO_BUFFER || pi->held < pi->total_len)
+		return OFP_NO_BUFFER;
+	return packet_hold(&s->buffers, ofproto_now(s->ofproto), be32toh(pi->key.du.in_port),
+			   pi->octet, pi->held);
 }
 
 void async_packet_in(struct ofserver *s, const struct event_packet_in *pi, const struct flow *flow)
 {
+	uint32_t buffer_id = OFP_NO_BUFFER;
+	bool held = false;
+
 	FOR_EACH_CONN(c, s)
 	{
 		if (!wants(c, c->async.packet_in, pi->reason))
 			continue;
-		if (ofconn_output(c) >= OFCONN_OUTPUT_REPLY)
+		if (ofconn_output(c) >= OFCONN_OUTPUT_REPLY) {
 			s->n_packet_in_dropped++;
-		else
-			send_packet_in(c, pi, flow ? flow->cookie : UINT64_MAX);
+			continue;
+		}
+		if (!held)
+			buffer_id = hold(s, pi);
+		held = true;
+		send_packet_in(c, pi, flow ? flow->cookie : UINT64_MAX, buffer_id);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Echo both ways, errors from the peer, and experimenters (TS-023, 7.4.4, 7.5.2 to 7.5.4). */
+/* Echo both ways, and errors from the peer (TS-023, 7.4.4, 7.5.2 and 7.5.3). */
 #include "ctl/msg.h"
 #include "lib/log.h"
 
@@ -31,16 +31,4 @@ int msg_error(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	(void)r;
 	LOG(DEBUG, "openflow: %s: it sent error type %u code %u", c->remote, type, code);
 	return 0;
-}
-
-int msg_experimenter(struct ofconn *c, struct ofmsg *m, struct refusal *r)
-{
-	uint32_t experimenter = pull_u32(&m->body);
-
-	(void)c;
-	if (experimenter == SLUICE_EXPERIMENTER)
-		return refuse(r, BAD_EXP_TYPE, "exp_type",
-			      "sluice has no experimenter message %u yet", pull_u32(&m->body));
-	return refuse(r, BAD_EXPERIMENTER, "experimenter", "experimenter 0x%08x is not known here",
-		      experimenter);
 }

@@ -10,7 +10,7 @@ int msg_features_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	(void)r;
 	of_begin(&b, OFPT_FEATURES_REPLY, m->xid);
 	buf_u64(&b, ofproto_settings(o)->dpid);
-	buf_u32(&b, 0); /* no packet is buffered */
+	buf_u32(&b, PACKET_BUFFERS);
 	buf_u8(&b, (uint8_t)ofproto_n_tables(o));
 	buf_u8(&b, 0); /* the main connection */
 	buf_u16(&b, 0);

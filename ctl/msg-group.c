@@ -67,8 +67,8 @@ int msg_group_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	struct waiter *w;
 	int error = group_mod_get(&m->body, &gm, r);
 
-	if (!error) {
-		w = of_waiter(c, m);
+	if (!error && m->part != OFMSG_CHECKED) {
+		w = of_waiter(c, m, NULL);
 		error = ofproto_group_mod(c->server->ofproto, &gm, w, r);
 		if (error)
 			of_waiter_end(w);

@@ -37,7 +37,11 @@ static uint32_t hello_versions(uint8_t version, struct reader elements)
 
 static void hello_failed(struct ofconn *c, uint32_t xid, uint16_t code, const char *words)
 {
-	struct oferror e = {OFPET_HELLO_FAILED, code, xid, words, strlen(words)};
+	const struct oferror e = {.type = OFPET_HELLO_FAILED,
+				  .code = code,
+				  .xid = xid,
+				  .data = words,
+				  .size = strlen(words)};
 
 	snprintf(c->last_error, sizeof c->last_error, "%s", words);
 	LOG(INFO, "openflow: %s: %s", c->remote, words);

@@ -50,10 +50,10 @@ int msg_meter_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	uint16_t command;
 	int error = meter_mod_get(&m->body, &command, &config, r);
 
-	if (error)
+	if (error || m->part == OFMSG_CHECKED)
 		return error;
 	c->extended |= !!(config.flags & SLUICE_METER_AGGREGATE);
-	w = of_waiter(c, m);
+	w = of_waiter(c, m, NULL);
 	error = ofproto_meter_mod(c->server->ofproto, command, &config, w, r);
 	if (error)
 		of_waiter_end(w);

@@ -1,6 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packet-out (TS-023, 7.3.7). */
+/* Packet-out (TS-023, 7.3.7): of a frame that it brings, or of one that is held here. */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "ctl/msg.h"
+
+static int send_out(struct ofconn *c, struct packet_out *po, uint32_t buffer_id, struct refusal *r)
+{
+	struct held_packet *held;
+	int error;
+
+	if (buffer_id == OFP_NO_BUFFER)
+		return ofproto_packet_out(c->server->ofproto, po, r);
+	held = packet_take(&c->server->buffers, buffer_id, r);
+	if (!held)
+		return -EINVAL;
+	po->frame = held->octet;
+	po->size = held->size;
+	error = ofproto_packet_out(c->server->ofproto, po, r);
+	if (error)
+		packet_put_back(&c->server->buffers, buffer_id, held);
+	else
+		free(held);
+	return error;
+}
 
 int msg_packet_out(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
@@ -11,10 +34,6 @@ int msg_packet_out(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	int error;
 
 	pull(&m->body, 6);
-	if (buffer_id != OFP_NO_BUFFER)
-		return refuse(r, BUFFER_UNKNOWN, "buffer_id",
-			      "buffer 0x%x is not there; this switch buffers no packets",
-			      buffer_id);
 	if (actions_len > reader_left(&m->body))
 		return refuse(r, BAD_LEN, "actions_len",
 			      "actions_len %u is more than the %zu octets left of the message",
@@ -28,7 +47,7 @@ int msg_packet_out(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 					.ops = ops.data,
 					.ops_size = ops.size};
 
-		error = ofproto_packet_out(c->server->ofproto, &po, r);
+		error = send_out(c, &po, buffer_id, r);
 	}
 	buf_free(&ops);
 	return error;

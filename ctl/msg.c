@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "lib/log.h"
 #include "ofproto/journal.h"
 
 static const struct ofmsg_row rows[] = {
@@ -33,18 +34,14 @@ static int handle_as(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg
 	return error;
 }
 
-int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+const struct ofmsg_row *ofmsg_row(uint8_t type)
 {
-	const struct ofmsg_row *row = m->type < ARRAY_SIZE(rows) ? &rows[m->type] : NULL;
+	return type < ARRAY_SIZE(rows) && rows[type].handle ? &rows[type] : NULL;
+}
 
-	if (m->octets[0] != OFP13_VERSION && m->type != OFPT_HELLO)
-		return refuse(
-			r, BAD_VERSION, "version",
-			"version %u in a message of a connection that speaks OpenFlow 1.3 (4)",
-			m->octets[0]);
-	if (!row || !row->handle)
-		return refuse(r, BAD_TYPE, "type", "message type %u is none a switch takes",
-			      m->type);
+int ofmsg_handle_row(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg *m,
+		     struct refusal *r)
+{
 	if (!ofmsg_size_fits(row, m->size))
 		return refuse(r, BAD_LEN, "length", "%s of %u octets; it has %u%s", row->name,
 			      m->size, row->size, row->more ? " or more" : "");
@@ -54,11 +51,27 @@ int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	return row->writes ? handle_as(c, row, m, r) : row->handle(c, m, r);
 }
 
+int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+{
+	const struct ofmsg_row *row = ofmsg_row(m->type);
+
+	if (m->octets[0] != OFP13_VERSION && m->type != OFPT_HELLO)
+		return refuse(
+			r, BAD_VERSION, "version",
+			"version %u in a message of a connection that speaks OpenFlow 1.3 (4)",
+			m->octets[0]);
+	if (!row)
+		return refuse(r, BAD_TYPE, "type", "message type %u is none a switch takes",
+			      m->type);
+	return ofmsg_handle_row(c, row, m, r);
+}
+
 /* ---- Changes under way ------------------------------------------------------------------- */
 
 struct message_waiter {
 	struct waiter waiter;
 	struct ofconn *conn;
+	struct held_packet *held;
 	size_t size;
 	uint8_t octets[OFCONN_ERROR_DATA];
 };
@@ -66,11 +79,33 @@ struct message_waiter {
 void of_waiter_end(struct waiter *waiter)
 {
 	struct message_waiter *w = container_of(waiter, struct message_waiter, waiter);
-	struct ofconn *c = w->conn;
+	struct ofconn *c;
 
+	if (!waiter)
+		return;
+	c = w->conn;
 	c->n_waiters--;
 	free(w);
 	ofconn_unref(c);
+}
+
+/* As by a packet-out to OFPP_TABLE.  Its port may have gone meanwhile: then so has the packet. */
+static void run_held(struct ofproto *o, struct held_packet *held)
+{
+	struct buf ops = {0};
+	struct refusal r;
+
+	if (!actions_parse("TABLE", &ops, &r)) {
+		const struct packet_out po = {.in_port = held->in_port,
+					      .frame = held->octet,
+					      .size = held->size,
+					      .ops = ops.data,
+					      .ops_size = ops.size};
+
+		if (ofproto_packet_out(o, &po, &r))
+			LOG(DEBUG, "openflow: a held packet is lost: %s", r.text);
+	}
+	buf_free(&ops);
 }
 
 static void change_done(struct waiter *waiter, int error, const struct refusal *r)
@@ -81,19 +116,26 @@ static void change_done(struct waiter *waiter, int error, const struct refusal *
 	ofconn_ref(c);
 	if (error)
 		ofconn_refuse(c, w->octets, w->size, r);
+	else if (w->held)
+		run_held(c->server->ofproto, w->held);
+	free(w->held);
 	of_waiter_end(waiter);
 	ofconn_go_on(c);
 	ofconn_unref(c);
 }
 
-struct waiter *of_waiter(struct ofconn *c, const struct ofmsg *m)
+struct waiter *of_waiter(struct ofconn *c, const struct ofmsg *m, struct held_packet *held)
 {
-	struct message_waiter *w = calloc(1, sizeof *w);
+	struct message_waiter *w;
 
+	if (m->part)
+		return NULL;
+	w = calloc(1, sizeof *w);
 	if (!w)
 		abort();
 	w->waiter.done = change_done;
 	w->conn = c;
+	w->held = held;
 	w->size = MIN((size_t)m->size, sizeof w->octets);
 	memcpy(w->octets, m->octets, w->size);
 	ofconn_ref(c);

@@ -24,19 +24,31 @@ struct ofmsg_row {
 #define MULTIPART(TYPE, SIZE, MORE, HANDLER) ofmsg_handler HANDLER;
 #include "ctl/multiparts.def"
 #undef MULTIPART
+#define EXPERIMENT(EXPERIMENTER, TYPE, SIZE, MORE, WRITES, HANDLER) ofmsg_handler HANDLER;
+#include "ctl/experimenters.def"
+#undef EXPERIMENT
 
 /* Dispatch: refuses what no row allows, else calls the handler. */
 int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r);
+/* The same with the row at hand, and m->body where the handler begins. */
+int ofmsg_handle_row(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg *m,
+		     struct refusal *r);
+const struct ofmsg_row *ofmsg_row(uint8_t type); /* NULL: none */
 bool ofmsg_size_fits(const struct ofmsg_row *row, size_t size);
 
 /* For a change that a message asks for: should its commit fail, the message is answered with an
- * error, of which it keeps the octets.  One that was refused at once is ended here instead. */
-struct waiter *of_waiter(struct ofconn *c, const struct ofmsg *m);
+ * error, of which it keeps the octets.  One that was refused at once is ended here instead.  A
+ * message of a bundle has none of its own: NULL.  `held` (or NULL) goes through the tables after
+ * the change, and is freed then; it is left alone when the message is refused at once. */
+struct waiter *of_waiter(struct ofconn *c, const struct ofmsg *m, struct held_packet *held);
 void of_waiter_end(struct waiter *waiter);
 
 /* The first message of a peer: agrees on a version, or refuses in words and says goodbye. */
 void ofmsg_first(struct ofconn *c, const uint8_t *octets, size_t size);
 void ofmsg_hello(struct ofconn *c); /* ours */
+
+/* The connection ends, and with it what its bundles hold. */
+void bundles_discard(struct ofconn *c);
 
 /* Asynchronous messages to everyone who wants them (struct listener of ofproto.h). */
 void async_flow_removed(struct ofserver *s, const struct flow_removed *fr);

@@ -92,6 +92,7 @@ void ofconn_end(struct ofconn *c, const char *why)
 		snprintf(c->last_error, sizeof c->last_error, "%s", why);
 	c->state = OFCONN_ENDED;
 	reply_end(c);
+	bundles_discard(c);
 	event_free(c->timer);
 	bufferevent_free(c->bev);
 	c->bev = NULL;
@@ -137,6 +138,8 @@ void ofconn_send_error(struct ofconn *c, const struct oferror *e)
 	of_begin(&b, OFPT_ERROR, e->xid);
 	buf_u16(&b, e->type);
 	buf_u16(&b, e->code);
+	if (e->type == OFPET_EXPERIMENTER)
+		buf_u32(&b, e->experimenter);
 	buf_octets(&b, e->data, e->size);
 	ofconn_send(c, &b);
 	c->n_errors++;
@@ -149,6 +152,11 @@ void ofconn_refuse(struct ofconn *c, const uint8_t *offending, size_t size, cons
 			    .size = MIN(size, (size_t)OFCONN_ERROR_DATA)};
 
 	refusal_openflow(r->code, &e.type, &e.code);
+	if (e.type == OFPET_BUNDLE_FAILED && offending[1] == OFPT_EXPERIMENTER) {
+		e.type = OFPET_EXPERIMENTER;
+		e.code = (uint16_t)(e.code + ONFERR_BUNDLE);
+		e.experimenter = ONF_EXPERIMENTER;
+	}
 	LOG(DEBUG, "openflow: %s: refused message type %u: %s: %s", c->remote, offending[1],
 	    refusal_name(r->code), r->text);
 	snprintf(c->last_error, sizeof c->last_error, "%s: %.120s", refusal_name(r->code), r->text);
@@ -219,14 +227,19 @@ static bool ofconn_held_back(const struct ofconn *c)
 	       c->n_waiters >= OFCONN_WAITERS || ofconn_output(c) >= OFCONN_OUTPUT_REPLY;
 }
 
+struct ofmsg ofmsg_of(const uint8_t *octets, uint16_t size)
+{
+	return (struct ofmsg){.type = octets[1],
+			      .size = size,
+			      .xid = get_be32(octets + offsetof(struct ofp_header, xid)),
+			      .octets = octets,
+			      .body = reader_of(octets + sizeof(struct ofp_header),
+						size - sizeof(struct ofp_header))};
+}
+
 static void ofconn_message(struct ofconn *c, const uint8_t *octets, uint16_t size)
 {
-	struct ofmsg m = {.type = octets[1],
-			  .size = size,
-			  .xid = get_be32(octets + offsetof(struct ofp_header, xid)),
-			  .octets = octets,
-			  .body = reader_of(octets + sizeof(struct ofp_header),
-					    size - sizeof(struct ofp_header))};
+	struct ofmsg m = ofmsg_of(octets, size);
 	struct refusal r = {0};
 
 	c->n_rx++;

@@ -21,6 +21,7 @@
 #include <event2/bufferevent.h>
 
 #include "ctl/openflow.h"
+#include "ctl/packet-buffers.h"
 #include "lib/cursor.h"
 #include "lib/openflow-wire.h"
 #include "lib/openflow.h"
@@ -35,6 +36,7 @@ enum {
 	OFCONN_HANDSHAKE_S = 5,
 	OFCONN_PROBE_S = 30, /* silence after which we ask; as long again, and it is given up */
 	OFCONN_ERROR_DATA = 64,
+	OFCONN_BUNDLES = 16,
 };
 
 enum ofconn_state { OFCONN_HELLO, OFCONN_READY, OFCONN_ENDED };
@@ -56,6 +58,8 @@ struct ofserver {
 	uint64_t generation;
 	uint64_t n_packet_in_dropped; /* by peers that do not read */
 	size_t dump_octets;           /* held by flow dumps on their way */
+	size_t bundle_octets;         /* held by bundles of all connections */
+	struct packet_buffers buffers;
 };
 
 /* A long reply on its way: made entry by entry as the peer takes it. */
@@ -87,6 +91,9 @@ struct ofconn {
 	uint32_t more_xid, more_octets; /* a multipart request in several messages */
 	struct ofreply *reply;
 	uint32_t xid; /* of our own messages */
+	struct bundle *bundles;
+	unsigned n_bundles;
+	size_t bundle_octets;
 
 	uint32_t role; /* OFPCR_ROLE_* */
 	struct ofconn_async async;
@@ -97,14 +104,20 @@ struct ofconn {
 	char last_error[160];
 };
 
+/* A message of a bundle is looked at when it is added, and staged with the others at the commit. */
+enum ofmsg_part { OFMSG_ALONE, OFMSG_CHECKED, OFMSG_STAGED };
+
 /* A whole message; octets live until the handler returns. */
 struct ofmsg {
 	uint8_t type;
+	enum ofmsg_part part;
 	uint16_t size;
 	uint32_t xid;
 	const uint8_t *octets; /* with the header */
 	struct reader body;    /* behind it */
 };
+
+struct ofmsg ofmsg_of(const uint8_t *octets, uint16_t size);
 
 /* Takes over a connected bufferevent: says hello. */
 struct ofconn *ofconn_create(struct ofserver *server, struct bufferevent *bev, const char *method,
@@ -129,6 +142,7 @@ static inline uint32_t ofconn_xid(struct ofconn *c)
 struct oferror {
 	uint16_t type, code;
 	uint32_t xid;
+	uint32_t experimenter; /* of type OFPET_EXPERIMENTER; `code` is the exp_type then */
 	const void *data;
 	size_t size;
 };

@@ -386,5 +386,6 @@ void openflow_destroy(struct openflow *of)
 		of->methods = m->next;
 		method_free(m);
 	}
+	packet_buffers_free(&of->server.buffers);
 	free(of);
 }

@@ -141,7 +141,8 @@ static void output_flood(struct worker *w, struct pkt *p)
 	output_port(w, p, to);
 }
 
-/* A packet-in: its head, the key and the collected record, as an event. */
+/* A packet-in: its head, the key and the collected record, as an event.  A packet that controllers
+ * may leave in a buffer goes along whole, but where only headers are for them. */
 static void output_controller(struct worker *w, struct pkt *p, uint16_t max_len)
 {
 	struct event_packet_in event = {
@@ -153,18 +154,21 @@ static void output_controller(struct worker *w, struct pkt *p, uint16_t max_len)
 		.flags = p->flags,
 	};
 	uint32_t size = max_len == OFPCML_NO_BUFFER ? p->len : MIN(p->len, max_len);
+	uint32_t held = p->len;
 	uint8_t octets[OFPCML_MAX];
 
 	if (w->dp->packet_in_headers)
-		size = MIN(size, p->payload);
+		held = size = MIN(size, p->payload);
 	size = MIN(size, sizeof octets);
+	held = MIN(held, sizeof octets);
 	event.size = (uint16_t)size;
-	event.event = (struct event){EVENT_PACKET_IN, (uint32_t)sizeof event + size};
+	event.held = (uint16_t)held;
+	event.event = (struct event){EVENT_PACKET_IN, (uint32_t)sizeof event + held};
 	event.key.du = p->key;
 	event.key.outer = p->outer->key;
-	pkt_copy_out(w, p, 0, size, octets);
+	pkt_copy_out(w, p, 0, held, octets);
 	trace(w, p, PACKET_IN, event.reason, max_len);
-	if (event_send(w, &event, sizeof event, octets, size))
+	if (event_send(w, &event, sizeof event, octets, held))
 		consume(w, p, CONSUME_TO_CONTROLLER);
 	else
 		drop(w, p, DROP_PACKET_IN_FULL);

@@ -71,7 +71,6 @@ const struct field *field_by_name(const char *name)
 
 /* Other codes of the same fields: NXM's, which Open vSwitch's tools write in actions, and of
  * tcp_flags ONF's (EXT-109). */
-enum { ONF_EXPERIMENTER = 0x4f4e4600 };
 static const struct {
 	uint16_t oxm_class;
 	uint8_t oxm_field;

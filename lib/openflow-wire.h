@@ -276,6 +276,13 @@ struct ofp_table_features {
 	be32 config, max_entries; /* then properties */
 };
 
+/* Of both bundle messages, behind ofp_header or ofp_experimenter_header. */
+struct ofp_bundle {
+	be32 bundle_id;
+	be16 type; /* of an add padding; then its message */
+	be16 flags;
+};
+
 #define OFP_SIZE(TYPE, SIZE) _Static_assert(sizeof(struct TYPE) == (SIZE), #TYPE)
 OFP_SIZE(ofp_header, 8);
 OFP_SIZE(ofp_error_msg, 12);
@@ -318,6 +325,7 @@ OFP_SIZE(ofp_meter_stats, 40);
 OFP_SIZE(ofp_meter_band_stats, 16);
 OFP_SIZE(ofp_meter_features, 16);
 OFP_SIZE(ofp_table_features, 64);
+OFP_SIZE(ofp_bundle, 8);
 #undef OFP_SIZE
 
 #endif

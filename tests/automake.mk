@@ -53,6 +53,7 @@ UNITS = \
 	tests/unit/test-match-oxm \
 	tests/unit/test-meter \
 	tests/unit/test-mgmt \
+	tests/unit/test-openflow-bundle \
 	tests/unit/test-openflow-conn \
 	tests/unit/test-openflow-flow \
 	tests/unit/test-openflow-group \
@@ -111,6 +112,8 @@ tests_unit_test_openflow_conn_SOURCES = tests/unit/test-openflow-conn.c $(STUB_O
 tests_unit_test_openflow_conn_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_flow_SOURCES = tests/unit/test-openflow-flow.c $(STUB_OFPROTO)
 tests_unit_test_openflow_flow_LDADD = $(UNIT_LIBS)
+tests_unit_test_openflow_bundle_SOURCES = tests/unit/test-openflow-bundle.c $(STUB_OFPROTO)
+tests_unit_test_openflow_bundle_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_group_SOURCES = tests/unit/test-openflow-group.c $(STUB_OFPROTO)
 tests_unit_test_openflow_group_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_method_SOURCES = tests/unit/test-openflow-method.c $(STUB_OFPROTO)
@@ -210,8 +213,8 @@ noinst_HEADERS += tests/unit/bed.h tests/unit/ports-fixture.h tests/unit/random-
 noinst_HEADERS += tests/unit/route-bed.h
 noinst_HEADERS += tests/unit/switch.h tests/unit/verb-bed.h tests/unit/bed.h tests/unit/random-match.h
 noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
-EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
-	tests/openflow/osken-multiparts.py
+EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/buffers.py tests/openflow/errors.py \
+	tests/openflow/hostile.py tests/openflow/osken-multiparts.py tests/openflow/wire.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)
 
 tests_fuzz_fuzz_aggfrag_SOURCES = tests/fuzz/fuzz-aggfrag.c tests/unit/iptfs-bed.c \

@@ -7,73 +7,20 @@
 
 Port 1 exists.  Prints the rows that were answered otherwise, and how many were right.
 """
-import socket
 import struct
 import sys
 
-NO_BUFFER = 0xffffffff
+from wire import *
 
-
-def h(*words):
-    return bytes.fromhex(''.join(words).replace(' ', ''))
-
-
-def message(kind, body=b'', version=4):
-    return struct.pack('!BBHI', version, kind, 8 + len(body), 9) + body
-
-
-def match(oxm=b'', kind=1, length=None):
-    octets = struct.pack('!HH', kind, 4 + len(oxm) if length is None else length) + oxm
-    return octets + bytes(-len(octets) % 8)
-
-
-def apply_actions(*actions):
-    octets = b''.join(actions)
-    return struct.pack('!HHI', 4, 8 + len(octets), 0) + octets
-
-
-def output(port, length=16):
-    return struct.pack('!HHIH6x', 0, length, port, 0)
-
-
-def set_field(oxm):
-    octets = struct.pack('!HH', 25, (4 + len(oxm) + 7) // 8 * 8) + oxm
-    return octets + bytes(-len(octets) % 8)
-
-
-def flow_mod(m=None, instructions=b'', table=0, command=0, flags=0, buffer=NO_BUFFER, priority=5):
-    return message(14, struct.pack('!QQBBHHHIIIHH', 0, 0, table, command, 0, 0, priority, buffer,
-                                   0xffffffff, 0xffffffff, flags, 0)
-                   + (match() if m is None else m) + instructions)
-
-
-def packet_out(actions=b'', frame=bytes(60), in_port=0xfffffffd, buffer=NO_BUFFER, length=None):
-    return message(13, struct.pack('!IIH6x', buffer, in_port,
-                                   len(actions) if length is None else length) + actions + frame)
-
-
-def band(kind=1, rate=1, burst=0, level=0):
-    return struct.pack('!HHIIB3x', kind, 16, rate, burst, level)
-
-
-def multipart(kind, body=b'', flags=0):
-    return message(18, struct.pack('!HHI', kind, flags, 0) + body)
-
-
-IN_PORT = h('80000004 00000001')
-IPV4 = h('80000a02 0800')
-IPV6 = h('80000a02 86dd')
-TCP = h('80001401 06')
-FLOW_REQUEST = struct.pack('!B3xIIIQQ', 255, 0xffffffff, 0xffffffff, 0, 0, 0)
-
-def bucket(actions=b'', weight=0, port=0xffffffff, group=0xffffffff, length=None):
-    length = 16 + len(actions) if length is None else length
-    return struct.pack('!HHII4x', length, weight, port, group) + actions
-
-
-def group_mod(command, kind, number, buckets=b''):
-    return message(15, struct.pack('!HBxI', command, kind, number) + buckets)
-
+# Sent before the rows, and answered without an error: two groups, of which the second forwards to
+# the first; bundle 1 is open, bundle 2 closed, bundle 3 about to fail.
+BEFORE = [
+    group_mod(0, 0, 1, bucket(output(1))),
+    group_mod(0, 0, 2, bucket(h('0016 0008 00000001'))),
+    bundle(OPEN), bundle(OPEN, 2), bundle(CLOSE, 2),
+    bundle_add(flow_mod(instructions=apply_actions(output(1))), 3),
+    bundle_add(flow_mod(instructions=h('0006 0008 00000001')), 3),
+]
 
 ROWS = [
     # Requests
@@ -196,64 +143,44 @@ ROWS = [
     ('METER_MOD a short band', message(29, h('0000 0001 00000001') + h('0001 0008 00000001')), 1, 6),
     ('METER_STATS UNKNOWN_METER', multipart(9, h('00000005 00000000')), 12, 3),
     ('TABLE_FEATURES EPERM', multipart(12, bytes(64)), 13, 5),
+    # Bundles (OFPBFC_* of EXT-230: an experimenter's error)
+    ('BUNDLE UNKNOWN', bundle(OPEN, 9, properties=h('0001 0008 00000000')), 0xffff, 2300),
+    ('BUNDLE BAD_ID close', bundle(CLOSE, 9), 0xffff, 2302),
+    ('BUNDLE BAD_ID commit', bundle(COMMIT, 9), 0xffff, 2302),
+    ('BUNDLE BAD_ID discard', bundle(DISCARD, 9), 0xffff, 2302),
+    ('BUNDLE_EXIST', bundle(OPEN), 0xffff, 2303),
+    ('BUNDLE_CLOSED', bundle(CLOSE, 2), 0xffff, 2304),
+    ('BUNDLE_CLOSED add', bundle_add(flow_mod(), 2), 0xffff, 2304),
+    ('BUNDLE BAD_TYPE', bundle(1), 0xffff, 2306),
+    ('BUNDLE BAD_FLAGS', bundle(OPEN, 9, 4), 0xffff, 2307),
+    ('BUNDLE BAD_FLAGS commit', bundle(COMMIT, 1, 1), 0xffff, 2307),
+    ('BUNDLE BAD_FLAGS add', bundle_add(flow_mod(), 1, 1), 0xffff, 2307),
+    ('BUNDLE MSG_BAD_LEN', bundle_add(flow_mod()[:20]), 0xffff, 2308),
+    ('BUNDLE MSG_BAD_XID', bundle_add(flow_mod()[:4] + bytes(4) + flow_mod()[8:]), 0xffff, 2309),
+    ('BUNDLE MSG_UNSUP', bundle_add(message(20)), 0xffff, 2310),
+    ('BUNDLE MSG_UNSUP port-mod',
+     bundle_add(message(16, struct.pack('!I4x6s2xIII4x', 1, bytes(6), 0, 0, 0))), 0xffff, 2310),
+    ('BAD_EXP_TYPE of the ONF', onf(2302, bytes(8)), 1, 4),
+    ('BAD_LEN of a bundle', onf(2300, bytes(4)), 1, 6),
+    ('BAD_COMMAND in a bundle', bundle_add(flow_mod(command=5)), 5, 6),
+    ('BAD_BUCKET in a bundle', bundle_add(group_mod(0, 0, 3, bucket(length=8))), 6, 12),
+    ('BAD_LEN in a bundle', bundle_add(message(29, bytes(4))), 1, 6),
 ]
-
-
-class Peer:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.socket.settimeout(10)
-        self.send(message(0))
-        self.receive()
-
-    def send(self, octets):
-        self.socket.sendall(octets)
-
-    def exactly(self, size):
-        octets = b''
-        while len(octets) < size:
-            more = self.socket.recv(size - len(octets))
-            if not more:
-                raise EOFError('the connection is gone')
-            octets += more
-        return octets
-
-    def receive(self):
-        header = self.exactly(8)
-        return header[1], self.exactly(struct.unpack('!H', header[2:4])[0] - 8)
-
-    def rules(self):
-        """The flow dump without what time changes."""
-        self.send(multipart(1, FLOW_REQUEST + match()))
-        _, body = self.receive()
-        return body[8:12] + body[20:]
-
-
-def answer(peer, octets):
-    """(type, code) of the error, or what came instead."""
-    peer.send(octets + message(20))
-    kind, body = peer.receive()
-    if kind != 1:
-        return 'no error'
-    if body[4:68] != octets[:64]:
-        return 'an error that quotes another message'
-    if peer.receive()[0] != 21:
-        return 'no barrier reply'
-    return struct.unpack('!HH', body[:4])
 
 
 def main():
     peer = Peer(sys.argv[1])
     before = peer.rules()
     good = 0
-    # Two groups, of which the second forwards to the first.
-    for octets in (group_mod(0, 0, 1, bucket(output(1))),
-                   group_mod(0, 0, 2, bucket(h('0016 0008 00000001')))):
+    for octets in BEFORE:
         peer.send(octets + message(20))
-        assert peer.receive()[0] == 21
+        while True:
+            kind, _ = peer.receive()
+            assert kind != 1
+            if kind == 21:
+                break
     for name, octets, kind, code in ROWS:
-        got = answer(peer, octets)
+        got = peer.error(octets)
         if got != (kind, code):
             print('%s: %s instead of %s' % (name, got, (kind, code)))
         elif peer.rules() != before:

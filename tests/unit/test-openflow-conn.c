@@ -354,7 +354,7 @@ static void configuration(void **state)
 
 	(void)state;
 	peer_send(&p, "04 05 0008 00000001");
-	EXPECT(&p, "04 06 0020 00000001 0000abcdef012345 00000000 03 00 0000 0000000f 00000000");
+	EXPECT(&p, "04 06 0020 00000001 0000abcdef012345 00000100 03 00 0000 0000000f 00000000");
 	peer_send(&p, "04 09 000c 00000002 0000 ffff 04 07 0008 00000003");
 	EXPECT(&p, "04 08 000c 00000003 0000 ffff");
 	/* The standard's defaults, then what was set. */

@@ -285,7 +285,7 @@ static void packets_come_in(void **state)
 
 	(void)state;
 	pi->total_len = 60;
-	pi->size = 16;
+	pi->size = pi->held = 16;
 	pi->reason = OFPR_ACTION;
 	pi->table = 1;
 	pi->key.du.in_port = htobe32(3);
@@ -327,7 +327,7 @@ static void packet_ins_are_dropped_before_memory_is_lost(void **state)
 	struct event_packet_in *pi = calloc(1, sizeof *pi + 9000);
 
 	(void)state;
-	pi->size = 9000;
+	pi->size = pi->held = 9000;
 	pi->reason = OFPR_ACTION;
 	for (unsigned i = 0; i < 1000; i++)
 		async_packet_in(&t->server, pi, NULL);
@@ -335,6 +335,142 @@ static void packet_ins_are_dropped_before_memory_is_lost(void **state)
 	assert_true(t->server.n_packet_in_dropped > 800);
 	free(pi);
 	peer_end(&p);
+	bench_end(t);
+}
+
+/* A packet-in of 16 octets, of which a rule sends `max_len`. */
+static struct event_packet_in *packet_in(uint16_t max_len)
+{
+	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+
+	pi->total_len = pi->held = 16;
+	pi->max_len = max_len;
+	pi->size = MIN(max_len, (uint16_t)16);
+	pi->reason = OFPR_ACTION;
+	pi->key.du.in_port = htobe32(3);
+	octets_of(FRAME, pi->octet, 16);
+	return pi;
+}
+
+#define IN_PORT_3 "0001 000c 80000004 00000003 00000000"
+/* A packet-out to port 1 of buffer 1, and a flow-mod with it. */
+#define OUT_OF_1                                                  \
+	"04 0d 0028 00000007 00000001 00000003 0010 000000000000" \
+	"0000 0010 00000001 0000 000000000000"
+#define ADD_WITH_1                                                                            \
+	"04 0e 0038 00000008 0000000000000000 0000000000000000 00 00 0000 0000 0005 00000001" \
+	"ffffffff ffffffff 0000 0000 0001 0004 00000000"
+
+static void packets_are_held(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	struct event_packet_in *pi = packet_in(4);
+
+	(void)state;
+	peer_send(&p, OUT_OF_1); /* BUFFER_UNKNOWN: none yet */
+	EXPECT(&p, "04 01 0034 00000007 0001 0008" OUT_OF_1);
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p, "04 0a 002e 00000000 00000001 0010 01 00 ffffffffffffffff" IN_PORT_3
+		   "0000 ffffffff");
+	peer_send(&p, OUT_OF_1);
+	EXPECT(&p, "");
+	assert_int_equal(t->o->n_packet_outs, 1);
+	assert_int_equal(t->o->last_out.size, 16);
+	assert_memory_equal(t->o->last_frame, pi->octet, 16);
+	peer_send(&p, OUT_OF_1); /* BUFFER_EMPTY */
+	EXPECT(&p, "04 01 0034 00000007 0001 0007" OUT_OF_1);
+	peer_send(&p, ADD_WITH_1);
+	EXPECT(&p, "04 01 0044 00000008 0001 0007" ADD_WITH_1);
+	assert_int_equal(t->o->n_flow_mods, 0);
+	free(pi);
+	peer_end(&p);
+	packet_buffers_free(&t->server.buffers);
+	bench_end(t);
+}
+
+/* The packet goes through the tables when the rule is in effect; a refused rule leaves it. */
+static void a_rule_takes_what_is_held(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	struct event_packet_in *pi = packet_in(0);
+
+	(void)state;
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p, "04 0a 002a 00000000 00000001 0010 01 00 ffffffffffffffff" IN_PORT_3 "0000");
+	/* To table 2, which is full here; as a delete, which has none; then as it should be. */
+	peer_send(&p, "04 0e 0038 00000008 0000000000000000 0000000000000000 02 00 0000 0000 0005"
+		      "00000001 ffffffff ffffffff 0000 0000 0001 0004 00000000");
+	EXPECT(&p, "04 01 0044 00000008 0005 0001"
+		   "04 0e 0038 00000008 0000000000000000 0000000000000000 02 00 0000 0000 0005"
+		   "00000001 ffffffff ffffffff 0000 0000 0001 0004 00000000");
+	peer_send(&p, "04 0e 0038 00000008 0000000000000000 0000000000000000 00 03 0000 0000 0005"
+		      "00000001 ffffffff ffffffff 0000 0000 0001 0004 00000000");
+	EXPECT(&p, "");
+	t->o->defer = true;
+	peer_send(&p, ADD_WITH_1);
+	assert_int_equal(t->o->n_packet_outs, 0);
+	stub_done(t->o, 0);
+	assert_int_equal(t->o->n_packet_outs, 1);
+	assert_int_equal(t->o->last_out.in_port, 3);
+	assert_memory_equal(t->o->last_frame, pi->octet, 16);
+	/* What fails at the commit loses it. */
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p, "04 0a 002a 00000000 00000002 0010 01 00 ffffffffffffffff" IN_PORT_3 "0000");
+	peer_send(&p, "04 0e 0038 00000008 0000000000000000 0000000000000000 00 00 0000 0000 0005"
+		      "00000002 ffffffff ffffffff 0000 0000 0001 0004 00000000");
+	stub_done(t->o, -EIO);
+	assert_int_equal(t->o->n_packet_outs, 1);
+	free(pi);
+	peer_end(&p);
+	packet_buffers_free(&t->server.buffers);
+	bench_end(t);
+}
+
+/* There are so many, each for so long; and none for packets that go whole or came in part. */
+static void buffers_are_bounded(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+	struct event_packet_in *pi = packet_in(OFPCML_NO_BUFFER);
+	struct packet_buffers *b = &t->server.buffers;
+	uint8_t long_frame[PACKET_BUFFER_OCTETS + 1] = {0};
+	struct refusal r;
+
+	(void)state;
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p,
+	       "04 0a 003a 00000000 ffffffff 0010 01 00 ffffffffffffffff" IN_PORT_3 "0000" FRAME);
+	pi->max_len = 4;
+	pi->held = pi->size = 4; /* headers alone are for controllers */
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p, "04 0a 002e 00000000 ffffffff 0010 01 00 ffffffffffffffff" IN_PORT_3
+		   "0000 ffffffff");
+	for (uint32_t i = 1; i <= PACKET_BUFFERS; i++)
+		assert_int_equal(packet_hold(b, 100, 1, "frame", 5), i);
+	assert_int_equal(packet_hold(b, 100, 1, "frame", 5), OFP_NO_BUFFER);
+	free(packet_take(b, 7, &r)); /* that one is free: two rounds later its number comes */
+	assert_int_equal(packet_hold(b, 100, 1, "frame", 5) % PACKET_BUFFERS, 7);
+	assert_null(packet_take(b, 7, &r));
+	assert_int_equal(r.code, REFUSED_BUFFER_UNKNOWN);
+	assert_int_not_equal(packet_hold(b, 100 + PACKET_BUFFER_NS, 1, "frame", 5), OFP_NO_BUFFER);
+	assert_int_equal(packet_hold(b, 1e18, 1, long_frame, sizeof long_frame), OFP_NO_BUFFER);
+	assert_int_not_equal(packet_hold(b, 1e18, 1, long_frame, sizeof long_frame - 1),
+			     OFP_NO_BUFFER);
+	/* Numbers go round before they say "none". */
+	b->n_held = UINT32_MAX - 2;
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t id = packet_hold(b, 3e18, 1, "frame", 5);
+		struct held_packet *held = packet_take(b, id, &r);
+
+		assert_true(id > 0 && id <= 1u << 31);
+		assert_int_equal(held->size, 5);
+		free(held);
+	}
+	free(pi);
+	peer_end(&p);
+	packet_buffers_free(b);
 	bench_end(t);
 }
 
@@ -352,6 +488,9 @@ int main(void)
 		cmocka_unit_test(packets_go_out),
 		cmocka_unit_test(packets_come_in),
 		cmocka_unit_test(packet_ins_are_dropped_before_memory_is_lost),
+		cmocka_unit_test(packets_are_held),
+		cmocka_unit_test(a_rule_takes_what_is_held),
+		cmocka_unit_test(buffers_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

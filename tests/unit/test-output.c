@@ -260,13 +260,13 @@ static void flood_goes_to_all_others(void **state)
 static void controllers_get_what_they_asked_for(void **state)
 {
 	static const struct {
-		uint16_t max_len, size;
+		uint16_t max_len, size, held;
 		bool headers;
-	} t[] = {{OFPCML_NO_BUFFER, 62, false},
-		 {20, 20, false},
-		 {0, 0, false},
-		 {OFPCML_NO_BUFFER, 42, true},
-		 {20, 20, true}};
+	} t[] = {{OFPCML_NO_BUFFER, 62, 62, false},
+		 {20, 20, 62, false},
+		 {0, 0, 62, false},
+		 {OFPCML_NO_BUFFER, 42, 42, true},
+		 {20, 20, 20, true}};
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
@@ -279,7 +279,8 @@ static void controllers_get_what_they_asked_for(void **state)
 		output_run(w, p, OFPP_CONTROLLER, t[i].max_len);
 		e = ring_peek(&w->events, &size);
 		assert_non_null(e);
-		assert_int_equal(size, sizeof *e + t[i].size);
+		assert_int_equal(size, sizeof *e + t[i].held);
+		assert_int_equal(e->held, t[i].held);
 		assert_int_equal(e->event.size, size);
 		assert_int_equal(e->size, t[i].size);
 		assert_int_equal(e->total_len, 62);

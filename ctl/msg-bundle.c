@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bundles (ONF TS-012, 7.3.9, and EXT-230 for OpenFlow 1.3): messages that take effect together,
+ * in the order they were added, or not at all.
+ *
+ * A bundle holds flow-mods, group-mods and meter-mods as they came; each is decoded when it is
+ * added, so that what is malformed is refused there and then, and stays out.  The commit stages all
+ * of them and publishes them in one version of the tables: no packet meets a part, whether
+ * `atomic` was asked for or not, and the order is always kept.  When one is refused, it gets its
+ * error, the commit OFPBFC_MSG_FAILED, and everything is as it was.  The commit's reply means what
+ * a barrier's does: durable, and in effect in every worker.
+ *
+ * Port-mods and packet-outs are not for bundles (OFPBFC_MSG_UNSUP): what they do cannot be taken
+ * back.  A bundle that an add names and nobody opened is opened by it; one that is still open may
+ * be committed.  What bundles hold is bounded by connection and over all, and goes with the
+ * connection. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/msg.h"
+#include "ofproto/journal.h"
+
+enum {
+	BUNDLE_MESSAGES = 32768,           /* of one; a commit holds the control thread up */
+	BUNDLE_OCTETS = 8 * 1024 * 1024,   /* of a connection's bundles */
+	BUNDLES_OCTETS = 32 * 1024 * 1024, /* of all connections' */
+	BUNDLE_FLAGS = OFPBF_ATOMIC | OFPBF_ORDERED,
+};
+
+struct bundle {
+	struct bundle *next;
+	uint32_t id;
+	uint16_t flags;
+	bool closed;
+	unsigned n;
+	struct buf messages;
+};
+
+/* ---- A connection's bundles -------------------------------------------------------------- */
+
+static struct bundle **find(struct ofconn *c, uint32_t id)
+{
+	struct bundle **b = &c->bundles;
+
+	while (*b && (*b)->id != id)
+		b = &(*b)->next;
+	return b;
+}
+
+static int bundle_open(struct ofconn *c, uint32_t id, uint16_t flags, struct refusal *r)
+{
+	struct bundle *b;
+
+	if (*find(c, id))
+		return refuse(r, BUNDLE_EXISTS, "bundle_id", "there is a bundle %u already", id);
+	if (flags & ~BUNDLE_FLAGS)
+		return refuse(r, BUNDLE_FLAGS, "flags", "bundle flags 0x%x; known are 0x%x", flags,
+			      BUNDLE_FLAGS);
+	if (c->n_bundles == OFCONN_BUNDLES)
+		return refuse(r, OUT_OF_BUNDLES, "bundle_id",
+			      "there are %u bundles, as many as a connection may have",
+			      c->n_bundles);
+	b = calloc(1, sizeof *b);
+	if (!b)
+		abort();
+	b->id = id;
+	b->flags = flags;
+	b->next = c->bundles;
+	c->bundles = b;
+	c->n_bundles++;
+	return 0;
+}
+
+static void bundle_end(struct ofconn *c, struct bundle **at)
+{
+	struct bundle *b = *at;
+
+	*at = b->next;
+	c->n_bundles--;
+	c->bundle_octets -= b->messages.size;
+	c->server->bundle_octets -= b->messages.size;
+	buf_free(&b->messages);
+	free(b);
+}
+
+void bundles_discard(struct ofconn *c)
+{
+	while (c->bundles)
+		bundle_end(c, &c->bundles);
+}
+
+/* NULL and a refusal when it is not there, or was opened with other flags. */
+static struct bundle *bundle_get(struct ofconn *c, uint32_t id, uint16_t flags, struct refusal *r)
+{
+	struct bundle *b = *find(c, id);
+
+	if (!b)
+		refuse(r, BUNDLE_ID, "bundle_id", "there is no bundle %u", id);
+	else if (b->flags != flags)
+		refuse(r, BUNDLE_FLAGS, "flags", "flags 0x%x; bundle %u was opened with 0x%x",
+		       flags, id, b->flags);
+	else
+		return b;
+	return NULL;
+}
+
+/* None is known (TS-012, 7.3.9.2): what is left of a message is empty, or refused. */
+static int check_properties(const struct reader *body, struct refusal *r)
+{
+	if (!reader_left(body))
+		return 0;
+	return refuse(r, BUNDLE_PROPERTY, "properties",
+		      "%zu octets of properties; no bundle property is known here",
+		      reader_left(body));
+}
+
+/* ---- Adding ------------------------------------------------------------------------------ */
+
+static bool is_bundled(uint8_t type)
+{
+	return type == OFPT_FLOW_MOD || type == OFPT_GROUP_MOD || type == OFPT_METER_MOD;
+}
+
+/* Everything that can be said of a message without looking at the switch. */
+static int check_message(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+{
+	const struct ofmsg_row *row = is_bundled(m->type) ? ofmsg_row(m->type) : NULL;
+
+	if (m->octets[0] != OFP13_VERSION)
+		return refuse(r, BAD_VERSION, "version",
+			      "a bundled message of version %u; the connection speaks 4",
+			      m->octets[0]);
+	if (!row)
+		return refuse(r, BUNDLE_MSG_TYPE, "type",
+			      "message type %u cannot be in a bundle; flow-mods, group-mods and "
+			      "meter-mods can",
+			      m->type);
+	if (!ofmsg_size_fits(row, m->size))
+		return refuse(r, BAD_LEN, "length", "%s of %u octets in a bundle", row->name,
+			      m->size);
+	m->part = OFMSG_CHECKED;
+	return row->handle(c, m, r);
+}
+
+/* The message inside: its own length says where it ends, then padding to 8, then properties. */
+static int pull_message(struct reader *body, uint32_t xid, struct ofmsg *inner, struct refusal *r)
+{
+	const uint8_t *octets = body->at;
+	size_t left = reader_left(body), size = 0;
+
+	if (left >= sizeof(struct ofp_header))
+		size = get_be16(octets + offsetof(struct ofp_header, length));
+	if (size < sizeof(struct ofp_header) || size > left)
+		return refuse(r, BUNDLE_MSG_LEN, "length",
+			      "a message of %zu octets in a bundle-add that has %zu for it", size,
+			      left);
+	*inner = ofmsg_of(octets, (uint16_t)size);
+	if (inner->xid != xid)
+		return refuse(r, BUNDLE_MSG_XID, "xid",
+			      "xid 0x%x in a bundle-add of xid 0x%x; they are the same", inner->xid,
+			      xid);
+	pull(body, MIN(ROUND_UP(size, 8), left));
+	return check_properties(body, r);
+}
+
+static int check_room(const struct ofconn *c, const struct bundle *b, size_t size,
+		      struct refusal *r)
+{
+	if (b && b->n == BUNDLE_MESSAGES)
+		return refuse(r, BUNDLE_FULL, "message",
+			      "bundle %u holds %u messages, as many as it may", b->id, b->n);
+	if (c->bundle_octets + size > BUNDLE_OCTETS)
+		return refuse(r, BUNDLE_FULL, "message",
+			      "this connection's bundles hold %zu octets; %d are accepted",
+			      c->bundle_octets, BUNDLE_OCTETS);
+	if (c->server->bundle_octets + size > BUNDLES_OCTETS)
+		return refuse(r, BUNDLE_FULL, "message",
+			      "bundles of all peers hold %zu octets; add again later",
+			      c->server->bundle_octets);
+	return 0;
+}
+
+int msg_bundle_add(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+{
+	uint32_t id = pull_u32(&m->body);
+	uint16_t flags = (pull_u16(&m->body), pull_u16(&m->body));
+	struct bundle *b = *find(c, id);
+	struct ofmsg inner;
+	int error;
+
+	if (b && b->closed)
+		return refuse(r, BUNDLE_CLOSED, "bundle_id", "bundle %u is closed", id);
+	if (b && !bundle_get(c, id, flags, r))
+		return -EINVAL;
+	error = pull_message(&m->body, m->xid, &inner, r);
+	if (!error)
+		error = check_message(c, &inner, r);
+	if (!error)
+		error = check_room(c, b, inner.size, r);
+	if (!error && !b)
+		error = bundle_open(c, id, flags, r);
+	if (error)
+		return error;
+	b = *find(c, id);
+	buf_octets(&b->messages, inner.octets, inner.size);
+	b->n++;
+	c->bundle_octets += inner.size;
+	c->server->bundle_octets += inner.size;
+	return 0;
+}
+
+/* ---- Committing -------------------------------------------------------------------------- */
+
+/* What a control message is answered with, now or later. */
+struct bundle_reply {
+	struct waiter waiter; /* of a commit */
+	struct ofconn *conn;
+	size_t size;
+	uint8_t octets[OFCONN_ERROR_DATA]; /* the request's */
+	uint32_t id;
+	uint16_t type, flags;
+};
+
+static void send_reply(struct ofconn *c, const struct bundle_reply *reply)
+{
+	uint32_t xid = get_be32(reply->octets + offsetof(struct ofp_header, xid));
+	struct buf b;
+
+	of_begin(&b, reply->octets[1], xid);
+	if (reply->octets[1] == OFPT_EXPERIMENTER) {
+		buf_u32(&b, ONF_EXPERIMENTER);
+		buf_u32(&b, ONF_ET_BUNDLE_CONTROL);
+	}
+	buf_u32(&b, reply->id);
+	buf_u16(&b, (uint16_t)(reply->type + 1));
+	buf_u16(&b, reply->flags);
+	ofconn_send(c, &b);
+}
+
+static void commit_done(struct waiter *waiter, int error, const struct refusal *why)
+{
+	struct bundle_reply *reply = container_of(waiter, struct bundle_reply, waiter);
+	struct ofconn *c = reply->conn;
+	struct refusal r;
+
+	if (error) {
+		refuse(&r, BUNDLE_FAILED, "bundle_id", "bundle %u: %.200s", reply->id, why->text);
+		ofconn_refuse(c, reply->octets, reply->size, &r);
+	} else {
+		send_reply(c, reply);
+	}
+	c->n_waiters--;
+	free(reply);
+	ofconn_go_on(c);
+	ofconn_unref(c);
+}
+
+/* All of them, up to the first that is refused, which is told so. */
+static int stage(struct ofconn *c, const struct bundle *b, struct refusal *r)
+{
+	for (size_t at = 0; at < b->messages.size;) {
+		const uint8_t *octets = b->messages.data + at;
+		struct ofmsg m =
+			ofmsg_of(octets, get_be16(octets + offsetof(struct ofp_header, length)));
+		struct refusal why = {0};
+
+		m.part = OFMSG_STAGED;
+		if (ofmsg_row(m.type)->handle(c, &m, &why)) {
+			ofconn_refuse(c, m.octets, m.size, &why);
+			return refuse(r, BUNDLE_FAILED, "bundle_id",
+				      "bundle %u: the message with xid 0x%x is refused, and all "
+				      "others with it: %.160s",
+				      b->id, m.xid, why.text);
+		}
+		at += m.size;
+	}
+	return 0;
+}
+
+/* One version of the tables, one entry of the journal. */
+static int commit(struct ofconn *c, const struct bundle *b, struct waiter *w, struct refusal *r)
+{
+	struct ofproto *o = c->server->ofproto;
+	char what[64];
+	const struct actor actor = {.origin = ORIGIN_CONTROLLER, .who = c->remote, .what = what};
+	int error;
+
+	snprintf(what, sizeof what, "a bundle of %u messages", b->n);
+	ofproto_actor(o, &actor);
+	ofproto_begin(o);
+	error = stage(c, b, r);
+	if (error)
+		ofproto_abandon(o);
+	else
+		ofproto_commit(o, w);
+	ofproto_actor(o, NULL);
+	return error;
+}
+
+static int bundle_commit(struct ofconn *c, struct bundle_reply *like, struct refusal *r)
+{
+	struct bundle *b = bundle_get(c, like->id, like->flags, r);
+	struct bundle_reply *reply;
+	int error;
+
+	if (!b)
+		return -EINVAL;
+	reply = malloc(sizeof *reply);
+	if (!reply)
+		abort();
+	*reply = *like;
+	reply->waiter.done = commit_done;
+	ofconn_ref(c);
+	c->n_waiters++;
+	error = commit(c, b, &reply->waiter, r);
+	if (error) {
+		c->n_waiters--;
+		free(reply);
+		ofconn_unref(c);
+	}
+	return error;
+}
+
+/* ---- Control ----------------------------------------------------------------------------- */
+
+static int bundle_close(struct ofconn *c, const struct bundle_reply *like, struct refusal *r)
+{
+	struct bundle *b = bundle_get(c, like->id, like->flags, r);
+
+	if (!b)
+		return -EINVAL;
+	if (b->closed)
+		return refuse(r, BUNDLE_CLOSED, "bundle_id", "bundle %u is closed already", b->id);
+	b->closed = true;
+	return 0;
+}
+
+int msg_bundle_control(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+{
+	struct bundle_reply reply = {.conn = c, .size = MIN((size_t)m->size, sizeof reply.octets)};
+	struct bundle **at;
+	int error;
+
+	memcpy(reply.octets, m->octets, reply.size);
+	reply.id = pull_u32(&m->body);
+	reply.type = pull_u16(&m->body);
+	reply.flags = pull_u16(&m->body);
+	error = check_properties(&m->body, r);
+	if (error)
+		return error;
+	at = find(c, reply.id);
+	switch (reply.type) {
+	case OFPBCT_OPEN_REQUEST:
+		error = bundle_open(c, reply.id, reply.flags, r);
+		break;
+	case OFPBCT_CLOSE_REQUEST:
+		error = bundle_close(c, &reply, r);
+		break;
+	case OFPBCT_COMMIT_REQUEST:
+		error = bundle_commit(c, &reply, r);
+		at = find(c, reply.id);
+		if (*at && (*at)->flags == reply.flags)
+			bundle_end(c, at); /* whatever became of it */
+		return error;
+	case OFPBCT_DISCARD_REQUEST:
+		if (!*at)
+			return refuse(r, BUNDLE_ID, "bundle_id", "there is no bundle %u", reply.id);
+		bundle_end(c, at);
+		break;
+	default:
+		return refuse(r, BUNDLE_TYPE, "type",
+			      "bundle control %u; open, close, commit and discard are 0, 2, 4 and "
+			      "6",
+			      reply.type);
+	}
+	if (!error)
+		send_reply(c, &reply);
+	return error;
+}
