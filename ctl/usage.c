@@ -117,6 +117,7 @@ static int take_option(struct args *a, const char *usage, const char *const *wor
 		return refuse(r, SYNTAX, word, "%.40s needs a value", word);
 	a->option[a->n_options].name = part.text;
 	a->option[a->n_options].size = part.size;
+	a->option[a->n_options].word = word;
 	a->option[a->n_options].value = !part.has_value ? NULL : equals ? equals + 1 : words[1];
 	a->n_options++;
 	return part.has_value && !equals ? 2 : 1;
@@ -205,6 +206,11 @@ unsigned args_put_content(const struct args *a, int file, const char *content, c
 {
 	unsigned n = 0;
 
+	for (unsigned i = 0; i < a->n_options; i++) {
+		words[n++] = a->option[i].word;
+		if (a->option[i].value && !strchr(a->option[i].word, '='))
+			words[n++] = a->option[i].value;
+	}
 	words[n++] = "--";
 	for (unsigned i = 0; i < a->n; i++)
 		if ((int)i != file || args_file_name(a, file) != a->word[i])

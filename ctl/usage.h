@@ -55,6 +55,7 @@ struct args {
 		const char *name;  /* as in the usage, with its dashes; may be followed by more */
 		size_t size;       /* of the name */
 		const char *value; /* NULL: a flag */
+		const char *word;  /* as it was given: `--name`, or `--name=value` */
 	} option[ARG_OPTIONS_MAX];
 };
 
@@ -70,7 +71,8 @@ const char *args_option(const struct args *a, const char *name);
 int args_file(const struct args *a, const char *usage);
 const char *args_file_name(const struct args *a, int file);
 /* The words of such a call with the file's content as the last one, in place of FILE (`file=…`
- * stays), into `words` (room for two more than there were).  Returns how many. */
+ * stays), and its options in front, into `words` (room for two more than there were).  Returns how
+ * many. */
 unsigned args_put_content(const struct args *a, int file, const char *content, const char **words);
 
 /* Walks a usage text, part by part (for help, completion and args_parse).  False at its end. */

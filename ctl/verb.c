@@ -39,10 +39,12 @@ void verb_put_line(struct buf *text, const char *word, size_t max)
 static bool is_content(const struct verb *v, const struct verb_call *call, unsigned i)
 {
 	const char *word = call->words.word[i];
+	bool behind = false;
 
+	for (unsigned k = 0; k < i; k++)
+		behind |= !strcmp(call->words.word[k], "--");
 	return v->flags & VERB_FILE && i + 1 == call->words.n &&
-	       (!strcmp(call->words.word[0], "--") || strchr(word, '\n') ||
-		!strncmp(v->usage, "FILE", 4));
+	       (behind || strchr(word, '\n') || !strncmp(v->usage, "FILE", 4));
 }
 
 void verb_shown(const struct verb *v, const struct verb_call *call, struct buf *text)

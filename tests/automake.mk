@@ -322,13 +322,14 @@ AM_PY_LOG_FLAGS = -B
 EXTRA_DIST += $(HOUSE) tests/house/house.py .clang-format
 
 # The two suites of autotest.  A file of tests is one line here and one m4_include in its suite.
-LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py tests/limits.py
+LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py tests/limits.py tests/mistakes.py tests/mistakes.txt
 TESTSUITE_AT = \
 	tests/testsuite.at \
 	tests/example.at \
 	tests/groups.at \
 	tests/guard.at \
 	tests/meters.at \
+	tests/mistakes.at \
 	tests/mgmt.at \
 	tests/limits.at \
 	tests/cond.at \
