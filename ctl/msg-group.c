@@ -217,7 +217,7 @@ int multipart_group_features(struct ofconn *c, struct ofmsg *m, struct refusal *
 	for (unsigned i = 0; i < N_ACTIONS; i++) {
 		const struct action_class *a = action_class(i);
 
-		if (a->of_type >= 0 && a->of_type < 32 && a->order != SET_NEVER)
+		if (a->run && a->of_type >= 0 && a->of_type < 32 && a->order != SET_NEVER)
 			actions |= 1u << a->of_type;
 	}
 	of_begin_multipart(&b, OFPMP_GROUP_FEATURES, m->xid);

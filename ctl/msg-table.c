@@ -102,7 +102,7 @@ static void put_actions(struct buf *b, uint16_t property, bool to_write)
 	for (unsigned i = 0; i < N_ACTIONS; i++) {
 		const struct action_class *a = action_class(i);
 
-		if (a->of_type < 0 || a->of_type == OFPAT_EXPERIMENTER ||
+		if (!a->run || a->of_type < 0 || a->of_type == OFPAT_EXPERIMENTER ||
 		    (to_write && a->order == SET_NEVER))
 			continue;
 		buf_u16(b, (uint16_t)a->of_type);
@@ -125,7 +125,8 @@ static void put_fields(struct buf *b, uint16_t property, enum which_fields which
 		bool mask = which == ALL_FIELDS && f->mask == MASK_FULL;
 		unsigned size = f->size << mask;
 
-		if ((experimenter && !extended) || (which == SETTABLE && !f->settable))
+		if ((experimenter && !extended) ||
+		    (which == SETTABLE && f->settable != SET_BY_FIELD))
 			continue;
 		buf_u16(b, f->oxm_class);
 		buf_u8(b, (uint8_t)(f->oxm_field << 1 | mask));

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mod_nw_ttl (OFPAT_SET_NW_TTL) and dec_ttl: TTL of IPv4, hop limit of IPv6. */
+/* mod_nw_ttl (OFPAT_SET_NW_TTL) and dec_ttl: TTL of IPv4, hop limit of IPv6; set_mpls_ttl and
+ * dec_mpls_ttl of the outermost MPLS entry.  A TTL that would reach zero is invalid (TS-023, 5.12).
+ */
+#include <errno.h>
+
 #include "datapath/action.h"
 #include "lib/openflow.h"
-#include "lib/options.h"
 
 static int needs_ip(const char *name, const struct match *state, struct refusal *r)
 {
@@ -42,39 +45,6 @@ static int set_validate(const struct op *op, struct match *state, struct refusal
 	return 0;
 }
 
-static int set_parse(const char *arg, struct buf *ops, struct refusal *r)
-{
-	uint64_t ttl;
-
-	if (parse_u64(arg, &ttl) || ttl > UINT8_MAX)
-		return refuse(r, ACTION_ARGUMENT, "mod_nw_ttl",
-			      "mod_nw_ttl: '%.32s' is no TTL; 0 to 255 would be accepted", arg);
-	op_put(ops, ACTION_SET_NW_TTL, (uint32_t)ttl, 0);
-	return 0;
-}
-
-static void set_format(const struct op *op, struct buf *text)
-{
-	buf_printf(text, "mod_nw_ttl:%u", op->arg);
-}
-
-static int set_get(struct reader *body, struct buf *ops, struct refusal *r)
-{
-	uint8_t ttl = pull_u8(body);
-
-	pull(body, 3);
-	if (body->failed || reader_left(body))
-		return refuse(r, ACTION_LEN, "mod_nw_ttl", "a set_nw_ttl action has 8 octets");
-	op_put(ops, ACTION_SET_NW_TTL, ttl, 0);
-	return 0;
-}
-
-static void set_put(const struct op *op, struct buf *wire)
-{
-	buf_u8(wire, (uint8_t)op->arg);
-	buf_put(wire, 3);
-}
-
 const struct action_class act_set_nw_ttl = {
 	.name = "mod_nw_ttl",
 	.of_type = OFPAT_SET_NW_TTL,
@@ -82,10 +52,7 @@ const struct action_class act_set_nw_ttl = {
 	.compose = set_compose,
 	.run = set_run,
 	.validate = set_validate,
-	.parse = set_parse,
-	.format = set_format,
-	.get = set_get,
-	.put = set_put,
+	.form = FORM_TTL,
 };
 
 static void dec_compose(const struct op *op, struct du_key *key)
@@ -108,7 +75,7 @@ static enum act_result dec_run(struct worker *w, struct pkt *p, const struct op 
 	ttl = p->data[at];
 	if (ttl > 1)
 		return write_ttl(w, p, ttl - 1); /* refuses what is no IP */
-	drop(w, p, DROP_TTL_EXPIRED);
+	ttl_invalid(w, p);
 	return ACT_DONE;
 }
 
@@ -119,34 +86,6 @@ static int dec_validate(const struct op *op, struct match *state, struct refusal
 	return needs_ip("dec_ttl", state, r);
 }
 
-static int dec_parse(const char *arg, struct buf *ops, struct refusal *r)
-{
-	if (*arg)
-		return refuse(r, SYNTAX, "dec_ttl", "dec_ttl takes no argument");
-	op_put(ops, ACTION_DEC_NW_TTL, 0, 0);
-	return 0;
-}
-
-static void dec_format(const struct op *op, struct buf *text)
-{
-	(void)op;
-	buf_printf(text, "dec_ttl");
-}
-
-static int dec_get(struct reader *body, struct buf *ops, struct refusal *r)
-{
-	if (reader_left(body) != 4)
-		return refuse(r, ACTION_LEN, "dec_ttl", "a dec_nw_ttl action has 8 octets");
-	op_put(ops, ACTION_DEC_NW_TTL, 0, 0);
-	return 0;
-}
-
-static void dec_put(const struct op *op, struct buf *wire)
-{
-	(void)op;
-	buf_put(wire, 4);
-}
-
 const struct action_class act_dec_nw_ttl = {
 	.name = "dec_ttl",
 	.of_type = OFPAT_DEC_NW_TTL,
@@ -154,8 +93,75 @@ const struct action_class act_dec_nw_ttl = {
 	.compose = dec_compose,
 	.run = dec_run,
 	.validate = dec_validate,
-	.parse = dec_parse,
-	.format = dec_format,
-	.get = dec_get,
-	.put = dec_put,
+	.form = FORM_BARE,
+};
+
+/* ---- MPLS -------------------------------------------------------------------------------- */
+
+/* Makes it writable; NULL: it was dropped. */
+static uint8_t *mpls_ttl(struct worker *w, struct pkt *p)
+{
+	bool mpls = p->key.eth_type == htobe16(0x8847) || p->key.eth_type == htobe16(0x8848);
+	int error = mpls && p->l3 ? pkt_own(w, p, p->l3 + 4, 0) : -EINVAL;
+
+	if (likely(!error))
+		return p->data + p->l3 + 3;
+	drop(w, p, error == -ENOMEM ? DROP_NO_FRAME : DROP_ACTION_INVALID);
+	return NULL;
+}
+
+static int mpls_validate(const struct op *op, struct match *state, struct refusal *r)
+{
+	const char *name = action_class(op->kind)->name;
+
+	if (match_meets(state, &fields[FIELD_MPLS_LABEL]))
+		return 0;
+	return refuse(
+		r, MATCH_INCONSISTENT, name,
+		"%s: the match does not say that there is a label; with mpls or mplsm it would "
+		"be accepted",
+		name);
+}
+
+static enum act_result set_mpls_run(struct worker *w, struct pkt *p, const struct op *op)
+{
+	uint8_t *ttl = mpls_ttl(w, p);
+
+	if (!ttl)
+		return ACT_DONE;
+	*ttl = (uint8_t)op->arg;
+	return ACT_NEXT;
+}
+
+const struct action_class act_set_mpls_ttl = {
+	.name = "set_mpls_ttl",
+	.of_type = OFPAT_SET_MPLS_TTL,
+	.order = SET_SET,
+	.run = set_mpls_run,
+	.validate = mpls_validate,
+	.form = FORM_TTL,
+};
+
+static enum act_result dec_mpls_run(struct worker *w, struct pkt *p, const struct op *op)
+{
+	uint8_t *ttl = mpls_ttl(w, p);
+
+	(void)op;
+	if (!ttl)
+		return ACT_DONE;
+	if (*ttl <= 1) {
+		ttl_invalid(w, p);
+		return ACT_DONE;
+	}
+	--*ttl;
+	return ACT_NEXT;
+}
+
+const struct action_class act_dec_mpls_ttl = {
+	.name = "dec_mpls_ttl",
+	.of_type = OFPAT_DEC_MPLS_TTL,
+	.order = SET_DEC_TTL,
+	.run = dec_mpls_run,
+	.validate = mpls_validate,
+	.form = FORM_BARE,
 };

@@ -4,7 +4,6 @@
 
 #include "datapath/action.h"
 #include "lib/openflow.h"
-#include "lib/options.h"
 
 enum { TAG_SIZE = 4, TAG_AT = 12, TPID_C = 0x8100, TPID_S = 0x88a8 };
 
@@ -51,45 +50,6 @@ static int push_validate(const struct op *op, struct match *state, struct refusa
 	return 0;
 }
 
-static int push_put_op(uint64_t type, struct buf *ops, struct refusal *r)
-{
-	if (type != TPID_C && type != TPID_S)
-		return refuse(r, ACTION_ARGUMENT, "push_vlan",
-			      "push_vlan: 0x%llx is no tag; 0x8100 or 0x88a8 would be accepted",
-			      (unsigned long long)type);
-	op_put(ops, ACTION_PUSH_VLAN, (uint32_t)type, 0);
-	return 0;
-}
-
-static int push_parse(const char *arg, struct buf *ops, struct refusal *r)
-{
-	uint64_t type = 0;
-
-	parse_u64(arg, &type);
-	return push_put_op(type, ops, r);
-}
-
-static void push_format(const struct op *op, struct buf *text)
-{
-	buf_printf(text, "push_vlan:0x%04x", op->arg);
-}
-
-static int push_get(struct reader *body, struct buf *ops, struct refusal *r)
-{
-	uint16_t type = pull_u16(body);
-
-	pull(body, 2);
-	if (body->failed || reader_left(body))
-		return refuse(r, ACTION_LEN, "push_vlan", "a push_vlan action has 8 octets");
-	return push_put_op(type, ops, r);
-}
-
-static void push_put(const struct op *op, struct buf *wire)
-{
-	buf_u16(wire, (uint16_t)op->arg);
-	buf_put(wire, 2);
-}
-
 const struct action_class act_push_vlan = {
 	.name = "push_vlan",
 	.of_type = OFPAT_PUSH_VLAN,
@@ -97,31 +57,24 @@ const struct action_class act_push_vlan = {
 	.compose = push_compose,
 	.run = push_run,
 	.validate = push_validate,
-	.parse = push_parse,
-	.format = push_format,
-	.get = push_get,
-	.put = push_put,
+	.form = FORM_TYPE,
+	.types = {TPID_C, TPID_S},
 };
-
-/* A second tag is not in the key: the tables behind see none. */
-static void pop_compose(const struct op *op, struct du_key *key)
-{
-	(void)op;
-	key->vlan_vid = 0;
-	key->vlan_pcp = 0;
-}
 
 static enum act_result pop_run(struct worker *w, struct pkt *p, const struct op *op)
 {
-	int error = tag_at(p, TAG_AT) < 0 ? -EINVAL : pkt_own(w, p, TAG_AT + TAG_SIZE, 0);
+	int error = tag_at(p, TAG_AT) < 0 ? -EINVAL : pkt_own(w, p, TAG_AT + TAG_SIZE, 0), tci;
 
+	(void)op;
 	if (unlikely(error)) {
 		drop(w, p, error == -ENOMEM ? DROP_NO_FRAME : DROP_ACTION_INVALID);
 		return ACT_DONE;
 	}
 	memmove(p->data + TAG_SIZE, p->data, TAG_AT);
 	pkt_pull(p, TAG_SIZE);
-	pop_compose(op, &p->key);
+	tci = tag_at(p, TAG_AT);
+	p->key.vlan_vid = tci < 0 ? 0 : htobe16(OFPVID_PRESENT | (tci & 0xfff));
+	p->key.vlan_pcp = tci < 0 ? 0 : (uint8_t)(tci >> 13);
 	return ACT_NEXT;
 }
 
@@ -132,49 +85,20 @@ static int pop_validate(const struct op *op, struct match *state, struct refusal
 		return refuse(r, MATCH_INCONSISTENT, "pop_vlan",
 			      "pop_vlan: the match does not say that there is a tag; with "
 			      "vlan_vid=0x1000/0x1000 or dl_vlan=N it would be accepted");
-	/* There may be another tag behind. */
-	state->value.du.vlan_vid = state->mask.du.vlan_vid = 0;
+	/* There may be another tag behind, of which nothing is known: who goes on as if there were
+	 * one may.  A packet without drops (DROP_ACTION_INVALID). */
+	state->value.du.vlan_vid = htobe16(OFPVID_PRESENT);
+	state->mask.du.vlan_vid = 0;
 	state->value.du.vlan_pcp = state->mask.du.vlan_pcp = 0;
 	return 0;
-}
-
-static int pop_parse(const char *arg, struct buf *ops, struct refusal *r)
-{
-	if (*arg)
-		return refuse(r, SYNTAX, "pop_vlan", "pop_vlan takes no argument");
-	op_put(ops, ACTION_POP_VLAN, 0, 0);
-	return 0;
-}
-
-static void pop_format(const struct op *op, struct buf *text)
-{
-	(void)op;
-	buf_printf(text, "pop_vlan");
-}
-
-static int pop_get(struct reader *body, struct buf *ops, struct refusal *r)
-{
-	if (reader_left(body) != 4)
-		return refuse(r, ACTION_LEN, "pop_vlan", "a pop_vlan action has 8 octets");
-	op_put(ops, ACTION_POP_VLAN, 0, 0);
-	return 0;
-}
-
-static void pop_put(const struct op *op, struct buf *wire)
-{
-	(void)op;
-	buf_put(wire, 4);
 }
 
 const struct action_class act_pop_vlan = {
 	.name = "pop_vlan",
 	.of_type = OFPAT_POP_VLAN,
 	.order = SET_POP,
-	.compose = pop_compose,
 	.run = pop_run,
 	.validate = pop_validate,
-	.parse = pop_parse,
-	.format = pop_format,
-	.get = pop_get,
-	.put = pop_put,
+	.form = FORM_BARE,
+	.reshapes = true, /* there may be another tag behind */
 };

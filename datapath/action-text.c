@@ -84,10 +84,11 @@ static const struct {
 	const char *name;
 	enum field_id id;
 } set_aliases[] = {
-	{"mod_dl_src", FIELD_ETH_SRC},    {"mod_dl_dst", FIELD_ETH_DST},
-	{"mod_nw_src", FIELD_IPV4_SRC},   {"mod_nw_dst", FIELD_IPV4_DST},
-	{"mod_vlan_vid", FIELD_VLAN_VID}, {"mod_vlan_pcp", FIELD_VLAN_PCP},
-	{"mod_nw_tos", FIELD_IP_DSCP},    {"mod_nw_ecn", FIELD_IP_ECN},
+	{"mod_dl_src", FIELD_ETH_SRC},        {"mod_dl_dst", FIELD_ETH_DST},
+	{"mod_nw_src", FIELD_IPV4_SRC},       {"mod_nw_dst", FIELD_IPV4_DST},
+	{"mod_vlan_vid", FIELD_VLAN_VID},     {"mod_vlan_pcp", FIELD_VLAN_PCP},
+	{"mod_nw_tos", FIELD_IP_DSCP},        {"mod_nw_ecn", FIELD_IP_ECN},
+	{"set_mpls_label", FIELD_MPLS_LABEL}, {"set_mpls_tc", FIELD_MPLS_TC},
 };
 
 /* mod_vlan_vid has no bit for the tag's presence, mod_nw_tos is the DSCP times four. */
@@ -132,16 +133,53 @@ static int parse_port(const struct word *word, struct buf *ops, struct refusal *
 
 static int refuse_word(const struct word *word, struct refusal *r)
 {
-	static const char *const words[] = {
-		"output",        "set_field",     "push_vlan",  "pop_vlan",
-		"strip_vlan",    "mod_nw_ttl",    "dec_ttl",    "mod_dl_src",
-		"mod_dl_dst",    "mod_nw_src",    "mod_nw_dst", "mod_vlan_vid",
-		"mod_nw_tos",    "mod_vlan_pcp",  "goto_table", "write_metadata",
-		"meter",         "NORMAL",        "CONTROLLER", "LOCAL",
-		"write_actions", "clear_actions", "drop",       "IN_PORT",
-		"FLOOD",         "ALL",           "limit",      "sample",
-		"limiter",       "connlimit",     "pass",       "set_add",
-		"group",         "clamp_mss",     "reject",     NULL};
+	static const char *const words[] = {"output",
+					    "set_field",
+					    "push_vlan",
+					    "pop_vlan",
+					    "strip_vlan",
+					    "mod_nw_ttl",
+					    "dec_ttl",
+					    "mod_dl_src",
+					    "mod_dl_dst",
+					    "mod_nw_src",
+					    "mod_nw_dst",
+					    "mod_vlan_vid",
+					    "mod_nw_tos",
+					    "mod_vlan_pcp",
+					    "goto_table",
+					    "write_metadata",
+					    "meter",
+					    "NORMAL",
+					    "CONTROLLER",
+					    "LOCAL",
+					    "write_actions",
+					    "clear_actions",
+					    "drop",
+					    "IN_PORT",
+					    "FLOOD",
+					    "ALL",
+					    "limit",
+					    "sample",
+					    "limiter",
+					    "connlimit",
+					    "pass",
+					    "set_add",
+					    "group",
+					    "clamp_mss",
+					    "reject",
+					    "push_mpls",
+					    "pop_mpls",
+					    "set_mpls_ttl",
+					    "dec_mpls_ttl",
+					    "copy_ttl_out",
+					    "copy_ttl_in",
+					    "push_pbb",
+					    "pop_pbb",
+					    "set_queue",
+					    "set_mpls_label",
+					    "set_mpls_tc",
+					    NULL};
 	const char *near = did_you_mean(word->name, words);
 
 	return refuse(r, UNKNOWN_WORD, word->name, "'%.64s' is no action or port%s%s%s", word->name,
@@ -158,7 +196,7 @@ static int parse_action(const struct word *word, struct buf *ops, struct refusal
 			name = action_aliases[i].name;
 	for (unsigned i = 0; i < N_ACTIONS; i++)
 		if (!strcmp(name, action_class(i)->name))
-			return action_class(i)->parse(word->arg, ops, r);
+			return action_parse(i, word->arg, ops, r);
 	for (unsigned i = 0; i < ARRAY_SIZE(set_aliases); i++)
 		if (!strcmp(name, set_aliases[i].name))
 			return parse_set_alias(word, set_aliases[i].id, ops, r);
@@ -219,7 +257,7 @@ void actions_format(const void *ops, size_t size, struct buf *text)
 	OP_FOR_EACH(op, ops, size)
 	{
 		buf_printf(text, "%s", comma);
-		action_class(op->kind)->format(op, text);
+		action_format(op, text);
 		comma = ",";
 	}
 }

@@ -99,7 +99,7 @@ static int get_action(struct reader *wire, struct buf *ops, struct refusal *r)
 		return get_experimenter(&body, ops, r);
 	for (unsigned i = 0; i < N_ACTIONS; i++)
 		if (action_class(i)->of_type == type)
-			return action_class(i)->get(&body, ops, r);
+			return action_get(i, &body, ops, r);
 	return refuse(r, BAD_ACTION, NULL, "actions of type %u are not supported", type);
 }
 
@@ -123,7 +123,7 @@ void actions_put(const void *ops, size_t size, struct buf *wire)
 	OP_FOR_EACH(op, ops, size)
 	{
 		const struct action_class *class = action_class(op->kind);
-		bool load = op->kind == ACTION_SET_FIELD && set_field_is_masked(op);
+		bool load = op->kind == ACTION_SET_FIELD && set_field_by_load(op);
 		size_t start = wire->size, length;
 
 		buf_u16(wire, load ? OFPAT_EXPERIMENTER : (uint16_t) class->of_type);
@@ -135,7 +135,7 @@ void actions_put(const void *ops, size_t size, struct buf *wire)
 			buf_u32(wire, SLUICE_EXPERIMENTER);
 			buf_u16(wire, class->exp_type);
 		}
-		class->put(op, wire);
+		action_put(op, wire);
 		length = ROUND_UP(wire->size - start, 8u);
 		buf_put(wire, start + length - wire->size);
 		put_be16(wire->data + start + 2, (uint16_t)length);

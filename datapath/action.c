@@ -23,6 +23,22 @@ const struct action_class *action_class(enum action_kind kind)
 	return classes[kind];
 }
 
+/* What the octets behind a changed type or protocol say, only they know. */
+bool op_reshapes(const struct op *op)
+{
+	if (op->kind != ACTION_SET_FIELD)
+		return classes[op->kind]->reshapes;
+	switch (op->arg) {
+	case FIELD_ETH_TYPE:
+	case FIELD_IP_PROTO:
+	case FIELD_ICMPV6_TYPE:
+	case FIELD_ICMPV6_CODE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 struct op *op_put(struct buf *ops, enum action_kind kind, uint32_t arg, size_t data_size)
 {
 	size_t size = ROUND_UP(sizeof(struct op) + data_size, 8);
@@ -53,14 +69,11 @@ bool actions_group_to(const void *ops, size_t size, uint32_t group)
 /* Another of its kind (and field) follows, or a group where this is an output. */
 static bool is_replaced(const struct op *op, const void *ops, size_t size)
 {
-	enum set_order order = classes[op->kind]->order;
-
 	OP_FOR_EACH(other, ops, size)
 	{
-		if (order == SET_OUTPUT && other->kind == ACTION_GROUP)
+		if (op->kind == ACTION_OUTPUT && other->kind == ACTION_GROUP)
 			return true;
-		if (other > op && other->kind == op->kind &&
-		    (order != SET_SET || other->arg == op->arg))
+		if (other > op && op_same_in_set(op, other))
 			return true;
 	}
 	return false;
@@ -249,7 +262,7 @@ static int check_actions(const struct instructions *i, const struct match *m,
 			      "%s cannot be in an action set; in the apply list it would be "
 			      "accepted",
 			      classes[op->kind]->name);
-	/* An action set is run in its own order (TS-023, 5.6). */
+	/* An action set is run in its own order (TS-023, 5.10). */
 	for (unsigned order = 0; order < N_SET_ORDERS; order++)
 		OP_FOR_EACH(op, i->write.data, i->write.size)
 		{

@@ -33,8 +33,8 @@ struct op {
 	uint8_t data[]; /* what some need more */
 };
 
-/* Where an action stands in the execution of an action set (TS-023, 5.6).  The set holds one action
- * of each kind; of kinds with SET_SET one for each op->arg (the field). */
+/* Where an action stands in the execution of an action set (TS-023, 5.10).  The set holds one
+ * action of each kind; of set_field one for each field. */
 enum set_order {
 	SET_COPY_TTL_IN,
 	SET_POP,
@@ -53,6 +53,14 @@ enum set_order {
 
 enum act_result { ACT_NEXT, ACT_DONE /* the packet is gone */ };
 
+/* How text and wire say an action, and what op->arg is then. */
+enum op_form {
+	FORM_OWN,  /* by parse, format, get and put of its class */
+	FORM_BARE, /* nothing */
+	FORM_TTL,  /* 8 bits */
+	FORM_TYPE, /* an Ethernet type, one of class->types if those are given */
+};
+
 struct action_class {
 	const char *name;  /* in FLOW text */
 	int of_type;       /* OFPAT_*, -1: none; OFPAT_EXPERIMENTER with exp_type */
@@ -61,6 +69,11 @@ struct action_class {
 	bool outputs; /* it takes the packet somewhere: all but the last need a copy */
 	bool effects; /* it does what outlasts the packet: a program with it is no mere drop */
 	bool ends;    /* … and nothing is run behind it: the last of its list, no table follows */
+	enum op_form form;
+	uint16_t types[2];
+	/* Its effect on the key is in octets that the key does not tell of: tables behind it come
+	 * when it has been run (op_reshapes). */
+	bool reshapes;
 	/* Its effect on the key, for the tables behind it; NULL: none.  Worker or control. */
 	void (*compose)(const struct op *op, struct du_key *key);
 	/* Does it.  For one that outputs, the packet is taken.  Otherwise ACT_DONE after a drop. */
@@ -68,7 +81,8 @@ struct action_class {
 	/* Refuses what the match cannot lead to (prerequisites).  May change `state`, the match as
 	 * the actions before left it.  NULL: nothing to check. */
 	int (*validate)(const struct op *op, struct match *state, struct refusal *r);
-	/* FLOW text: `arg` is what stands behind the colon or in the parentheses, "" when nothing
+	/* All four of FORM_OWN alone.
+	 * FLOW text: `arg` is what stands behind the colon or in the parentheses, "" when nothing
 	 * does.  Appends one op. */
 	int (*parse)(const char *arg, struct buf *ops, struct refusal *r);
 	void (*format)(const struct op *op, struct buf *text);
@@ -80,9 +94,29 @@ struct action_class {
 
 const struct action_class *action_class(enum action_kind kind);
 
+/* action-form.c: one action's text and wire form, whatever its form. */
+int action_parse(enum action_kind kind, const char *arg, struct buf *ops, struct refusal *r);
+void action_format(const struct op *op, struct buf *text);
+int action_get(enum action_kind kind, struct reader *body, struct buf *ops, struct refusal *r);
+void action_put(const struct op *op, struct buf *wire);
+
+/* What composition (rules.c) cannot say: the key behind it is read from the octets. */
+bool op_reshapes(const struct op *op);
+/* Two actions of which an action set holds one: of one kind, and of set_field of one field. */
+static inline bool op_same_in_set(const struct op *a, const struct op *b)
+{
+	return a->kind == b->kind && (a->kind != ACTION_SET_FIELD || a->arg == b->arg);
+}
+
 /* actions.c: what output to op->arg (OFPP_… or a port's OpenFlow number, host order) does; at most
  * `max_len` octets go to controllers.  Takes p. */
 void output_run(struct worker *w, struct pkt *p, uint32_t ofport, uint16_t max_len);
+/* actions.c: a TTL that has run out: to controllers that asked for it, or dropped.  Takes p. */
+void ttl_invalid(struct worker *w, struct pkt *p);
+/* actions.c: runs ops that are not the end of the path: what outputs gets a copy.  ACT_DONE: p is
+ * gone. */
+enum act_result ops_run(struct worker *w, struct pkt *p, const struct path_rule *rules,
+			const void *ops, size_t size);
 /* actions.c: a copy for an output that others follow; NULL: lost, and counted. */
 struct pkt *copy_for_output(struct worker *w, const struct pkt *p);
 
@@ -99,9 +133,13 @@ struct op *op_put(struct buf *ops, enum action_kind kind, uint32_t arg, size_t d
  */
 int set_field_put(struct buf *ops, const struct field_value *v, struct refusal *r);
 bool set_field_is_masked(const struct op *op);
-/* Writes masked bits of a field into the packet's octets, keeping checksums right, and into its
- * key.  ACT_DONE: there is no such header, or no memory; the packet was dropped. */
+/* OpenFlow 1.3's set_field cannot say it, Nicira's reg_load2 can. */
+bool set_field_by_load(const struct op *op);
+/* write-field.c: writes masked bits of a field into the packet's octets, keeping checksums right,
+ * and into its key.  ACT_DONE: there is no such header, or no memory; the packet was dropped. */
 enum act_result set_field_run(struct worker *w, struct pkt *p, const struct field_value *v);
+/* … into a key alone. */
+void set_field_key(struct du_key *key, const struct field_value *v);
 
 /* act-set-add.c: the set that an op adds to; 0: none. */
 uint64_t op_set(const struct op *op);

@@ -61,6 +61,31 @@ static void run_effects(struct worker *w, struct pkt *p, const struct program *p
 	}
 }
 
+/* Says whose action it is, and runs it on the packet or, if others follow its output, on a copy. */
+static enum act_result run_op(struct worker *w, struct pkt *p, const struct path_rule *rules,
+			      const struct op *op)
+{
+	const struct action_class *class = action_class(op->kind);
+	struct pkt *to = p;
+
+	trace(w, p, ACTION, op->kind, op->arg);
+	if (rules)
+		p->rule = rules[op->flags];
+	if (class->outputs)
+		to = copy_for_output(w, p);
+	return to && class->run(w, to, op) == ACT_DONE && to == p ? ACT_DONE : ACT_NEXT;
+}
+
+enum act_result ops_run(struct worker *w, struct pkt *p, const struct path_rule *rules,
+			const void *ops, size_t size)
+{
+	group_budget_begin(&w->group_budget);
+	OP_FOR_EACH(op, ops, size)
+	if (run_op(w, p, rules, op) == ACT_DONE)
+		return ACT_DONE;
+	return ACT_NEXT;
+}
+
 /* Takes p. */
 static void run_program(struct worker *w, struct pkt *p)
 {
@@ -76,21 +101,17 @@ static void run_program(struct worker *w, struct pkt *p)
 	group_budget_begin(&w->group_budget);
 	OP_FOR_EACH(op, program->ops, program->apply_size)
 	{
-		const struct action_class *class = action_class(op->kind);
-		struct pkt *to = p;
-
+		if (op != last) {
+			if (run_op(w, p, program->rules, op) == ACT_DONE)
+				return;
+			continue;
+		}
 		trace(w, p, ACTION, op->kind, op->arg);
 		if (program->rules)
 			p->rule = program->rules[op->flags];
-		if (op == last) {
-			run_effects(w, p, program, last);
-			class->run(w, p, op);
-			return;
-		}
-		if (class->outputs)
-			to = copy_for_output(w, p);
-		if (to && class->run(w, to, op) == ACT_DONE && to == p)
-			return;
+		run_effects(w, p, program, last);
+		action_class(op->kind)->run(w, p, op);
+		return;
 	}
 }
 
@@ -143,13 +164,13 @@ static void output_flood(struct worker *w, struct pkt *p)
 
 /* A packet-in: its head, the key and the collected record, as an event.  A packet that controllers
  * may leave in a buffer goes along whole, but where only headers are for them. */
-static void output_controller(struct worker *w, struct pkt *p, uint16_t max_len)
+static void packet_in(struct worker *w, struct pkt *p, uint8_t reason, uint16_t max_len)
 {
 	struct event_packet_in event = {
 		.rule_id = p->rule.id,
 		.total_len = p->len,
 		.max_len = max_len,
-		.reason = p->rule.miss ? OFPR_NO_MATCH : OFPR_ACTION,
+		.reason = reason,
 		.table = p->rule.table,
 		.flags = p->flags,
 	};
@@ -172,6 +193,14 @@ static void output_controller(struct worker *w, struct pkt *p, uint16_t max_len)
 		consume(w, p, CONSUME_TO_CONTROLLER);
 	else
 		drop(w, p, DROP_PACKET_IN_FULL);
+}
+
+void ttl_invalid(struct worker *w, struct pkt *p)
+{
+	if (__atomic_load_n(&w->dp->packet_in_ttl, __ATOMIC_RELAXED))
+		packet_in(w, p, OFPR_INVALID_TTL, OFPCML_NO_BUFFER);
+	else
+		drop(w, p, DROP_TTL_EXPIRED);
 }
 
 /* Through the tables, from a packet-out (its program is not in the arena); a rule may not say so,
@@ -224,7 +253,7 @@ void output_run(struct worker *w, struct pkt *p, uint32_t ofport, uint16_t max_l
 		output_flood(w, p);
 		break;
 	case OFPP_CONTROLLER:
-		output_controller(w, p, max_len);
+		packet_in(w, p, p->rule.miss ? OFPR_NO_MATCH : OFPR_ACTION, max_len);
 		break;
 	case OFPP_LOCAL:
 		output_local(w, p);

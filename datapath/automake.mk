@@ -11,7 +11,11 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/cond.c \
 	datapath/cond.h \
 	datapath/conds.def \
+	datapath/act-copy-ttl.c \
 	datapath/act-group.c \
+	datapath/act-mpls.c \
+	datapath/act-pbb.c \
+	datapath/act-set-queue.c \
 	datapath/act-output.c \
 	datapath/act-reject.c \
 	datapath/act-sample.c \
@@ -19,6 +23,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/act-set-add.c \
 	datapath/act-ttl.c \
 	datapath/act-vlan.c \
+	datapath/action-form.c \
 	datapath/action-text.c \
 	datapath/action-wire.c \
 	datapath/action.c \
@@ -146,6 +151,7 @@ datapath_libdatapath_a_SOURCES = \
 	datapath/tuple.h \
 	datapath/worker.c \
 	datapath/worker.h \
+	datapath/write-field.c \
 	datapath/xsk.c \
 	datapath/xsk.h
 

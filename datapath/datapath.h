@@ -50,6 +50,7 @@ struct datapath {
 	const uint32_t *panic_pass; /* rules bypassed: its word, or calm; read once a turn */
 	uint32_t calm;              /* … where there is no page */
 	bool packet_in_headers;     /* packet-ins are cut after the last protocol header */
+	bool packet_in_ttl;         /* some controller asks for OFPR_INVALID_TTL */
 	uint32_t sample_every;      /* sample.h: as set, 0: off; the control thread's, relaxed */
 	uint32_t sample_max;        /* … at most so many a second and worker */
 	struct bucket *reject;      /* of the answers to rejected packets */

@@ -27,7 +27,12 @@ struct du_key {
 	be32 in_phy_port, pkt_mark;
 	be32 reg[8];
 	be32 pkt_len; /* octets, without a virtual Ethernet header */
-	be32 mpls_label;
+	union {
+		be32 mpls_label;
+		struct {
+			uint8_t not_isid, pbb_isid[3]; /* where there is no MPLS */
+		};
+	};
 	uint8_t eth_dst[6];
 	be16 vlan_vid; /* OFPVID_PRESENT | VID */
 	uint8_t eth_src[6];
@@ -55,6 +60,17 @@ enum { TP_MISSING = 0x8000 };
 
 /* What parsing writes, or zeroes. */
 #define DU_KEY_PARSED offsetof(struct du_key, agg_fragments)
+
+/* All but the Ethernet addresses of what headers say: it lies behind something else now. */
+static inline void key_forget_network(struct du_key *k)
+{
+	k->eth_type = 0;
+	k->ip_proto = k->ip_frag = 0;
+	k->mpls_label = 0;
+	k->vlan_vid = 0;
+	k->mpls_tc = k->mpls_bos = 0;
+	memset(&k->ipv6_flabel, 0, DU_KEY_PARSED - offsetof(struct du_key, ipv6_flabel));
+}
 
 enum ip_frag { IP_FRAG_NONE = 0, IP_FRAG_ANY = 1, IP_FRAG_LATER = 2 };
 

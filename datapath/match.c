@@ -270,6 +270,7 @@ bool match_meets(const struct match *m, const struct field *f)
 		.icmp_type =
 			mask->icmp_type == UINT8_MAX && !value->icmp_code ? value->icmp_type : -1,
 		.vlan = value->vlan_vid & htobe16(OFPVID_PRESENT),
+		.in_port = mask->in_port == UINT32_MAX,
 		.outer = be32toh(m->value.outer.has),
 	};
 

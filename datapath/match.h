@@ -31,6 +31,9 @@ enum field_known { KNOWN_RX, KNOWN_OUTER, KNOWN_ESP, KNOWN_AGG, KNOWN_DU };
 
 enum field_mask { MASK_NONE, MASK_FULL };
 
+/* set_field writes what lies in headers; what does not is for FLOW text and Nicira's loads. */
+enum field_settable { SET_NOT, SET_BY_FIELD, SET_BY_LOAD };
+
 enum { FIELD_SIZE_MAX = 16 };
 
 enum field_text {
@@ -54,8 +57,8 @@ struct field {
 	enum field_prereq prereq;
 	enum field_known known;
 	enum field_text text;
-	bool settable; /* set_field may write it */
-	uint32_t has;  /* enum outer_has bits it needs */
+	enum field_settable settable;
+	uint32_t has; /* enum outer_has bits it needs */
 };
 
 extern const struct field fields[N_FIELDS];

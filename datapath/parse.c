@@ -82,6 +82,17 @@ static void parse_mpls(struct parse *c)
 	c->at += 4;
 }
 
+/* An I-TAG: 3 bits of priority, 5 of flags, the I-SID, then the addresses of the frame inside
+ * (IEEE 802.1Q, 9.7). */
+static void parse_pbb(struct parse *c)
+{
+	if (left(c) < 4)
+		return;
+	memcpy(c->k->pbb_isid, c->at + 1, 3);
+	c->h->l3 = offset(c);
+	c->at += MIN(left(c), 16u);
+}
+
 static void parse_arp(struct parse *c)
 {
 	const uint8_t *arp = c->at;
@@ -189,9 +200,56 @@ static int parse_ipv4(struct parse *c)
 	return PARSE_OK;
 }
 
+/* Where an extension header should stand (RFC 8200 4.1); destination options may stand in front of
+ * a routing header, or last. */
+static unsigned exthdr_rank(uint8_t next, unsigned highest)
+{
+	switch (next) {
+	case IPPROTO_HOPOPTS:
+		return 1;
+	case IPPROTO_DSTOPTS:
+		return highest <= 2 ? 2 : 7;
+	case IPPROTO_ROUTING:
+		return 3;
+	case IPPROTO_FRAGMENT:
+		return 4;
+	case IPPROTO_AH:
+		return 5;
+	case IPPROTO_ESP:
+		return 6;
+	default:
+		return 0; /* none, or the end of them */
+	}
+}
+
+/* ipv6_exthdr (TS-023, 7.2.3.8) while extension headers are passed. */
+struct exthdrs {
+	unsigned highest; /* rank so far */
+	unsigned n_dest;
+	uint16_t flags; /* enum ofp_ipv6exthdr_flags */
+};
+
+static void exthdr_seen(struct exthdrs *e, uint8_t next)
+{
+	static const uint16_t bits[] = {0,           OFPIEH_HOP,  OFPIEH_DEST, OFPIEH_ROUTER,
+					OFPIEH_FRAG, OFPIEH_AUTH, OFPIEH_ESP,  OFPIEH_DEST};
+	unsigned rank = exthdr_rank(next, e->highest);
+	uint16_t bit = next == IPPROTO_NONE ? OFPIEH_NONEXT : bits[rank];
+	bool dest = bit == OFPIEH_DEST;
+
+	e->n_dest += dest;
+	if (dest ? e->n_dest > 2 : e->flags & bit)
+		e->flags |= OFPIEH_UNREP;
+	if (rank && rank < e->highest)
+		e->flags |= OFPIEH_UNSEQ;
+	e->highest = MAX(e->highest, rank);
+	e->flags |= bit;
+}
+
 static int parse_ipv6(struct parse *c)
 {
 	const uint8_t *ip = c->at;
+	struct exthdrs seen = {0};
 	uint32_t total;
 	uint8_t next;
 
@@ -218,6 +276,8 @@ static int parse_ipv6(struct parse *c)
 		size_t size;
 
 		c->k->ip_proto = next;
+		exthdr_seen(&seen, next);
+		c->k->ipv6_exthdr = htobe16(seen.flags);
 		if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS) {
 			size = left(c) >= 2 ? (c->at[1] + 1u) * 8 : 8;
 		} else if (next == IPPROTO_AH) {
@@ -275,6 +335,9 @@ static int parse_l3(struct parse *c)
 	case ETH_P_MPLS_UC:
 	case ETH_P_MPLS_MC:
 		parse_mpls(c);
+		break;
+	case ETH_P_8021AH:
+		parse_pbb(c);
 		break;
 	}
 	return PARSE_OK;
@@ -379,6 +442,18 @@ int pkt_parse(struct worker *w, struct pkt *p)
 	p->flags |= PKT_KEYED;
 	trace(w, p, PARSE, be16toh(p->key.eth_type), p->key.ip_proto);
 	return reason;
+}
+
+void pkt_reparse(struct worker *w, struct pkt *p)
+{
+	const size_t first = offsetof(struct du_key, eth_type);
+	const size_t again = offsetof(struct du_key, in_phy_port);
+	const struct du_key kept = p->key;
+
+	(void)pkt_parse(w, p);
+	memcpy(&p->key, &kept, first);
+	memcpy((uint8_t *)&p->key + again, (const uint8_t *)&kept + again,
+	       offsetof(struct du_key, mpls_label) - again);
 }
 
 void pkt_key_context(struct worker *w, struct pkt *p)

@@ -14,12 +14,14 @@ enum { ND_SOLICIT = 135, ND_ADVERT = 136 };
 
 const struct prereq prereqs[N_PREREQS] = {
 	[PRE_NONE] = {.text = "nothing"},
+	[PRE_IN_PORT] = {.in_port = true, .text = "in_port"},
 	[PRE_VLAN] = {.vlan = true, .text = "vlan_vid with a tag present"},
 	[PRE_IP] = {EITHER_IP, .text = "ip or ipv6"},
 	[PRE_IPV4] = {IPV4, .text = "ip"},
 	[PRE_IPV6] = {IPV6, .text = "ipv6"},
 	[PRE_ARP] = {.eth_type = {ETH_P_ARP, ETH_P_ARP}, .text = "arp"},
 	[PRE_MPLS] = {.eth_type = {ETH_P_MPLS_UC, ETH_P_MPLS_MC}, .text = "mpls or mplsm"},
+	[PRE_PBB] = {.eth_type = {ETH_P_8021AH, ETH_P_8021AH}, .text = "eth_type=0x88e7"},
 	[PRE_TCP] = {EITHER_IP, .ip_proto = IPPROTO_TCP, .text = "tcp or tcp6"},
 	[PRE_UDP] = {EITHER_IP, .ip_proto = IPPROTO_UDP, .text = "udp or udp6"},
 	[PRE_SCTP] = {EITHER_IP, .ip_proto = IPPROTO_SCTP, .text = "sctp or sctp6"},

@@ -13,12 +13,14 @@
 
 enum field_prereq {
 	PRE_NONE,
+	PRE_IN_PORT,
 	PRE_VLAN,
 	PRE_IP,
 	PRE_IPV4,
 	PRE_IPV6,
 	PRE_ARP,
 	PRE_MPLS,
+	PRE_PBB,
 	PRE_TCP,
 	PRE_UDP,
 	PRE_SCTP,
@@ -36,6 +38,7 @@ struct prereq {
 	uint8_t icmp_type[2]; /* likewise, of code 0 */
 	uint8_t ip_proto;     /* 0: any */
 	bool vlan;            /* a tag */
+	bool in_port;         /* a port that it came by: any packet's has one */
 	const char *text;     /* for messages */
 };
 
@@ -46,6 +49,7 @@ struct prereq_facts {
 	int ip_proto;   /* -1: its header is cut short, or in another fragment; or not known */
 	int icmp_type;  /* -1: its code is not 0; or not known */
 	bool vlan;      /* there is a tag */
+	bool in_port;   /* … a port that it came by */
 	uint32_t outer; /* enum outer_has */
 };
 
@@ -57,6 +61,7 @@ static inline struct prereq_facts prereq_facts_of(const struct du_key *k,
 		.ip_proto = k->tcp_flags & htobe16(TP_MISSING) ? -1 : k->ip_proto,
 		.icmp_type = k->icmp_code ? -1 : k->icmp_type,
 		.vlan = k->vlan_vid & htobe16(OFPVID_PRESENT),
+		.in_port = true,
 		.outer = be32toh(outer->has),
 	};
 }
@@ -70,7 +75,7 @@ static inline bool prereq_met(const struct prereq *p, const struct prereq_facts 
 		return false;
 	if (p->icmp_type[0] && k->icmp_type != p->icmp_type[0] && k->icmp_type != p->icmp_type[1])
 		return false;
-	return !p->vlan || k->vlan;
+	return (!p->vlan || k->vlan) && (!p->in_port || k->in_port);
 }
 
 #endif

@@ -9,18 +9,22 @@
  * In front of it all is the worker's cache (cache.h).
  *
  * Composing changes neither octets nor the packet's key; what an apply list does to the headers
- * (class->compose), and write_metadata, are seen by the tables behind in a copy. */
+ * (class->compose), and write_metadata, are seen by the tables behind in a copy.  Where the key
+ * does not say what an action leaves (op_reshapes: what was behind a tag), the path so far is run
+ * on the packet before it goes on to the next table; such a path is composed each time. */
 #include "datapath/spine.h"
 #include "datapath/tuple-search.h"
 #include "lib/openflow.h"
 
 /* A path on its way through the tables. */
 struct walk {
+	struct batch *front;                        /* packets that go before this one */
 	struct du_key key;                          /* as the tables see it */
 	const struct op *set[N_FIELDS + N_ACTIONS]; /* the action set, in order of execution */
 	uint8_t set_rule[N_FIELDS + N_ACTIONS];     /* index of the rule that wrote it */
 	unsigned n_set, n_rules;
 	uint16_t size;  /* of ops */
+	bool reshaped;  /* the key does not say what the ops leave */
 	bool shortened; /* an address is one of which the cache does not know all (shape.h) */
 	struct path_rule rules[PATH_RULES];
 	uint64_t ops[PATH_OPS / 8];
@@ -102,7 +106,7 @@ static bool set_write(struct walk *k, const struct op *op, unsigned rule)
 	for (unsigned i = 0; i < k->n_set; i++) {
 		const struct op *other = k->set[i];
 
-		if (other->kind == op->kind && (order != SET_SET || other->arg == op->arg)) {
+		if (op_same_in_set(other, op)) {
 			k->set[i] = op;
 			k->set_rule[i] = (uint8_t)rule;
 			return true;
@@ -163,6 +167,7 @@ static bool add_program(struct walk *k, const struct program *program)
 			return false;
 		if (class->compose)
 			class->compose(op, &k->key);
+		k->reshaped |= op_reshapes(op);
 		k->shortened |= makes_address(op);
 	}
 	if (program->clear)
@@ -199,6 +204,25 @@ static bool append_set(struct walk *k)
 	return true;
 }
 
+/* The packet is gone already: no reason to drop it. */
+enum { PATH_GONE = N_DROPS };
+
+/* Runs the path so far, behind what goes before; the tables behind see what it leaves.  False: the
+ * packet is gone. */
+static bool run_so_far(struct worker *w, struct pkt *p, struct walk *k)
+{
+	uint16_t size = k->size;
+
+	stage_actions(w, k->front);
+	k->size = 0;
+	k->reshaped = false;
+	w->cache.fleeting = true;
+	if (ops_run(w, p, k->rules, k->ops, size) == ACT_DONE)
+		return false;
+	k->key = p->key;
+	return true;
+}
+
 /* Walks on from rule `r` to the path's end.  -1, or the reason to drop the packet. */
 static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct rule *r,
 		unsigned table)
@@ -207,12 +231,14 @@ static int walk(struct worker *w, struct pkt *p, struct walk *k, const struct ru
 
 	k->key = p->key;
 	k->n_set = k->n_rules = k->size = 0;
-	k->shortened = false;
+	k->shortened = k->reshaped = false;
 	for (;;) {
 		if (!add_rule(w, p, k, r, table))
 			return DROP_PATH_TOO_LONG;
 		if (!program->has_goto)
 			break;
+		if (unlikely(k->reshaped) && !run_so_far(w, p, k))
+			return PATH_GONE;
 		table = program->goto_table;
 		w->cache.fleeting |= k->shortened;
 		r = lookup(w, p, table, &k->key);
@@ -272,7 +298,10 @@ static int compose(struct worker *w, struct batch *b, struct pkt *p, const struc
 		   unsigned table)
 {
 	struct walk k;
-	int reason = walk(w, p, &k, r, table);
+	int reason;
+
+	k.front = b;
+	reason = walk(w, p, &k, r, table);
 
 	return reason < 0 ? take_path(w, b, p, &k) : reason;
 }
@@ -389,7 +418,7 @@ static void pass_on(struct worker *w, struct batch *b, struct pkt *p, int reason
 {
 	if (reason < 0)
 		b->pkt[b->n++] = p;
-	else
+	else if (reason != PATH_GONE)
 		drop(w, p, (enum drop_reason)reason);
 }
 

@@ -41,6 +41,9 @@ void stage_tx(struct worker *w);                       /* port.c: flushes outbox
 /* parse.c for one packet: fills its offsets and its key but for in_port and tunnel_id.  -1, or the
  * enum drop_reason why it cannot be taken further (the caller drops). */
 int pkt_parse(struct worker *w, struct pkt *p);
+/* … again, when actions have changed what the octets are: what is not of them stays in the key.  A
+ * header that contradicts itself is none. */
+void pkt_reparse(struct worker *w, struct pkt *p);
 /* What parsing cannot see: in_port, tunnel_id. */
 void pkt_key_context(struct worker *w, struct pkt *p);
 

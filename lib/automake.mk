@@ -3,6 +3,8 @@ lib_libsl_a_SOURCES = \
 	lib/addr.c \
 	lib/addr.h \
 	lib/base.h \
+	lib/crc32c.c \
+	lib/crc32c.h \
 	lib/csum.c \
 	lib/csum.h \
 	lib/cursor.c \

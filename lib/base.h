@@ -70,6 +70,19 @@ static inline void put_be32(void *p, uint32_t host)
 	memcpy(p, &v, sizeof v);
 }
 
+static inline uint32_t get_le32(const void *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof v);
+	return le32toh(v);
+}
+
+static inline void put_le32(void *p, uint32_t host)
+{
+	uint32_t v = htole32(host);
+	memcpy(p, &v, sizeof v);
+}
+
 static inline void put_be64(void *p, uint64_t host)
 {
 	be64 v = htobe64(host);

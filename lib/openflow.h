@@ -201,6 +201,18 @@ enum {
 	OFPXMC_OPENFLOW_BASIC = 0x8000,
 	OFPXMC_EXPERIMENTER = 0xffff,
 };
+/* ipv6_exthdr's bits (TS-023, 7.2.3.8). */
+enum ofp_ipv6exthdr_flags {
+	OFPIEH_NONEXT = 1 << 0,
+	OFPIEH_ESP = 1 << 1,
+	OFPIEH_AUTH = 1 << 2,
+	OFPIEH_DEST = 1 << 3,
+	OFPIEH_FRAG = 1 << 4,
+	OFPIEH_ROUTER = 1 << 5,
+	OFPIEH_HOP = 1 << 6,
+	OFPIEH_UNREP = 1 << 7,
+	OFPIEH_UNSEQ = 1 << 8,
+};
 enum { OFPVID_PRESENT = 0x1000, OFPVID_NONE = 0x0000 };
 
 /* ---- Messages (TS-023, 7.1) -------------------------------------------------------------- */
