@@ -44,6 +44,7 @@ int msg_set_async(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		a->port_status[i] = pull_u32(&m->body);
 	for (unsigned i = 0; i < 2; i++)
 		a->flow_removed[i] = pull_u32(&m->body);
+	async_changed(c->server);
 	return 0;
 }
 
@@ -55,6 +56,16 @@ static bool wants(const struct ofconn *c, const uint32_t mask[2], uint8_t reason
 
 /* Sending never ends a connection, so the list stands still. */
 #define FOR_EACH_CONN(C, S) for (struct ofconn *C = (S)->conns; C; C = C->next)
+
+/* Workers tell of invalid TTLs only what somebody hears: a flood of them is no flood of events. */
+void async_changed(struct ofserver *s)
+{
+	bool wanted = false;
+
+	FOR_EACH_CONN(c, s)
+	wanted |= wants(c, c->async.packet_in, OFPR_INVALID_TTL);
+	ofproto_tell_invalid_ttl(s->ofproto, wanted);
+}
 
 static void send_flow_removed(struct ofconn *c, const struct flow_removed *fr)
 {

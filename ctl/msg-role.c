@@ -36,6 +36,7 @@ int msg_role_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		others_become_slaves(c);
 	if (role != OFPCR_ROLE_NOCHANGE)
 		c->role = role;
+	async_changed(s);
 	of_begin(&b, OFPT_ROLE_REPLY, m->xid);
 	buf_u32(&b, c->role);
 	buf_u32(&b, 0);

@@ -55,6 +55,8 @@ void async_flow_removed(struct ofserver *s, const struct flow_removed *fr);
 void async_packet_in(struct ofserver *s, const struct event_packet_in *pi, const struct flow *flow);
 void async_port_status(struct ofserver *s, const struct port *port, uint8_t reason);
 void async_defaults(struct ofconn_async *a);
+/* A connection has another role or other wishes, or is gone. */
+void async_changed(struct ofserver *s);
 
 /* Port numbers of OpenFlow messages. */
 void of_put_port(struct buf *b, const struct port *port); /* struct ofp_port */

@@ -100,6 +100,7 @@ void ofconn_end(struct ofconn *c, const char *why)
 	if (c->next)
 		c->next->link = c->link;
 	c->server->n_conns--;
+	async_changed(c->server);
 	if (c->ended)
 		c->ended(c, c->ended_arg);
 	ofconn_unref(c);

@@ -228,6 +228,9 @@ struct packet_out {
 	size_t ops_size;
 };
 int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r);
+/* Packets whose TTL runs out are told of (OFPR_INVALID_TTL) instead of dropped; from the next batch
+ * on. */
+void ofproto_tell_invalid_ttl(struct ofproto *o, bool wanted);
 
 /* ---- News for the control sockets ------------------------------------------------------- */
 

@@ -78,6 +78,11 @@ int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct re
 	return 0;
 }
 
+void ofproto_tell_invalid_ttl(struct ofproto *o, bool wanted)
+{
+	__atomic_store_n(&o->dp.packet_in_ttl, wanted, __ATOMIC_RELAXED);
+}
+
 /* ---- Events -----------------------------------------------------------------------------------
  */
 

@@ -47,6 +47,11 @@ void stub_destroy(struct ofproto *o)
 	free(o);
 }
 
+void ofproto_tell_invalid_ttl(struct ofproto *o, bool wanted)
+{
+	o->tell_invalid_ttl = wanted;
+}
+
 static void wait_for(struct ofproto *o, struct waiter *w)
 {
 	if (!w)

@@ -15,6 +15,7 @@ struct ofproto {
 	struct switch_settings settings;
 	struct listener *listeners;
 	uint64_t now_ns;
+	bool tell_invalid_ttl;
 	bool defer;   /* waiters wait for stub_done() */
 	int together; /* between ofproto_begin() and its end */
 	unsigned n_abandoned, n_committed;

@@ -57,6 +57,7 @@ static void expect(const struct conformance *c, const char *way)
 	if (switch_taken(port[3]))
 		fail_msg("%s: %s, actions=%s: the key behind it is another (%s)", c->in, c->match,
 			 c->actions, way);
+	ofproto_run(o);
 }
 
 /* The rule as a controller would send it, and as it would be read back. */
@@ -210,6 +211,54 @@ static void every_case(void **state)
 	}
 }
 
+/* What controllers are told of. */
+static struct told {
+	struct listener listener;
+	unsigned n;
+	uint8_t reason;
+	struct frame_octets frame;
+} told;
+
+static void told_of(struct listener *l, const struct event_packet_in *pi, const struct flow *f)
+{
+	(void)l;
+	assert_non_null(f);
+	assert_int_equal(be32toh(pi->key.du.in_port), 1);
+	told.n++;
+	told.reason = pi->reason;
+	told.frame.size = pi->size;
+	memcpy(told.frame.at, pi->octet, MIN(pi->size, sizeof told.frame.at));
+}
+
+/* A TTL that cannot be counted down goes to who asks for it, as it came (TS-023, 5.12, 7.4.1). */
+static void invalid_ttls_are_told(void **state)
+{
+	static const struct conformance ttls[] = {
+		{"eth ip4:ttl=1 tcp", "ip", "dec_ttl", NULL},
+		{"eth ip6:hop=0 udp", "ipv6", "dec_ttl", NULL},
+		{"eth vlan mpls:ttl=1 ip4 tcp", "mpls", "dec_mpls_ttl", NULL},
+	};
+
+	(void)state;
+	told.listener.packet_in = told_of;
+	ofproto_listen(o, &told.listener);
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(ttls); i++) {
+		struct frame_octets in = frame_of(ttls[i / 2].in);
+
+		told.n = 0;
+		ofproto_tell_invalid_ttl(o, i % 2);
+		in_an_action_set(&ttls[i / 2]);
+		assert_int_equal(told.n, i % 2);
+		if (!told.n)
+			continue;
+		assert_int_equal(told.reason, OFPR_INVALID_TTL);
+		assert_int_equal(told.frame.size, in.size);
+		assert_memory_equal(told.frame.at, in.at, in.size);
+	}
+	ofproto_unlisten(o, &told.listener);
+	ofproto_tell_invalid_ttl(o, false);
+}
+
 static int up(void **state)
 {
 	(void)state;
@@ -231,6 +280,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_case),
+		cmocka_unit_test(invalid_ttls_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);

@@ -309,13 +309,52 @@ static void packets_come_in(void **state)
 	assert_true(peer_read(&p, octets, sizeof octets) > 0x42);
 	assert_memory_equal(octets + 16, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
 	assert_non_null(memmem(octets, sizeof octets, "\xff\xff\x32\x08SLUC\0\0\x10\x01", 12));
-	/* An invalid TTL is not among the defaults. */
-	pi->reason = OFPR_INVALID_TTL;
-	async_packet_in(&t->server, pi, NULL);
-	EXPECT(&p, "");
 	free(pi);
 	peer_end(&p);
 	peer_end(&slave);
+	bench_end(t);
+}
+
+#define SET_ASYNC(MASTER, SLAVE) \
+	"04 1c 0020 00000001" MASTER SLAVE "00000000 00000000 00000000 00000000"
+
+/* An invalid TTL is not among the defaults; the datapath tells of it while somebody hears it. */
+static void invalid_ttls_are_for_those_who_ask(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer other = peer_ready(t), p = peer_ready(t);
+	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+	struct ofproto *o = t->server.ofproto;
+
+	(void)state;
+	pi->total_len = pi->size = pi->held = 16;
+	pi->max_len = OFPCML_NO_BUFFER;
+	pi->reason = OFPR_INVALID_TTL;
+	pi->key.du.in_port = htobe32(3);
+	octets_of(FRAME, pi->octet, 16);
+	assert_false(o->tell_invalid_ttl);
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p, "");
+	peer_send(&p, SET_ASYNC("00000007", "00000000"));
+	EXPECT(&p, "");
+	assert_true(o->tell_invalid_ttl);
+	async_packet_in(&t->server, pi, NULL);
+	EXPECT(&p, "04 0a 003a 00000000 ffffffff 0010 02 00 ffffffffffffffff"
+		   "0001 000c 80000004 00000003 00000000 0000" FRAME);
+	EXPECT(&other, "");
+	/* As a slave it does not want to hear it. */
+	peer_send(&other, "04 18 0018 00000001 00000002 00000000 0000000000000005");
+	EXPECT(&other, "04 19 0018 00000001 00000002 00000000 0000000000000005");
+	peer_send(&p, "04 18 0018 00000001 00000003 00000000 0000000000000005");
+	EXPECT(&p, "04 19 0018 00000001 00000003 00000000 0000000000000005");
+	assert_false(o->tell_invalid_ttl);
+	peer_send(&p, SET_ASYNC("00000000", "00000004"));
+	EXPECT(&p, "");
+	assert_true(o->tell_invalid_ttl);
+	peer_end(&p);
+	assert_false(o->tell_invalid_ttl);
+	free(pi);
+	peer_end(&other);
 	bench_end(t);
 }
 
@@ -487,6 +526,7 @@ int main(void)
 		cmocka_unit_test(the_switch_is_described),
 		cmocka_unit_test(packets_go_out),
 		cmocka_unit_test(packets_come_in),
+		cmocka_unit_test(invalid_ttls_are_for_those_who_ask),
 		cmocka_unit_test(packet_ins_are_dropped_before_memory_is_lost),
 		cmocka_unit_test(packets_are_held),
 		cmocka_unit_test(a_rule_takes_what_is_held),
