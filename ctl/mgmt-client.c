@@ -152,7 +152,7 @@ int mgmt_call(const char *path, const char *verb, json_t *params, unsigned timeo
 		error = send_all(&c, text, strlen(text));
 	if (!error)
 		error = send_all(&c, "\n", 1);
-	if (!error)
+	if (!error || error == -EPIPE) /* who is hung up on was told why */
 		error = receive_line(&c, &line);
 	if (!error)
 		error = read_answer(buf_text(&line), answer);

@@ -430,25 +430,42 @@ static void on_event(struct bufferevent *bev, short events, void *arg)
 		peer_end_if_idle(p);
 }
 
+/* In the words of the protocol, as far as they fit: who may not speak is not waited for. */
+static void turn_away(int fd, const struct refusal *r)
+{
+	json_t *answer =
+		rpc_answer(NULL, "error", rpc_error(RPC_REFUSED, r->text, refusal_data(r)));
+	char *text = json_dumps(answer, JSON_COMPACT);
+
+	LOG(WARN, "mgmt: %s; turned away", r->text);
+	if (text && send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	free(text);
+	json_decref(answer);
+	close(fd);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
 		      int size, void *arg)
 {
 	const struct timeval patience = {30, 0};
 	struct mgmt *m = arg;
+	struct refusal r = {0};
 	struct ucred who;
 	struct peer *p;
 
 	(void)addr;
 	(void)size;
-	if (mgmt_socket_peer(fd, m->path, &who)) {
-		LOG(WARN, "mgmt: uid %u, pid %d: neither root nor in the group of %s; turned away",
-		    (unsigned)who.uid, (int)who.pid, m->path);
-		close(fd);
-		return;
-	}
-	if (m->n_peers >= MGMT_PEERS_MAX) {
-		LOG(WARN, "mgmt: more than %d connections; one is turned away", MGMT_PEERS_MAX);
-		close(fd);
+	if (mgmt_socket_peer(fd, m->path, &who))
+		refuse(&r, NOT_PERMITTED, "",
+		       "uid %u, pid %d: neither root, nor sluiced's user, nor in the group of "
+		       "%.100s",
+		       (unsigned)who.uid, (int)who.pid, m->path);
+	else if (m->n_peers >= MGMT_PEERS_MAX)
+		refuse(&r, LIMIT, "", "there are %d connections, as many as may be at one time",
+		       MGMT_PEERS_MAX);
+	if (r.code) {
+		turn_away(fd, &r);
 		return;
 	}
 	p = calloc(1, sizeof *p);
