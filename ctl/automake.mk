@@ -4,15 +4,23 @@ ctl_libctl_a_SOURCES = \
 	ctl/collectors.h \
 	ctl/config.c \
 	ctl/confirm.c \
+	ctl/dial.c \
 	ctl/dry-run.c \
 	ctl/dry-run.h \
 	ctl/experimenters.def \
+	ctl/fail-mode.c \
+	ctl/fail-mode.h \
 	ctl/file.c \
 	ctl/file.h \
 	ctl/flow-set.c \
 	ctl/flow-set.h \
+	ctl/handshake.c \
+	ctl/handshake.h \
+	ctl/lab-ca.c \
+	ctl/lab-ca.h \
 	ctl/limiters.c \
 	ctl/limiters.h \
+	ctl/listen.c \
 	ctl/messages.def \
 	ctl/method.c \
 	ctl/method.h \
@@ -42,6 +50,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg.c \
 	ctl/msg.h \
 	ctl/multiparts.def \
+	ctl/of-method.h \
 	ctl/ofconn.c \
 	ctl/ofconn.h \
 	ctl/offline.c \
@@ -61,6 +70,10 @@ ctl_libctl_a_SOURCES = \
 	ctl/sflow.h \
 	ctl/stats.c \
 	ctl/stats.h \
+	ctl/tls-load.c \
+	ctl/tls-load.h \
+	ctl/tls.c \
+	ctl/tls.h \
 	ctl/top.c \
 	ctl/top.h \
 	ctl/usage.c \
@@ -82,6 +95,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/verb-set.c \
 	ctl/verb-status.c \
 	ctl/verb-switch.c \
+	ctl/verb-tls.c \
 	ctl/verb.c \
 	ctl/verb.h \
 	ctl/verbs.def \

@@ -179,6 +179,24 @@ static bool same_word(const char *was, size_t n, const char *word)
 	return key && n > key && !memcmp(was, word, key) && !strncmp(was + key, "…", strlen("…"));
 }
 
+/* The words behind the first one, with spaces between. */
+static void rest_of(const struct config_line *l, struct buf *text)
+{
+	for (unsigned i = 1; i < l->call.words.n; i++)
+		buf_printf(text, "%s%s", i > 1 ? " " : "", l->word[i]);
+}
+
+static bool controller_already(struct daemon *d, const struct config_line *l)
+{
+	struct buf text = {0};
+	bool there;
+
+	rest_of(l, &text);
+	there = controller_there(d, l->word[0], buf_text(&text));
+	buf_free(&text);
+	return there;
+}
+
 static bool collector_already(const struct daemon *d, const struct config_line *l)
 {
 	struct buf text = {0};
@@ -298,7 +316,7 @@ static bool already_there(struct daemon *d, const struct config_line *l)
 	if (l->verb == &verbs[VERB_ID_add_group])
 		return group_already(d, l);
 	if (l->verb == &verbs[VERB_ID_add_controller])
-		return controller_there(d, l->word[0]);
+		return controller_already(d, l);
 	if (l->verb == &verbs[VERB_ID_add_collector])
 		return collector_already(d, l);
 	if (!p || !(p->flags & PORT_CONN) != port)

@@ -11,6 +11,7 @@
 
 #include "lib/addr.h"
 #include "lib/openflow.h"
+#include "lib/options.h"
 
 static int parse_port(const char *text, uint16_t *port, struct refusal *r)
 {
@@ -85,9 +86,9 @@ int method_parse_address(char *text, uint16_t port, struct method *m, struct ref
 	return error;
 }
 
-static int parse_ptcp(char *text, struct method *m, struct refusal *r)
+static int parse_listener(char *text, struct method *m, struct refusal *r)
 {
-	struct ip ip = ip_v4(htobe32(INADDR_LOOPBACK));
+	struct ip ip = ip_v4(htobe32(m->tls ? INADDR_ANY : INADDR_LOOPBACK));
 	uint16_t port = OFP_TCP_PORT;
 	char *address = strchr(text, ':'), *rest = NULL;
 	int error = 0;
@@ -99,8 +100,8 @@ static int parse_ptcp(char *text, struct method *m, struct refusal *r)
 	if (!error && address)
 		error = parse_address(address, &ip, &rest, r);
 	if (!error && rest)
-		error = refuse(r, SYNTAX, "method", "`%s' behind the address of ptcp:PORT:IP",
-			       rest);
+		error = refuse(r, SYNTAX, "method", "`%s' behind the address of %s:PORT:IP", rest,
+			       m->tls ? "pssl" : "ptcp");
 	if (!error)
 		set_address(m, &ip, port);
 	return error;
@@ -136,22 +137,68 @@ int method_parse(const char *text, struct method *m, struct refusal *r)
 		*behind++ = '\0';
 	else
 		behind = copy + n;
-	if (!strcmp(copy, "ssl") || !strcmp(copy, "pssl"))
-		return refuse(r, NOT_HERE, "method",
-			      "%s: TLS is not there yet; tcp: inside a trusted network, or unix:, "
-			      "would be accepted",
-			      copy);
 	m->passive = copy[0] == 'p';
-	if (!strcmp(copy, "tcp"))
+	m->tls = !strcmp(copy + m->passive, "ssl");
+	if (!strcmp(copy, "tcp") || !strcmp(copy, "ssl"))
 		return method_parse_address(behind, OFP_TCP_PORT, m, r);
-	if (!strcmp(copy, "ptcp"))
-		return parse_ptcp(behind, m, r);
+	if (!strcmp(copy, "ptcp") || !strcmp(copy, "pssl"))
+		return parse_listener(behind, m, r);
 	if (!strcmp(copy, "unix") || !strcmp(copy, "punix"))
 		return parse_unix(behind, m, r);
-	return refuse(
-		r, SYNTAX, "method",
-		"`%s' is no method; tcp:IP[:PORT], unix:PATH, ptcp:[PORT][:IP] and punix:PATH are",
-		text);
+	return refuse(r, SYNTAX, "method",
+		      "`%s' is no method; ssl:IP[:PORT], tcp:IP[:PORT], unix:PATH, "
+		      "pssl:[PORT][:IP], ptcp:[PORT][:IP] and punix:PATH are",
+		      text);
+}
+
+bool method_is_near(const struct method *m)
+{
+	const struct sockaddr_in *in = (const void *)&m->address;
+	const struct sockaddr_in6 *in6 = (const void *)&m->address;
+
+	if (m->local)
+		return true;
+	if (m->address.any.sa_family == AF_INET)
+		return be32toh(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
+	       (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) &&
+		in6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+static int take_peer(struct method *m, const char *peer, struct refusal *r)
+{
+	if (!m->tls)
+		return refuse(r, BAD_VALUE, "peer",
+			      "peer= is a name in a certificate; with ssl: and pssl: it would be "
+			      "accepted");
+	if (!*peer || strlen(peer) >= sizeof m->peer)
+		return refuse(r, BAD_VALUE, "peer", "peer=NAME has 1 to %zu octets",
+			      sizeof m->peer - 1);
+	strcpy(m->peer, peer);
+	return 0;
+}
+
+int method_options(struct method *m, unsigned n, const char *const *words, struct refusal *r)
+{
+	struct options opt;
+	const char *peer;
+	int error = options_parse(&opt, n, words, r);
+
+	if (error)
+		return error;
+	peer = option(&opt, "peer");
+	error = peer ? take_peer(m, peer, r) : 0;
+	if (!error)
+		error = option_bool(&opt, "plain", &m->plain, r);
+	if (!error)
+		error = options_finish(&opt, r);
+	options_free(&opt);
+	if (!error && m->passive && !m->tls && !m->plain && !method_is_near(m))
+		error = refuse(r, NEEDS_FORCE, "method",
+			       "whoever reaches that address would rule the switch: pssl: instead, "
+			       "which asks for certificates, or `plain=yes` behind the method if "
+			       "that is meant");
+	return error;
 }
 
 /* Takes a dead socket file out of the way. */

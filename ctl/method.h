@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open vSwitch's connection methods as text: `tcp:IP[:PORT]`, `unix:PATH`, `ptcp:[PORT][:IP]`,
- * `punix:PATH`; IPv6 addresses in brackets. */
+/* Open vSwitch's connection methods as text: `ssl:IP[:PORT]`, `tcp:IP[:PORT]`, `unix:PATH` dial,
+ * `pssl:[PORT][:IP]`, `ptcp:[PORT][:IP]`, `punix:PATH` listen; IPv6 addresses in brackets. */
 #ifndef SLUICE_CTL_METHOD_H
 #define SLUICE_CTL_METHOD_H
 
@@ -11,6 +11,9 @@
 
 struct method {
 	bool passive, local; /* it listens; it is a unix socket */
+	bool tls;            /* ssl: and pssl: (tls.h) */
+	bool plain;          /* plain=yes: TCP beyond this machine is meant */
+	char peer[64];       /* peer=NAME: what its certificate has to say; "": see tls.h */
 	socklen_t size;
 	union {
 		struct sockaddr any;
@@ -19,9 +22,14 @@ struct method {
 	} address;
 };
 
-/* `ptcp:` listens on port 6653 of 127.0.0.1 unless told otherwise: beyond the loopback a listener
- * in the clear has to be asked for by address. */
+/* Ports are 6653 unless told otherwise.  `ptcp:` listens on 127.0.0.1 then, `pssl:` on every
+ * address of IPv4. */
 int method_parse(const char *text, struct method *m, struct refusal *r);
+/* What may stand behind it: `plain=yes`, `peer=NAME`.  Refuses TCP that listens beyond this machine
+ * without the former. */
+int method_options(struct method *m, unsigned n, const char *const *words, struct refusal *r);
+/* What it says stays on this machine. */
+bool method_is_near(const struct method *m);
 /* `IP[:PORT]` alone, with a default port; changes the text. */
 int method_parse_address(char *text, uint16_t port, struct method *m, struct refusal *r);
 

@@ -78,6 +78,8 @@ void ofmsg_first(struct ofconn *c, const uint8_t *octets, size_t size)
 	c->state = OFCONN_READY;
 	c->greeted = true;
 	ofconn_log(c, "connected");
+	if (c->ready)
+		c->ready(c, c->told_arg);
 }
 
 /* Any later hello says nothing new. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "ctl/msg.h"
+#include "ctl/tls.h"
 #include "lib/log.h"
 
 static void ofconn_readable(struct bufferevent *bev, void *arg);
@@ -94,6 +95,7 @@ void ofconn_end(struct ofconn *c, const char *why)
 	reply_end(c);
 	bundles_discard(c);
 	event_free(c->timer);
+	tls_close(c->bev);
 	bufferevent_free(c->bev);
 	c->bev = NULL;
 	*c->link = c->next;
@@ -102,7 +104,7 @@ void ofconn_end(struct ofconn *c, const char *why)
 	c->server->n_conns--;
 	async_changed(c->server);
 	if (c->ended)
-		c->ended(c, c->ended_arg);
+		c->ended(c, c->told_arg);
 	ofconn_unref(c);
 }
 
@@ -357,14 +359,15 @@ static void ofconn_writable(struct bufferevent *bev, void *arg)
 static void ofconn_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct ofconn *c = arg;
+	char why[160];
 
-	(void)bev;
 	if (what & BEV_EVENT_EOF) {
 		/* What came before the end still counts, and the peer may still read. */
 		c->eof = true;
 		ofconn_go_on(c);
 	} else if (what & BEV_EVENT_ERROR) {
-		ofconn_end(c, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+		tls_why(bev, what, why, sizeof why);
+		ofconn_end(c, why);
 	}
 }
 
@@ -373,21 +376,23 @@ static void ofconn_event(struct bufferevent *bev, short what, void *arg)
 static void ofconn_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct ofconn *c = arg;
+	/* Silence after which we ask; as long again, and it is given up. */
+	const unsigned probe_s = ofproto_settings(c->server->ofproto)->probe_s;
 	struct buf b;
 
 	(void)fd;
 	(void)what;
 	c->silent_s++;
 	c->stuck_s = ofconn_output(c) ? c->stuck_s + 1 : 0;
-	if (c->stuck_s >= 2 * OFCONN_PROBE_S || ofconn_output(c) > OFCONN_OUTPUT_MAX) {
+	if (c->stuck_s >= 2 * probe_s || ofconn_output(c) > OFCONN_OUTPUT_MAX) {
 		ofconn_end(c, "it does not read what it is sent");
 	} else if (c->state == OFCONN_HELLO || c->goodbye) {
 		/* From the first octet on, however slowly they come. */
 		if (++c->handshake_s >= OFCONN_HANDSHAKE_S)
 			ofconn_end(c, c->goodbye ? "" : "no hello in time");
-	} else if (c->silent_s >= 2 * OFCONN_PROBE_S && !ofconn_held_back(c)) {
+	} else if (c->silent_s >= 2 * probe_s && !ofconn_held_back(c)) {
 		ofconn_end(c, "no answer to an echo request");
-	} else if (c->silent_s >= OFCONN_PROBE_S && !c->probed) {
+	} else if (c->silent_s >= probe_s && !c->probed) {
 		c->probed = true;
 		of_begin(&b, OFPT_ECHO_REQUEST, ofconn_xid(c));
 		ofconn_send(c, &b);

@@ -34,7 +34,6 @@ enum {
 	OFCONN_OUTPUT_PAGES = 192 * 1024,    /* a long reply waits for the peer above this */
 	OFCONN_OUTPUT_MAX = 8 * 1024 * 1024, /* above this the peer is given up */
 	OFCONN_HANDSHAKE_S = 5,
-	OFCONN_PROBE_S = 30, /* silence after which we ask; as long again, and it is given up */
 	OFCONN_ERROR_DATA = 64,
 	OFCONN_BUNDLES = 16,
 };
@@ -80,10 +79,12 @@ struct ofconn {
 	unsigned refs;
 	enum ofconn_state state;
 	const char *method; /* it came by; lives as long as the socket */
-	char remote[128];
-	/* Told once, when the connection ends. */
+	char remote[240];
+	char subject[96]; /* of its certificate; empty: none */
+	/* Told once each: hellos are exchanged; the connection ends. */
+	void (*ready)(struct ofconn *c, void *arg);
 	void (*ended)(struct ofconn *c, void *arg);
-	void *ended_arg;
+	void *told_arg;
 
 	bool processing, deaf, barrier, eof, goodbye, probed, extended, greeted;
 	bool visitor; /* by a local listener: tools that come and go, not worth a line of the log */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Methods: who listens, who is dialled and when again; and the news from ofproto for everyone. */
+/* Methods and their connections; and the news from ofproto for everyone. */
 #include "ctl/openflow.h"
 
 #include <errno.h>
-#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,37 +12,30 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ctl/method.h"
 #include "ctl/msg.h"
-#include "ctl/ofconn.h"
-#include "lib/addr.h"
+#include "ctl/of-method.h"
 #include "lib/log.h"
 
-enum {
-	CONNECTIONS_MAX = 256, /* of listeners; dialled ones are as many as there are methods */
-	BACKOFF_MAX_S = 8,
-	BACKLOG = 128,
-};
+enum { CONNECTIONS_MAX = 256 }; /* of listeners; dialled ones are as many as there are methods */
 
-/* One method as added: a listener with any number of connections, or one that is dialled. */
-struct of_method {
-	struct openflow *of;
-	struct of_method *next;
-	struct method method;
-	struct evconnlistener *listener;
-	struct bufferevent *dialling; /* until it is connected */
-	struct ofconn *conn;          /* dialled; NULL: none */
-	struct event *again;          /* to dial, or to accept, after a failure */
-	unsigned backoff_s;
-	char last_error[160];
-	char text[];
-};
+/* Who dials counts: see fail-mode.h. */
+void openflow_mind_fail_mode(struct openflow *of)
+{
+	bool wanted = false, there = false;
 
-struct openflow {
-	struct ofserver server;
-	struct listener news;
-	struct of_method *methods;
-};
+	for (const struct of_method *m = of->methods; m; m = m->next) {
+		wanted |= !m->method.passive;
+		there |= m->conn && m->conn->state == OFCONN_READY;
+	}
+	fail_mode_run(&of->fail_mode, wanted, there);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	openflow_mind_fail_mode(arg);
+}
 
 /* ---- News ------------------------------------------------------------------------------- */
 
@@ -62,34 +55,14 @@ static void news_port_status(struct listener *l, const struct port *port, uint8_
 	async_port_status(&container_of(l, struct openflow, news)->server, port, reason);
 }
 
-/* ---- Listening -------------------------------------------------------------------------- */
+/* ---- Connections ------------------------------------------------------------------------ */
 
-static void no_delay(evutil_socket_t fd, const struct method *m)
+void method_no_delay(const struct of_method *m, evutil_socket_t fd)
 {
 	int on = 1;
 
-	if (!m->local)
+	if (!m->method.local)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-static void remote_text(const struct of_method *m, const struct sockaddr *address, char *text,
-			size_t room)
-{
-	char ip[IP_TEXT];
-
-	if (m->method.local) {
-		snprintf(text, room, "%s", m->text);
-	} else if (address->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)address;
-		struct ip v4 = ip_v4(in->sin_addr.s_addr);
-
-		snprintf(text, room, "tcp:%s:%u", ip_text(&v4, ip), be16toh(in->sin_port));
-	} else {
-		const struct sockaddr_in6 *in6 = (const void *)address;
-		struct ip v6 = ip_v6(&in6->sin6_addr);
-
-		snprintf(text, room, "tcp:[%s]:%u", ip_text(&v6, ip), be16toh(in6->sin6_port));
-	}
 }
 
 /* Room for one more: at the bound, the oldest that has not said hello gives way (connections are
@@ -109,146 +82,30 @@ static bool make_room(struct ofserver *s)
 	return oldest != NULL;
 }
 
-static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-		     int size, void *arg)
+struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const char *remote)
 {
-	struct of_method *m = arg;
 	struct ofserver *s = &m->of->server;
-	struct bufferevent *bev;
-	char remote[128];
+	struct ofconn *c;
 
-	(void)listener;
-	(void)size;
-	remote_text(m, address, remote, sizeof remote);
-	bev = make_room(s) ? bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
-	if (!bev) {
+	if (m->method.passive && !make_room(s)) {
 		LOG(WARN, "openflow: %s: refused: there are %u connections", remote, s->n_conns);
-		close(fd);
-		return;
+		bufferevent_free(bev);
+		return NULL;
 	}
-	no_delay(fd, &m->method);
-	ofconn_create(s, bev, m->text, remote)->visitor = m->method.local;
+	c = ofconn_create(s, bev, m->text, remote);
+	tls_subject(bev, c->subject, sizeof c->subject);
+	if (c->subject[0]) /* logs and the journal say who it is */
+		snprintf(c->remote, sizeof c->remote, "%s %s", remote, c->subject);
+	c->visitor = m->method.passive && m->method.local;
+	return c;
 }
 
-/* No descriptor is left, or no memory: the queue of the listener can wait a second. */
-static void accept_failed(struct evconnlistener *listener, void *arg)
+SSL *method_session(struct of_method *m, struct refusal *r)
 {
-	struct of_method *m = arg;
-	const struct timeval second = {1, 0};
+	SSL *ssl = tls_session(m->of->tls, &m->method, r);
 
-	LOG(WARN, "openflow: %s: cannot accept: %s; trying again in a second", m->text,
-	    strerrordesc_np(EVUTIL_SOCKET_ERROR()));
-	evconnlistener_disable(listener);
-	event_add(m->again, &second);
-}
-
-static void accept_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct of_method *m = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(m->listener);
-}
-
-static int method_listen(struct of_method *m, struct refusal *r)
-{
-	int fd = method_bind(&m->method, r);
-
-	if (fd < 0)
-		return fd;
-	m->listener =
-		evconnlistener_new(m->of->server.base, accepted, m,
-				   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
-	if (!m->listener) {
-		close(fd);
-		return refuse(r, SYSTEM, "method", "listen: %s", strerrordesc_np(errno));
-	}
-	m->again = event_new(m->of->server.base, -1, 0, accept_again, m);
-	if (!m->again)
-		abort();
-	evconnlistener_set_error_cb(m->listener, accept_failed);
-	return 0;
-}
-
-/* ---- Dialling --------------------------------------------------------------------------- */
-
-/* Again in 1, 2, 4, then every 8 seconds. */
-static void dial_later(struct of_method *m)
-{
-	struct timeval tv;
-
-	m->backoff_s = m->backoff_s ? MIN(m->backoff_s * 2, (unsigned)BACKOFF_MAX_S) : 1;
-	tv = (struct timeval){m->backoff_s, 0};
-	event_add(m->again, &tv);
-}
-
-static void dialled_ended(struct ofconn *c, void *arg)
-{
-	struct of_method *m = arg;
-
-	m->conn = NULL;
-	if (c->last_error[0])
-		memcpy(m->last_error, c->last_error, sizeof m->last_error);
-	if (c->greeted)
-		m->backoff_s = 0;
-	dial_later(m);
-}
-
-static void dial_failed(struct of_method *m, const char *why)
-{
-	snprintf(m->last_error, sizeof m->last_error, "%s", why);
-	LOG(INFO, "openflow: %s: cannot connect: %s", m->text, why);
-	if (m->dialling)
-		bufferevent_free(m->dialling);
-	m->dialling = NULL;
-	dial_later(m);
-}
-
-static void dial_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct of_method *m = arg;
-
-	if (!(what & BEV_EVENT_CONNECTED)) {
-		dial_failed(m, what & BEV_EVENT_TIMEOUT ? "no answer"
-							: strerrordesc_np(EVUTIL_SOCKET_ERROR()));
-		return;
-	}
-	no_delay(bufferevent_getfd(bev), &m->method);
-	bufferevent_set_timeouts(bev, NULL, NULL);
-	m->dialling = NULL;
-	m->conn = ofconn_create(&m->of->server, bev, m->text, m->text);
-	m->conn->ended = dialled_ended;
-	m->conn->ended_arg = m;
-}
-
-static void dial(evutil_socket_t fd, short what, void *arg)
-{
-	struct of_method *m = arg;
-	const struct timeval deadline = {OFCONN_HANDSHAKE_S, 0};
-
-	(void)fd;
-	(void)what;
-	m->dialling = bufferevent_socket_new(m->of->server.base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (!m->dialling)
-		abort();
-	bufferevent_setcb(m->dialling, NULL, NULL, dial_event, m);
-	bufferevent_set_timeouts(m->dialling, NULL, &deadline);
-	bufferevent_enable(m->dialling, EV_WRITE);
-	/* A failure at once is told by the callback, which frees it. */
-	if (bufferevent_socket_connect(m->dialling, &m->method.address.any, (int)m->method.size) &&
-	    m->dialling)
-		dial_failed(m, strerrordesc_np(errno));
-}
-
-static void method_dial(struct of_method *m)
-{
-	const struct timeval now = {0, 0};
-
-	m->again = event_new(m->of->server.base, -1, 0, dial, m);
-	if (!m->again)
-		abort();
-	event_add(m->again, &now);
+	openflow_tls_changed(m->of);
+	return ssl;
 }
 
 /* ---- Methods ---------------------------------------------------------------------------- */
@@ -277,12 +134,15 @@ static void end_conns(struct ofserver *s, const char *method)
 static void method_free(struct of_method *m)
 {
 	if (m->conn)
-		m->conn->ended = NULL;
+		m->conn->ended = m->conn->ready = NULL;
+	handshakes_forget(&m->of->handshakes, m);
 	end_conns(&m->of->server, m->text);
 	if (m->dialling)
 		bufferevent_free(m->dialling);
 	if (m->again)
 		event_free(m->again);
+	if (m->deadline)
+		event_free(m->deadline);
 	if (m->listener) {
 		if (m->method.local)
 			unlink(m->method.address.un.sun_path);
@@ -291,7 +151,46 @@ static void method_free(struct of_method *m)
 	free(m);
 }
 
-int openflow_add(struct openflow *of, const char *text, struct refusal *r)
+/* The words behind a method; they are not many. */
+static int take_options(struct method *m, const char *options, struct refusal *r)
+{
+	char copy[256], *at = copy, *word;
+	const char *words[4];
+	unsigned n = 0;
+
+	if (strlen(options) >= sizeof copy)
+		return refuse(r, LIMIT, "method", "options of %zu octets are too long",
+			      strlen(options));
+	strcpy(copy, options);
+	while ((word = strsep(&at, " "))) {
+		if (!*word)
+			continue;
+		if (n == ARRAY_SIZE(words))
+			return refuse(r, LIMIT, "method", "more than %zu options",
+				      ARRAY_SIZE(words));
+		words[n++] = word;
+	}
+	return method_options(m, n, words, r);
+}
+
+static int check_tls(const struct openflow *of, const struct method *m, struct refusal *r)
+{
+	if (!m->tls || tls_is_set(of->tls))
+		return 0;
+	return refuse(r, NOT_FOUND, "method",
+		      "ssl: and pssl: need a key and certificates: `sluice-ctl set-tls` first");
+}
+
+static void warn_in_the_clear(const struct of_method *m)
+{
+	if (!m->method.tls && !m->method.plain && !method_is_near(&m->method))
+		LOG(WARN,
+		    "openflow: %s: in the clear: whoever is on the way rules the switch, too; ssl: "
+		    "instead, or `plain=yes` if that is meant",
+		    m->text);
+}
+
+int openflow_add(struct openflow *of, const char *text, const char *options, struct refusal *r)
 {
 	struct of_method **end = method_find(of, text), *m;
 	struct method method;
@@ -300,23 +199,31 @@ int openflow_add(struct openflow *of, const char *text, struct refusal *r)
 	if (*end)
 		return refuse(r, EXISTS, "method", "%s is there already", text);
 	error = method_parse(text, &method, r);
+	if (!error)
+		error = take_options(&method, options, r);
+	if (!error)
+		error = check_tls(of, &method, r);
 	if (error)
 		return error;
-	m = calloc(1, sizeof *m + strlen(text) + 1);
+	m = calloc(1, sizeof *m + strlen(text) + strlen(options) + 2);
 	if (!m)
 		abort();
 	m->of = of;
 	m->method = method;
-	memcpy(m->text, text, strlen(text) + 1);
+	strcpy(m->text, text);
+	m->options = m->text + strlen(text) + 1;
+	strcpy(m->options, options);
 	if (method.passive)
 		error = method_listen(m, r);
 	else
 		method_dial(m);
-	if (error)
+	if (error) {
 		free(m);
-	else
-		*end = m;
-	return error;
+		return error;
+	}
+	*end = m;
+	warn_in_the_clear(m);
+	return 0;
 }
 
 int openflow_del(struct openflow *of, const char *text, struct refusal *r)
@@ -327,7 +234,45 @@ int openflow_del(struct openflow *of, const char *text, struct refusal *r)
 		return refuse(r, NOT_FOUND, "method", "%s is not there", text);
 	*at = m->next;
 	method_free(m);
+	openflow_mind_fail_mode(of);
 	return 0;
+}
+
+const char *openflow_options(struct openflow *of, const char *text)
+{
+	const struct of_method *m = *method_find(of, text);
+
+	return m ? m->options : NULL;
+}
+
+bool openflow_uses_tls(const struct openflow *of)
+{
+	for (const struct of_method *m = of->methods; m; m = m->next)
+		if (m->method.tls)
+			return true;
+	return false;
+}
+
+struct tls *openflow_tls(struct openflow *of)
+{
+	return of->tls;
+}
+
+void openflow_tls_changed(struct openflow *of)
+{
+	struct ofconn *c, *next;
+
+	if (of->tls_generation == tls_generation(of->tls))
+		return;
+	of->tls_generation = tls_generation(of->tls);
+	for (c = of->server.conns; c; c = next) {
+		SSL *ssl = bufferevent_openssl_get_ssl(c->bev);
+		char why[160];
+
+		next = c->next;
+		if (ssl && !tls_trusts(of->tls, ssl, why, sizeof why))
+			ofconn_end(c, why);
+	}
 }
 
 static void tell_conn(const struct ofconn *c, void (*fn)(void *arg, const struct openflow_peer *p),
@@ -335,6 +280,7 @@ static void tell_conn(const struct ofconn *c, void (*fn)(void *arg, const struct
 {
 	struct openflow_peer p = {.method = c->method,
 				  .remote = c->remote,
+				  .subject = c->subject[0] ? c->subject : NULL,
 				  .connected = c->state == OFCONN_READY,
 				  .since_ns = c->since_ns,
 				  .n_rx = c->n_rx,
@@ -350,6 +296,8 @@ void openflow_peers(struct openflow *of, void (*fn)(void *arg, const struct open
 {
 	for (const struct of_method *m = of->methods; m; m = m->next) {
 		struct openflow_peer p = {.method = m->text,
+					  .options = m->options,
+					  .n_turned_away = m->n_turned_away,
 					  .last_error = m->last_error[0] ? m->last_error : NULL};
 
 		if (!m->conn)
@@ -368,6 +316,13 @@ struct openflow *openflow_create(struct event_base *base, struct ofproto *o)
 	signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of write(), no more */
 	of->server.base = base;
 	of->server.ofproto = o;
+	of->tls = tls_create();
+	handshakes_init(&of->handshakes, base);
+	of->fail_mode.ofproto = o;
+	of->tick = event_new(base, -1, EV_PERSIST, on_tick, of);
+	if (!of->tick)
+		abort();
+	event_add(of->tick, &(struct timeval){1, 0});
 	of->news.flow_removed = news_flow_removed;
 	of->news.packet_in = news_packet_in;
 	of->news.port_status = news_port_status;
@@ -387,5 +342,7 @@ void openflow_destroy(struct openflow *of)
 		method_free(m);
 	}
 	packet_buffers_free(&of->server.buffers);
+	event_free(of->tick);
+	tls_destroy(of->tls);
 	free(of);
 }

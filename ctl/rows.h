@@ -39,7 +39,9 @@ static inline struct conn *conn_of(struct port *p)
 json_t *controllers_show(struct daemon *d, struct buf *text);
 /* Those that the store remembers, at the start. */
 int controllers_restore(struct daemon *d, struct refusal *r);
-bool controller_there(struct daemon *d, const char *method);
+/* verb-tls.c */
+int tls_restore(struct daemon *d, struct refusal *r);
+bool controller_there(struct daemon *d, const char *method, const char *options);
 
 /* Collectors of samples: what was sent, to whom, as a value and as lines; those of the store. */
 json_t *sflow_collect(struct daemon *d);

@@ -60,7 +60,7 @@ static void run_collector(struct verb_call *call, bool add)
 	cw->collectors = cs;
 	cw->added = add;
 	verb_undo(call, add ? "del-collector" : "add-collector", cw->text);
-	ofproto_keep(call->daemon->ofproto, "collector", cw->text, add, &cw->waiter);
+	ofproto_keep(call->daemon->ofproto, "collector", cw->text, add ? "" : NULL, &cw->waiter);
 }
 
 void do_add_collector(struct verb_call *call)
@@ -80,12 +80,13 @@ struct restore {
 	struct daemon *daemon;
 };
 
-static void restore_one(struct kept_visit *v, const char *text)
+static void restore_one(struct kept_visit *v, const char *text, const char *nothing)
 {
 	struct daemon *d = container_of(v, struct restore, visit)->daemon;
 	char kept[COLLECTOR_TEXT];
 	struct refusal r = {0};
 
+	(void)nothing;
 	if (collectors_add(d->collectors, text, kept, &r))
 		LOG(WARN, "sflow: collector %s of the store: %s", text, r.text);
 }

@@ -13,7 +13,7 @@ struct method_waiter {
 	struct verb_call *call;
 	struct openflow *openflow;
 	bool added;
-	char method[];
+	char *method, *options;
 };
 
 static void method_done(struct waiter *w, int error, const struct refusal *r)
@@ -24,7 +24,9 @@ static void method_done(struct waiter *w, int error, const struct refusal *r)
 	if (error && mw->added)
 		openflow_del(mw->openflow, mw->method, NULL);
 	else if (error)
-		openflow_add(mw->openflow, mw->method, NULL);
+		openflow_add(mw->openflow, mw->method, mw->options, NULL);
+	free(mw->method);
+	free(mw->options);
 	free(mw);
 	if (error)
 		verb_refuse(call, r);
@@ -32,33 +34,59 @@ static void method_done(struct waiter *w, int error, const struct refusal *r)
 		verb_done(call, NULL, NULL);
 }
 
+/* What takes an end back has the options that there were. */
+static void undo_method(struct verb_call *call, const struct method_waiter *mw)
+{
+	json_t *words = json_array();
+	char *copy = strdup(mw->options), *at = copy, *word;
+
+	if (!copy)
+		abort();
+	json_array_append_new(words, json_string(mw->added ? "del-controller" : "add-controller"));
+	json_array_append_new(words, json_text(mw->method));
+	while (!mw->added && (word = strsep(&at, " ")))
+		if (*word)
+			json_array_append_new(words, json_text(word));
+	free(copy);
+	verb_undo_words(call, words);
+}
+
+static int change_method(struct method_waiter *mw, struct refusal *r)
+{
+	if (!mw->openflow)
+		return refuse(r, NOT_HERE, "", "there are no controllers without sockets");
+	return mw->added ? openflow_add(mw->openflow, mw->method, mw->options, r)
+			 : openflow_del(mw->openflow, mw->method, r);
+}
+
 static void run_method(struct verb_call *call, bool add)
 {
-	const char *method = call->args.word[0];
 	struct openflow *of = call->daemon->openflow;
-	struct method_waiter *mw;
+	struct method_waiter *mw = calloc(1, sizeof *mw);
+	const char *method = call->args.word[0];
+	const char *was = of && !add ? openflow_options(of, method) : NULL;
 	struct refusal r = {0};
 
-	if (!of)
-		refuse(&r, NOT_HERE, "", "there are no controllers without sockets");
-	else if (add)
-		openflow_add(of, method, &r);
-	else
-		openflow_del(of, method, &r);
-	if (r.code) {
-		verb_refuse(call, &r);
-		return;
-	}
-	mw = calloc(1, sizeof *mw + strlen(method) + 1);
 	if (!mw)
 		abort();
 	mw->waiter.done = method_done;
 	mw->call = call;
 	mw->openflow = of;
 	mw->added = add;
-	strcpy(mw->method, method);
-	verb_undo(call, add ? "del-controller" : "add-controller", method);
-	ofproto_keep(call->daemon->ofproto, "controller", method, add, &mw->waiter);
+	mw->method = strdup(method);
+	mw->options = add ? verb_join(call, 1) : strdup(was ? was : "");
+	if (!mw->method || !mw->options)
+		abort();
+	if (change_method(mw, &r)) {
+		free(mw->method);
+		free(mw->options);
+		free(mw);
+		verb_refuse(call, &r);
+		return;
+	}
+	undo_method(call, mw);
+	ofproto_keep(call->daemon->ofproto, "controller", method, add ? mw->options : NULL,
+		     &mw->waiter);
 }
 
 void do_add_controller(struct verb_call *call)
@@ -71,25 +99,11 @@ void do_del_controller(struct verb_call *call)
 	run_method(call, false);
 }
 
-struct find {
-	const char *method;
-	bool found;
-};
-
-static void find_method(void *arg, const struct openflow_peer *p)
+bool controller_there(struct daemon *d, const char *method, const char *options)
 {
-	struct find *f = arg;
+	const char *was = d->openflow ? openflow_options(d->openflow, method) : NULL;
 
-	f->found |= !strcmp(p->method, f->method);
-}
-
-bool controller_there(struct daemon *d, const char *method)
-{
-	struct find f = {method, false};
-
-	if (d->openflow)
-		openflow_peers(d->openflow, find_method, &f);
-	return f.found;
+	return was && !strcmp(was, options);
 }
 
 /* ---- From the store ---- */
@@ -99,12 +113,12 @@ struct restore {
 	struct daemon *daemon;
 };
 
-static void restore_one(struct kept_visit *v, const char *method)
+static void restore_one(struct kept_visit *v, const char *method, const char *options)
 {
 	struct daemon *d = container_of(v, struct restore, visit)->daemon;
 	struct refusal r = {0};
 
-	if (!controller_there(d, method) && openflow_add(d->openflow, method, &r))
+	if (!controller_there(d, method, options) && openflow_add(d->openflow, method, options, &r))
 		LOG(WARN, "openflow: %s of the store: %s", method, r.text);
 }
 
@@ -131,6 +145,12 @@ static void list_peer(void *arg, const struct openflow_peer *p)
 	json_put(row, "method", json_text(p->method));
 	if (p->remote)
 		json_put(row, "remote", json_text(p->remote));
+	if (p->options && *p->options)
+		json_put(row, "options", json_text(p->options));
+	if (p->subject)
+		json_put(row, "subject", json_text(p->subject));
+	if (p->n_turned_away)
+		json_put_u64(row, "turned_away", p->n_turned_away);
 	json_put(row, "connected", json_boolean(p->connected));
 	json_put_u64(row, "since_ns", p->since_ns);
 	json_put_u64(row, "rx_messages", p->n_rx);

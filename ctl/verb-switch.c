@@ -54,7 +54,7 @@ void do_add_neigh(struct verb_call *call)
 static void undo_settings(struct verb_call *call)
 {
 	const struct switch_settings *s = ofproto_settings(call->daemon->ofproto);
-	char words[7][32];
+	char words[9][32];
 
 	snprintf(words[0], sizeof words[0], "dpid=%016" PRIx64, s->dpid);
 	snprintf(words[1], sizeof words[1], "fail-mode=%s",
@@ -66,6 +66,8 @@ static void undo_settings(struct verb_call *call)
 	snprintf(words[4], sizeof words[4], "sample-max=%u", s->sample_max);
 	snprintf(words[5], sizeof words[5], "reject-max=%u", s->reject_max);
 	snprintf(words[6], sizeof words[6], "wide-drop=%s", wide_drop_names[s->wide_drop]);
+	snprintf(words[7], sizeof words[7], "probe=%u", s->probe_s);
+	snprintf(words[8], sizeof words[8], "fail-after=%u", s->fail_after_s);
 	for (unsigned i = 0; i < call->args.n; i++)
 		for (unsigned k = 0; k < ARRAY_SIZE(words); k++)
 			if (!strncmp(call->args.word[i], words[k], strcspn(words[k], "=") + 1))
@@ -95,14 +97,21 @@ static json_t *show_settings(struct daemon *d, struct buf *text)
 	json_put_u64(row, "sample_max", s->sample_max);
 	json_put_u64(row, "reject_max", s->reject_max);
 	json_put(row, "wide_drop", json_string(wide_drop_names[s->wide_drop]));
+	json_put_u64(row, "probe_s", s->probe_s);
+	json_put_u64(row, "fail_after_s", s->fail_after_s);
+	json_put(row, "standalone", json_boolean(ofproto_is_standalone(d->ofproto)));
 	json_put_u64(row, "n_tables", ofproto_n_tables(d->ofproto));
 	snprintf(sample, sizeof sample, s->sample_every ? "%u" : "off", s->sample_every);
 	buf_printf(text,
 		   "dpid=%s fail-mode=%s packet-in=%s sample=%s sample-max=%u reject-max=%u "
-		   "wide-drop=%s n_tables=%u\n",
+		   "wide-drop=%s probe=%u fail-after=%u n_tables=%u\n",
 		   dpid, s->fail_secure ? "secure" : "standalone",
 		   s->packet_in_headers ? "headers" : "full", sample, s->sample_max, s->reject_max,
-		   wide_drop_names[s->wide_drop], ofproto_n_tables(d->ofproto));
+		   wide_drop_names[s->wide_drop], s->probe_s, s->fail_after_s,
+		   ofproto_n_tables(d->ofproto));
+	if (ofproto_is_standalone(d->ofproto))
+		buf_printf(text, "standalone: no controller is there, and the rules of OpenFlow's "
+				 "tables are aside; what the guard lets through is routed\n");
 	return row;
 }
 

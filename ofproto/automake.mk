@@ -54,6 +54,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/shadow.c \
 	ofproto/shadow.h \
 	ofproto/state.h \
+	ofproto/standalone.c \
 	ofproto/store.c \
 	ofproto/store.h \
 	ofproto/timeouts.c \

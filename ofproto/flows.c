@@ -98,7 +98,7 @@ bool instructions_group_to(const struct instructions *i, uint32_t group)
 bool flows_full(const struct ofproto *o)
 {
 	return o->flows.n_staged >= FLOWS_MAX ||
-	       (!o->flows.n_free_id && o->flows.next_id == RULE_IDS);
+	       (!o->flows.n_free_id && o->flows.next_id == RULE_STANDALONE);
 }
 
 struct entry *entry_new(struct ofproto *o, const struct flow *like)

@@ -29,7 +29,11 @@ struct entry {
 	bool leaving;         /* staged to go */
 };
 
-enum { FLOWS_MAX = RULE_IDS / 2, GUARD_QUOTA = 4096 };
+enum {
+	FLOWS_MAX = RULE_IDS / 2,
+	GUARD_QUOTA = 4096,
+	RULE_STANDALONE = RULE_IDS - 1, /* the id of no entry: standalone.c's */
+};
 
 struct flows {
 	struct entry *table[N_TABLES];

@@ -2,11 +2,11 @@
 /* Names that the control sockets want to find again after a restart. */
 #include "ofproto/state.h"
 
-void ofproto_keep(struct ofproto *o, const char *kind, const char *name, bool kept,
+void ofproto_keep(struct ofproto *o, const char *kind, const char *name, const char *text,
 		  struct waiter *w)
 {
 	if (o->store)
-		change_store(o, store_op_object(kind, name, kept ? "" : NULL));
+		change_store(o, store_op_object(kind, name, text));
 	change_staged(o, w);
 }
 
@@ -19,9 +19,8 @@ static int each(struct store_visit *visit, const char *name, const char *text, s
 {
 	struct kept_visit *v = container_of(visit, struct kept_walk, visit)->v;
 
-	(void)text;
 	(void)r;
-	v->name(v, name);
+	v->one(v, name, text);
 	return 0;
 }
 

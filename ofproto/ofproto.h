@@ -205,14 +205,23 @@ struct switch_settings {
 	uint32_t sample_max;    /* sample-max=N: a second and worker, at most */
 	uint32_t reject_max;    /* reject-max=N: answers a second, at most; 0: none */
 	enum wide_drop wide_drop;
+	uint32_t probe_s;      /* probe=SECONDS: a controller's silence before it is asked */
+	uint32_t fail_after_s; /* fail-after=SECONDS: without a controller, before fail-mode */
 };
 const struct switch_settings *ofproto_settings(const struct ofproto *o);
 
-/* Names that the control sockets want to find again after a restart, by kind ("controller"). */
-void ofproto_keep(struct ofproto *o, const char *kind, const char *name, bool kept,
+/* The OpenFlow tables aside, and back: a rule of our own that no message reaches stands above those
+ * of table 0 and says NORMAL.  The guard goes on.  It is in no store: a switch begins with its
+ * tables. */
+void ofproto_standalone(struct ofproto *o, bool on);
+bool ofproto_is_standalone(const struct ofproto *o);
+
+/* Names that the control sockets want to find again after a restart, by kind ("controller"), each
+ * with a text; NULL: no more. */
+void ofproto_keep(struct ofproto *o, const char *kind, const char *name, const char *text,
 		  struct waiter *w);
 struct kept_visit {
-	void (*name)(struct kept_visit *v, const char *name);
+	void (*one)(struct kept_visit *v, const char *name, const char *text);
 };
 /* Each of a kind, in the order they came; at the start, before the first change. */
 int ofproto_kept(struct ofproto *o, const char *kind, struct kept_visit *v, struct refusal *r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* set-switch: the datapath id, fail-mode, how much of a packet controllers see, how many packets
- * are sampled, how many rejected ones are answered, and who may drop nearly everything. */
+/* set-switch: the datapath id, fail-mode, how long controllers may be silent or missing, how much
+ * of a packet they see, how many packets are sampled, how many rejected ones are answered, and who
+ * may drop nearly everything. */
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -9,6 +10,8 @@
 
 /* Repeated runs offline look alike. */
 #define DPID_OFFLINE 1
+
+enum { PROBE_S = 30, FAIL_AFTER_S = 15, PATIENCE_MAX_S = 3600 };
 
 struct setting_step {
 	struct step step;
@@ -83,6 +86,18 @@ static int read_reject(struct options *opt, struct switch_settings *s, struct re
 
 const char *const wide_drop_names[] = {"never", "asked", "any", NULL};
 
+static int read_patience(struct options *opt, struct switch_settings *s, struct refusal *r)
+{
+	uint64_t probe = s->probe_s, fail_after = s->fail_after_s;
+
+	if (option_u64(opt, "probe", (struct range){1, PATIENCE_MAX_S}, &probe, r) ||
+	    option_u64(opt, "fail-after", (struct range){0, PATIENCE_MAX_S}, &fail_after, r))
+		return -EINVAL;
+	s->probe_s = (uint32_t)probe;
+	s->fail_after_s = (uint32_t)fail_after;
+	return 0;
+}
+
 static int read_settings(struct switch_settings *s, struct words words, struct refusal *r)
 {
 	static const char *const modes[] = {"standalone", "secure", NULL};
@@ -104,6 +119,8 @@ static int read_settings(struct switch_settings *s, struct words words, struct r
 		error = read_reject(&opt, s, r);
 	if (!error)
 		error = option_word(&opt, "wide-drop", wide_drop_names, &wide, r);
+	if (!error)
+		error = read_patience(&opt, s, r);
 	if (!error)
 		error = options_finish(&opt, r);
 	options_free(&opt);
@@ -132,6 +149,10 @@ static void remember(struct ofproto *o)
 	change_store(o, store_op_object("setting", "reject-max", text));
 	change_store(
 		o, store_op_object("setting", "wide-drop", wide_drop_names[o->settings.wide_drop]));
+	snprintf(text, sizeof text, "%u", o->settings.probe_s);
+	change_store(o, store_op_object("setting", "probe", text));
+	snprintf(text, sizeof text, "%u", o->settings.fail_after_s);
+	change_store(o, store_op_object("setting", "fail-after", text));
 }
 
 static int change_settings(struct ofproto *o, const struct switch_settings *fresh, struct waiter *w)
@@ -193,6 +214,8 @@ void settings_defaults(struct ofproto *o)
 	o->settings.sample_max = SAMPLE_MAX_PER_S;
 	o->settings.reject_max = REJECT_MAX_PER_S;
 	o->settings.wide_drop = WIDE_DROP_ASKED;
+	o->settings.probe_s = PROBE_S;
+	o->settings.fail_after_s = FAIL_AFTER_S;
 }
 
 void settings_init(struct ofproto *o)

@@ -43,6 +43,7 @@ struct ofproto {
 	struct store *store;   /* NULL: none (offline) */
 	struct kernel *kernel; /* NULL: none (offline) */
 	struct switch_settings settings;
+	struct rule *standalone; /* standalone.c's, in the stage; NULL: none */
 	struct listener *listeners;
 	struct tracer *tracer;   /* NULL: none yet */
 	struct samples *samples; /* NULL: none yet */

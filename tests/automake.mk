@@ -23,6 +23,7 @@ UNITS = \
 	tests/unit/test-drops \
 	tests/unit/test-early \
 	tests/unit/test-esp \
+	tests/unit/test-fail-mode \
 	tests/unit/test-fib \
 	tests/unit/test-flow-json \
 	tests/unit/test-flow-text \
@@ -84,6 +85,7 @@ UNITS = \
 	tests/unit/test-set-table \
 	tests/unit/test-signal \
 	tests/unit/test-sketch \
+	tests/unit/test-standalone \
 	tests/unit/test-status \
 	tests/unit/test-store \
 	tests/unit/test-switch \
@@ -94,6 +96,7 @@ UNITS = \
 	tests/unit/test-tuple \
 	tests/unit/test-watch \
 	tests/unit/test-watch-input \
+	tests/unit/test-tls \
 	tests/unit/test-top \
 	tests/unit/test-words
 
@@ -124,6 +127,10 @@ tests_unit_test_openflow_method_SOURCES = tests/unit/test-openflow-method.c $(ST
 tests_unit_test_openflow_method_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_switch_SOURCES = tests/unit/test-openflow-switch.c $(STUB_OFPROTO)
 tests_unit_test_openflow_switch_LDADD = $(UNIT_LIBS)
+tests_unit_test_tls_SOURCES = tests/unit/test-tls.c tests/unit/tls-bed.h $(STUB_OFPROTO)
+tests_unit_test_tls_LDADD = $(UNIT_LIBS)
+tests_unit_test_fail_mode_SOURCES = tests/unit/test-fail-mode.c $(STUB_OFPROTO)
+tests_unit_test_fail_mode_LDADD = $(UNIT_LIBS)
 tests_unit_test_marks_SOURCES = tests/unit/test-marks.c
 tests_unit_test_marks_LDADD = $(UNIT_LIBS)
 tests_unit_test_iptfs_send_SOURCES = tests/unit/test-iptfs-send.c tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h
@@ -339,6 +346,7 @@ TESTSUITE_AT = \
 	tests/cond.at \
 	tests/offline.at \
 	tests/sets.at \
+	tests/control.at \
 	tests/openflow.at \
 	tests/watch.at
 SYSTEM_TESTSUITE_AT = tests/system.at

@@ -78,6 +78,8 @@ utilities_sluiced_LDADD = $(SLUICE_LIBS) $(LDADD)
 utilities_sluice_ctl_SOURCES = \
 	utilities/help.c \
 	utilities/help.h \
+	utilities/lab.c \
+	utilities/lab.h \
 	utilities/live.c \
 	utilities/live.h \
 	utilities/panic.c \

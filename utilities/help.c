@@ -60,7 +60,9 @@ const struct option_row daemon_options[] = {
 	 "where mgmt.sock and openflow.sock are (default: $SLUICE_RUN_DIR, or /run/sluice)"},
 	{"--db", "FILE|:memory:", "the store (default: " LOCALSTATEDIR "/lib/sluice/sluice.db)"},
 	{"--config", "FILE", "verbs of sluice-ctl, one a line; all are applied, or none"},
-	{"--listen", "METHOD", "an OpenFlow controller to dial or to wait for; may be repeated"},
+	{"--listen", "METHOD",
+	 "an OpenFlow controller to dial or to wait for, in the words of add-controller as one "
+	 "argument; may be repeated"},
 	{"--workers", "CPULIST", "one worker a CPU, as 0-3,6 (default: one worker, on any CPU)"},
 	{"--spin", "USEC",
 	 "how long a worker that had work looks for more before it sleeps, for CPUs of its own "

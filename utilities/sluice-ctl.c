@@ -13,6 +13,7 @@
 #include "ctl/file.h"
 #include "ctl/mgmt.h"
 #include "utilities/help.h"
+#include "utilities/lab.h"
 #include "utilities/live.h"
 #include "utilities/panic.h"
 
@@ -83,18 +84,28 @@ static int print_result(const struct client *c, const json_t *result)
 	return told(c, REFUSED, "system", "", strerror(errno));
 }
 
-/* Files that a word names are the caller's: `in=x` and `key-in=@x` mean x in this directory. */
-static json_t *word_json(const char *word, bool is_option)
+/* The file that an option names; NULL: none. */
+static const char *option_path(const struct verb *v, const char *word)
 {
-	const char *at = strstr(word, "=@"), *path = NULL;
+	const char *at = strstr(word, "=@"), *equals = strchr(word, '=');
+
+	if (v == &verbs[VERB_ID_set_tls])
+		return equals ? equals + 1 : NULL;
+	if (v != &verbs[VERB_ID_add_port] && v != &verbs[VERB_ID_add_conn])
+		return NULL;
+	if (at)
+		return at + 2;
+	return !strncmp(word, "in=", 3) || !strncmp(word, "out=", 4) ? equals + 1 : NULL;
+}
+
+/* Files that a word names are the caller's: `in=x` and `key-in=@x` mean x in this directory. */
+static json_t *word_json(const struct verb *v, const char *word)
+{
+	const char *path = option_path(v, word);
 	char cwd[4096], *whole = NULL;
 	json_t *s;
 
-	if (at)
-		path = at + 2;
-	else if (!strncmp(word, "in=", 3) || !strncmp(word, "out=", 4))
-		path = strchr(word, '=') + 1;
-	if (is_option && path && *path && *path != '/' && getcwd(cwd, sizeof cwd) &&
+	if (path && *path && *path != '/' && getcwd(cwd, sizeof cwd) &&
 	    asprintf(&whole, "%.*s%s/%s", (int)(path - word), word, cwd, path) < 0)
 		whole = NULL;
 	s = json_string(whole ? whole : word);
@@ -109,7 +120,6 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 			   const char *const *words, const struct args *args)
 {
 	const char *out[ARGS_MAX + 2 * ARG_OPTIONS_MAX + 2];
-	bool paths = v == &verbs[VERB_ID_add_port] || v == &verbs[VERB_ID_add_conn];
 	int file = v->flags & VERB_FILE ? args_file(args, v->usage) : -1;
 	json_t *params = json_array();
 	struct refusal r = {0};
@@ -125,7 +135,7 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 		words = out;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (json_array_append_new(params, word_json(words[i], paths))) {
+		if (json_array_append_new(params, word_json(v, words[i]))) {
 			told(c, REFUSED, "bad-value", "", "what is not UTF-8 cannot be sent");
 			json_decref(params);
 			params = NULL;
@@ -193,14 +203,34 @@ static int unknown_verb(const struct client *c, const char *word)
 	return told(c, MISUSED, "unknown-word", "VERB", why);
 }
 
+static int run_lab(const struct client *c, const struct verb *v, const struct args *args)
+{
+	struct refusal r = {0};
+	struct buf text = {0};
+	json_t *result;
+	int status;
+
+	if (lab_do(v, args, &text, &r)) {
+		buf_free(&text);
+		return told(c, REFUSED, refusal_name(r.code), r.field, r.text);
+	}
+	result = json_pack("{s:s}", "text", buf_text(&text));
+	status = print_result(c, result);
+	json_decref(result);
+	buf_free(&text);
+	return status;
+}
+
 /* Done here.  -1: the daemon is to be asked, too. */
-static int run_local(const struct client *c, const struct args *args)
+static int run_local(const struct client *c, const struct verb *v, const struct args *args)
 {
 	struct refusal r = {0};
 	struct panic_answer a;
 	json_t *result;
 	int status;
 
+	if (v != &verbs[VERB_ID_panic])
+		return run_lab(c, v, args);
 	if (panic_do(c->run_dir, args->word[0], &a, &r))
 		return told(c, REFUSED, refusal_name(r.code), r.field, r.text);
 	result = json_pack("{s:s, s:o}", "text", buf_text(&a.text), "json", a.value);
@@ -235,7 +265,7 @@ static int run_verb(const struct client *c, int n, char **words)
 		return MISUSED;
 	}
 	if (v->flags & VERB_LOCAL) {
-		int status = run_local(c, &args);
+		int status = run_local(c, v, &args);
 
 		if (status >= 0)
 			return status;

@@ -339,7 +339,7 @@ static void loop(struct server *server)
 	}
 }
 
-static int open_openflow(struct server *server, const struct settings *s, struct refusal *r)
+static int open_openflow(struct server *server, struct refusal *r)
 {
 	char method[4200];
 
@@ -348,12 +348,41 @@ static int open_openflow(struct server *server, const struct settings *s, struct
 		return refuse(r, SYSTEM, "", "no memory for OpenFlow");
 	unlink(server->openflow_path); /* of a daemon that died: the run directory is ours */
 	snprintf(method, sizeof method, "punix:%s", server->openflow_path);
-	if (openflow_add(server->d.openflow, method, r))
+	if (openflow_add(server->d.openflow, method, "", r) || tls_restore(&server->d, r))
 		return -EINVAL;
-	for (unsigned i = 0; i < s->n_listen; i++)
-		if (openflow_add(server->d.openflow, s->listen[i], r))
-			return -EINVAL;
 	return controllers_restore(&server->d, r);
+}
+
+/* `METHOD[ KEY=VALUE]…`; a path may have spaces. */
+static const char *split_options(char *method)
+{
+	for (char *at = method; (at = strchr(at, ' ')); at++) {
+		size_t n = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz");
+
+		if (!n || at[1 + n] != '=')
+			continue;
+		*at = '\0';
+		return at + 1;
+	}
+	return "";
+}
+
+/* Behind the configuration, which may say the key and the certificates. */
+static int open_listeners(struct server *server, const struct settings *s, struct refusal *r)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < s->n_listen && !error; i++) {
+		char *method = strdup(s->listen[i]);
+		const char *options = method ? split_options(method) : NULL;
+
+		if (!options)
+			abort();
+		if (!controller_there(&server->d, method, options))
+			error = openflow_add(server->d.openflow, method, options, r);
+		free(method);
+	}
+	return error;
 }
 
 static int open_collectors(struct server *server, const struct settings *s, struct refusal *r)
@@ -380,7 +409,7 @@ static int open_server(struct server *server, const struct settings *s, struct r
 		return -EINVAL;
 	ofproto_panic_run(server->d.ofproto, &(struct refusal){0});
 	server->d.started_ns = ofproto_now(server->d.ofproto);
-	if (open_openflow(server, s, r) || open_collectors(server, s, r))
+	if (open_openflow(server, r) || open_collectors(server, s, r))
 		return -EINVAL;
 	if (open_events(server))
 		return refuse(r, SYSTEM, "", "no memory for events");
@@ -432,6 +461,8 @@ static int serve(struct server *server, const struct settings *s)
 		return refused(&r);
 	if (s->config && config_apply(&server->d, s->config, &e))
 		return config_refused(s, s->config, &e);
+	if (open_listeners(server, s, &r))
+		return refused(&r);
 	if (s->pidfile && pidfile_write(s->pidfile, &r))
 		return refused(&r);
 	server->has_pidfile = s->pidfile;

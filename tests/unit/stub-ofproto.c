@@ -17,6 +17,7 @@ struct ofproto *stub_create(void)
 						.n_workers = 1, .n_frames = 64, .offline = true}))
 		abort();
 	o->settings.dpid = 0x0000abcdef012345;
+	o->settings.probe_s = STUB_PROBE_S;
 	o->waiting_end = &o->waiting;
 	o->now_ns = 100 * NSEC_PER_SEC;
 	return o;
@@ -112,6 +113,16 @@ uint64_t ofproto_now(const struct ofproto *o)
 const struct switch_settings *ofproto_settings(const struct ofproto *o)
 {
 	return &o->settings;
+}
+
+void ofproto_standalone(struct ofproto *o, bool on)
+{
+	o->standalone = on;
+}
+
+bool ofproto_is_standalone(const struct ofproto *o)
+{
+	return o->standalone;
 }
 
 unsigned ofproto_n_tables(const struct ofproto *o)

@@ -8,7 +8,7 @@
 #include "ofproto/groups.h"
 #include "ofproto/ofproto.h"
 
-enum { STUB_FLOWS = 4096 };
+enum { STUB_FLOWS = 4096, STUB_PROBE_S = 30 };
 
 struct ofproto {
 	struct datapath dp;
@@ -19,6 +19,7 @@ struct ofproto {
 	bool defer;   /* waiters wait for stub_done() */
 	int together; /* between ofproto_begin() and its end */
 	unsigned n_abandoned, n_committed;
+	bool standalone;
 	struct waiter *waiting, **waiting_end;
 	struct flow *flow[STUB_FLOWS]; /* by rule id */
 	struct flow_mod last;          /* its match and scalars */

@@ -267,14 +267,14 @@ static void silence_is_probed_and_ends(void **state)
 	struct peer p = peer_ready(t);
 
 	(void)state;
-	pass(&p, OFCONN_PROBE_S - 1);
+	pass(&p, STUB_PROBE_S - 1);
 	EXPECT(&p, "");
 	pass(&p, 1);
 	EXPECT(&p, "04 02 0008 00000002");
 	peer_send(&p, "04 03 0008 00000002");
-	pass(&p, OFCONN_PROBE_S);
+	pass(&p, STUB_PROBE_S);
 	EXPECT(&p, "04 02 0008 00000003");
-	pass(&p, OFCONN_PROBE_S - 1);
+	pass(&p, STUB_PROBE_S - 1);
 	assert_int_equal(p.c->state, OFCONN_READY);
 	pass(&p, 1);
 	assert_int_equal(p.c->state, OFCONN_ENDED);
@@ -313,7 +313,7 @@ static void output_that_nobody_takes_ends(void **state)
 		turn(t);
 	}
 	assert_true(ofconn_output(p.c) > 0);
-	pass(&p, 2 * OFCONN_PROBE_S - 1);
+	pass(&p, 2 * STUB_PROBE_S - 1);
 	assert_int_equal(p.c->state, OFCONN_READY);
 	pass(&p, 1);
 	assert_int_equal(p.c->state, OFCONN_ENDED);

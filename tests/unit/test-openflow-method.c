@@ -38,8 +38,14 @@ static void methods_are_read(void **state)
 		{"ptcp:x", NULL, 0, 0},
 		{"ptcp:1:2:3", NULL, 0, 0},
 		{"ptcp:1:127.0.0.1:2", NULL, 0, 0},
-		{"ssl:10.1.2.3", NULL, 0, 0},
-		{"pssl:", NULL, 0, 0},
+		{"ssl:10.1.2.3", "10.1.2.3", 6653, false},
+		{"ssl:[2001:db8::1]:6633", "2001:db8::1", 6633, false},
+		{"pssl:", "0.0.0.0", 6653, true},
+		{"pssl:6633:127.0.0.1", "127.0.0.1", 6633, true},
+		{"ssl:", NULL, 0, 0},
+		{"ssl:controller.lab", NULL, 0, 0},
+		{"pssl:x", NULL, 0, 0},
+		{"sssl:10.1.2.3", NULL, 0, 0},
 		{"unix:", NULL, 0, 0},
 		{"", NULL, 0, 0},
 		{"udp:10.1.2.3", NULL, 0, 0},
@@ -68,8 +74,64 @@ static void methods_are_read(void **state)
 		assert_string_equal(text, cases[i].address);
 		assert_int_equal(be16toh(port), cases[i].port);
 		assert_int_equal(m.passive, cases[i].passive);
+		assert_int_equal(m.tls, strstr(cases[i].text, "ssl:") != NULL);
 		assert_false(m.local);
 	}
+}
+
+/* Plain TCP that strangers reach is asked for by name; a certificate's name needs certificates. */
+static void options_say_what_is_meant(void **state)
+{
+	static const struct {
+		const char *method, *options;
+		enum refusal_code code; /* REFUSED_NOTHING: accepted */
+	} cases[] = {
+		{"ptcp:6633", "", REFUSED_NOTHING},
+		{"ptcp:6633:127.8.9.1", "", REFUSED_NOTHING},
+		{"ptcp:6633:[::1]", "", REFUSED_NOTHING},
+		{"ptcp:6633:[::ffff:127.0.0.1]", "", REFUSED_NOTHING},
+		{"punix:/tmp/s", "", REFUSED_NOTHING},
+		{"pssl:6633", "", REFUSED_NOTHING},
+		{"tcp:192.0.2.1", "", REFUSED_NOTHING},
+		{"ptcp:6633:0.0.0.0", "", REFUSED_NEEDS_FORCE},
+		{"ptcp:6633:192.0.2.1", "", REFUSED_NEEDS_FORCE},
+		{"ptcp:6633:192.0.2.1", "plain=no", REFUSED_NEEDS_FORCE},
+		{"ptcp:6633:[::]", "", REFUSED_NEEDS_FORCE},
+		{"ptcp:6633:[::ffff:192.0.2.1]", "", REFUSED_NEEDS_FORCE},
+		{"ptcp:6633:0.0.0.0", "plain=yes", REFUSED_NOTHING},
+		{"ptcp:6633:0.0.0.0", "plane=yes", REFUSED_UNKNOWN_WORD},
+		{"ssl:192.0.2.1", "peer=controller", REFUSED_NOTHING},
+		{"ssl:192.0.2.1", "peer=", REFUSED_BAD_VALUE},
+		{"tcp:192.0.2.1", "peer=controller", REFUSED_BAD_VALUE},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct refusal r = {0};
+		struct method m;
+		const char *word = cases[i].options;
+		int error;
+
+		assert_int_equal(method_parse(cases[i].method, &m, &r), 0);
+		error = method_options(&m, *word != 0, &word, &r);
+		if (r.code != cases[i].code || !error != !r.code)
+			fail_msg("%s %s: %s", cases[i].method, word, refusal_name(r.code));
+	}
+}
+
+/* The pause doubles up to a bound, and chance makes it shorter, never by more than a quarter. */
+static void pauses_grow_and_differ(void **state)
+{
+	static const unsigned most[] = {1000, 1000, 2000, 4000, 8000, 8000, 8000};
+
+	(void)state;
+	for (unsigned n = 0; n < ARRAY_SIZE(most); n++) {
+		assert_int_equal(openflow_pause_ms(n, 0), most[n]);
+		assert_in_range(openflow_pause_ms(n, UINT32_MAX), most[n] * 3 / 4,
+				most[n] * 3 / 4 + 1);
+		assert_in_range(openflow_pause_ms(n, 1u << 31), most[n] * 7 / 8, most[n] * 7 / 8);
+	}
+	assert_int_equal(openflow_pause_ms(1u << 31, 0), 8000);
 }
 
 struct place {
@@ -143,10 +205,10 @@ static void listeners_and_their_files(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(openflow_add(pl.of, pl.passive, &r), 0);
+	assert_int_equal(openflow_add(pl.of, pl.passive, "", &r), 0);
 	assert_int_equal(stat(pl.path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0660);
-	assert_int_not_equal(openflow_add(pl.of, pl.passive, &r), 0);
+	assert_int_not_equal(openflow_add(pl.of, pl.passive, "", &r), 0);
 	assert_int_equal(r.code, REFUSED_EXISTS);
 	fd = dial_path(&pl);
 	assert_true(fd >= 0);
@@ -156,7 +218,7 @@ static void listeners_and_their_files(void **state)
 	assert_int_equal(peers(&pl).n_connected, 1);
 	/* Another server may not take a path that is served, and a file is no socket. */
 	struct openflow *other = openflow_create(pl.t->base, pl.t->o);
-	assert_int_not_equal(openflow_add(other, pl.passive, &r), 0);
+	assert_int_not_equal(openflow_add(other, pl.passive, "", &r), 0);
 	assert_int_equal(r.code, REFUSED_OCCUPIED);
 	/* Gone with its method, and so are its connections. */
 	assert_int_equal(openflow_del(pl.of, pl.passive, &r), 0);
@@ -167,7 +229,7 @@ static void listeners_and_their_files(void **state)
 	close(fd);
 	fd = open(pl.path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	assert_int_not_equal(openflow_add(pl.of, pl.passive, &r), 0);
+	assert_int_not_equal(openflow_add(pl.of, pl.passive, "", &r), 0);
 	assert_int_equal(r.code, REFUSED_OCCUPIED);
 	assert_int_equal(stat(pl.path, &st), 0);
 	assert_true(S_ISREG(st.st_mode));
@@ -179,7 +241,7 @@ static void listeners_and_their_files(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(stat(pl.path, &st), 0);
-	assert_int_equal(openflow_add(other, pl.passive, &r), 0);
+	assert_int_equal(openflow_add(other, pl.passive, "", &r), 0);
 	openflow_destroy(other);
 	place_end(&pl);
 }
@@ -195,7 +257,7 @@ static void dialling(void **state)
 
 	(void)state;
 	/* Nobody there: the reason is kept, another try is set. */
-	assert_int_equal(openflow_add(pl.of, pl.active, &r), 0);
+	assert_int_equal(openflow_add(pl.of, pl.active, "", &r), 0);
 	turn(pl.t);
 	s = peers(&pl);
 	assert_int_equal(s.n, 1);
@@ -207,7 +269,7 @@ static void dialling(void **state)
 	memcpy(un.sun_path, pl.path, strlen(pl.path));
 	assert_int_equal(bind(listener, (void *)&un, sizeof un), 0);
 	assert_int_equal(listen(listener, 4), 0);
-	assert_int_equal(openflow_add(pl.of, pl.active, &r), 0);
+	assert_int_equal(openflow_add(pl.of, pl.active, "", &r), 0);
 	turn(pl.t);
 	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 	assert_true(fd >= 0);
@@ -238,7 +300,7 @@ static void half_open_connections_give_way(void **state)
 
 	(void)state;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	assert_int_equal(openflow_add(pl.of, pl.passive, &r), 0);
+	assert_int_equal(openflow_add(pl.of, pl.passive, "", &r), 0);
 	for (unsigned i = 0; i < GOOD; i++) {
 		good[i] = dial_path(&pl);
 		assert_int_equal(write(good[i], "\4\0\0\10\0\0\0\1", 8), 8);
@@ -270,7 +332,7 @@ static void descriptors_run_out(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(openflow_add(pl.of, pl.passive, &r), 0);
+	assert_int_equal(openflow_add(pl.of, pl.passive, "", &r), 0);
 	fd = dial_path(&pl);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none = limit;
@@ -288,6 +350,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(methods_are_read),
+		cmocka_unit_test(options_say_what_is_meant),
+		cmocka_unit_test(pauses_grow_and_differ),
 		cmocka_unit_test(listeners_and_their_files),
 		cmocka_unit_test(dialling),
 		cmocka_unit_test(half_open_connections_give_way),

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A method as it was added, between the files that run it: openflow.c keeps them, listen.c waits
+ * for peers, dial.c dials one.  A listener has any number of connections; of those dialled there is
+ * one at a time, and another try after each end.  Nobody else includes this. */
+#ifndef SLUICE_CTL_OF_METHOD_H
+#define SLUICE_CTL_OF_METHOD_H
+
+#include "ctl/fail-mode.h"
+#include "ctl/handshake.h"
+#include "ctl/method.h"
+#include "ctl/ofconn.h"
+#include "ctl/tls.h"
+
+struct evconnlistener;
+
+struct of_method {
+	struct openflow *of;
+	struct of_method *next;
+	struct method method;
+	struct evconnlistener *listener;
+	struct bufferevent *dialling; /* until it is connected */
+	struct ofconn *conn;          /* dialled; NULL: none */
+	struct event *again;          /* to dial, or to accept, after a failure */
+	struct event *deadline;       /* of dialling, handshake included */
+	unsigned n_failures;          /* to dial, one after the other */
+	unsigned n_turned_away;       /* by TLS, of those who came */
+	char last_error[160];
+	char *options; /* behind the text */
+	char text[];
+};
+
+struct openflow {
+	struct ofserver server;
+	struct listener news;
+	struct of_method *methods;
+	struct tls *tls;
+	unsigned tls_generation; /* that connections were looked at with */
+	struct handshakes handshakes;
+	struct fail_mode fail_mode;
+	struct event *tick;
+};
+
+/* Begin; dialling cannot fail at once. */
+int method_listen(struct of_method *m, struct refusal *r);
+void method_dial(struct of_method *m);
+
+/* One more connection, if there is room: at the bound, the oldest that has not said hello gives
+ * way. The bufferevent is taken; NULL: no room. */
+struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const char *remote);
+/* Small messages leave at once. */
+void method_no_delay(const struct of_method *m, evutil_socket_t fd);
+/* A session by the files as they are now.  Whoever is connected and would not be let in with them
+ * any more, goes. */
+SSL *method_session(struct of_method *m, struct refusal *r);
+/* Something of what is dialled changed. */
+void openflow_mind_fail_mode(struct openflow *of);
+
+#endif
