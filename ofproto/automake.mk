@@ -4,6 +4,8 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/change.h \
 	ofproto/conns.c \
 	ofproto/admit.c \
+	ofproto/counts.c \
+	ofproto/counts.h \
 	ofproto/flow-mod.c \
 	ofproto/flow-text.c \
 	ofproto/flows.c \
@@ -55,6 +57,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/shadow.h \
 	ofproto/state.h \
 	ofproto/standalone.c \
+	ofproto/store-ops.c \
 	ofproto/store.c \
 	ofproto/store.h \
 	ofproto/timeouts.c \

@@ -2,10 +2,13 @@
 #include "ofproto/change.h"
 
 #include "lib/log.h"
+#include "ofproto/memory.h"
 #include "ofproto/state.h"
 
 /* How long the first change of a group waits for company. */
 #define GATHER_NS NSEC_PER_MSEC
+/* How long everybody waits for the disk on one request's behalf. */
+#define SOON_MS 50
 
 static void group_init(struct change_group *g)
 {
@@ -43,7 +46,7 @@ void change_store(struct ofproto *o, struct store_op *op)
 {
 	struct change_group *g = &o->changes.open;
 
-	if (!o->store || o->restoring) {
+	if (!o->store || o->restoring || o->changes.unwritten) {
 		store_ops_free(op);
 		return;
 	}
@@ -96,11 +99,22 @@ static void publish(struct ofproto *o)
 	rcu_reap();
 }
 
+/* Said once, until a commit succeeds: who waits is told each time. */
+static void tell_failure(const struct changes *c, const struct refusal *r)
+{
+	if (!c->failing)
+		LOG(WARN,
+		    "store: %s; changes on their way were taken back, counters are not kept, and "
+		    "so it goes until it can be written",
+		    r->text);
+}
+
 static void fail(struct ofproto *o, int error, const struct refusal *r)
 {
 	struct change_group flight = o->changes.flight, open = o->changes.open;
 
-	LOG(WARN, "store: %s; changes on their way were taken back", r->text);
+	tell_failure(&o->changes, r);
+	o->changes.failing = true;
 	undo(o, &open, NULL);
 	undo(o, &flight, NULL);
 	store_ops_free(open.ops);
@@ -110,6 +124,7 @@ static void fail(struct ofproto *o, int error, const struct refusal *r)
 	o->changes.seal_ns = TIMER_NEVER;
 	o->changes.hurry = false;
 	o->changes.n_failed++;
+	counts_failed(o);
 	answer(flight.waiters, error, r);
 	answer(open.waiters, error, r);
 	rcu_reap();
@@ -187,6 +202,14 @@ void ofproto_abandon(struct ofproto *o)
 	rcu_reap();
 }
 
+/* ---- By and by ---------------------------------------------------------------------------- */
+
+void change_publish(struct ofproto *o)
+{
+	if (o->changes.open.used)
+		seal(o);
+}
+
 void changes_run(struct ofproto *o)
 {
 	struct changes *c = &o->changes;
@@ -194,10 +217,14 @@ void changes_run(struct ofproto *o)
 	int error;
 
 	if (c->in_flight && o->store && store_result(o->store, &error, &r)) {
-		if (error)
+		if (error) {
 			fail(o, error, &r);
-		else
+		} else {
+			if (c->failing)
+				LOG(INFO, "store: it is written again");
+			c->failing = false;
 			publish(o);
+		}
 	}
 	while (!c->in_flight && c->open.used && (c->hurry || ofproto_now(o) >= c->seal_ns))
 		seal(o);
@@ -241,6 +268,54 @@ static void sync_done(struct waiter *w, int error, const struct refusal *r)
 	s->error = error;
 	if (error && r && s->refusal)
 		*s->refusal = *r;
+}
+
+/* The waiter is of the heap: it may be told long after nobody waits. */
+struct soon {
+	struct waiter waiter;
+	bool left, done;
+	int error;
+	struct refusal refusal;
+};
+
+static void soon_done(struct waiter *w, int error, const struct refusal *r)
+{
+	struct soon *s = container_of(w, struct soon, waiter);
+
+	if (s->left) {
+		free(s);
+		return;
+	}
+	s->done = true;
+	s->error = error;
+	if (error)
+		s->refusal = *r;
+}
+
+int ofproto_sync_soon(struct ofproto *o, struct refusal *r)
+{
+	struct soon *s = mem_new(sizeof *s);
+	bool answers = true;
+	int error;
+
+	s->waiter.done = soon_done;
+	ofproto_barrier(o, &s->waiter);
+	while (!s->done && answers) {
+		if (o->changes.in_flight)
+			answers = store_wait_ms(o->store, SOON_MS);
+		changes_run(o);
+	}
+	s->left = !s->done;
+	if (s->left)
+		return refuse(
+			r, STORE, "",
+			"the disk does not answer, and what this stands on is not written yet; "
+			"say it again later");
+	error = s->error;
+	if (error)
+		*r = s->refusal;
+	free(s);
+	return error;
 }
 
 int ofproto_sync(struct ofproto *o, struct refusal *r)

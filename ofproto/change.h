@@ -62,6 +62,8 @@ struct changes {
 	bool hurry;       /* a barrier: seal as soon as nothing is in flight */
 	uint64_t seal_ns; /* when the open group is sealed at the latest */
 	uint64_t n_committed, n_failed;
+	bool failing;   /* the last commit failed */
+	bool unwritten; /* what is staged now is nothing for the store */
 };
 
 void changes_init(struct ofproto *o);
@@ -72,6 +74,12 @@ uint64_t change_version(const struct ofproto *o);
 void change_step(struct ofproto *o, struct step *s);
 void change_store(struct ofproto *o, struct store_op *op);
 void change_staged(struct ofproto *o, struct waiter *w);
+/* At once, of a group that is nothing for the store and before which nothing is in flight. */
+void change_publish(struct ofproto *o);
+
+/* ofproto_sync() for what a request has to wait for before it can be answered; refused when the
+ * disk does not answer soon, so that others need not wait with it. */
+int ofproto_sync_soon(struct ofproto *o, struct refusal *r);
 
 /* Seals when it is time, finishes what is committed. */
 void changes_run(struct ofproto *o);

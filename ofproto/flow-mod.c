@@ -96,9 +96,11 @@ static struct store_op *remember(struct ofproto *o, const struct entry *e)
 	const struct flow *f = &e->flow;
 	uint64_t now = ofproto_now(o);
 	int64_t wall = wall_now(o);
+	struct flow_stats stats;
 	struct buf text = {0};
 	struct store_op *op;
 
+	entry_stats(o, e, &stats);
 	port_names = NULL; /* numbers last, names need not */
 	flow_format(f, &text);
 	port_names = names;
@@ -110,6 +112,9 @@ static struct store_op *remember(struct ofproto *o, const struct entry *e)
 		.created_ns = wall - (int64_t)entry_age(o, e),
 		.expires_ns =
 			f->expires_ns == TIMER_NEVER ? 0 : wall + (int64_t)(f->expires_ns - now),
+		.packets = stats.packets,
+		.bytes = stats.bytes,
+		.used_ns = wall - (int64_t)stats.idle_ns,
 	});
 	buf_free(&text);
 	return op;
@@ -138,7 +143,7 @@ void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason)
 		.origin = e->flow.origin, .gathers = true, .who = "expiry", .what = "expired"};
 
 	/* The end of what somebody put in for a while is news; controllers hear of theirs. */
-	if (e->flow.expires_ns != TIMER_NEVER)
+	if (e->flow.expires_ns != TIMER_NEVER && !o->changes.unwritten)
 		ofproto_actor(o, &expiry);
 	flow_stage_out(o, e, reason);
 	change_staged(o, NULL);
@@ -298,6 +303,8 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 	if (renewed) {
 		fresh->order = old->order;
 		fresh->older_ns = old->older_ns;
+		fresh->quiet_ns = old->quiet_ns;
+		fresh->restored = old->restored;
 	}
 	if (old)
 		flow_stage_out(o, old, REASON_NONE);
@@ -325,6 +332,8 @@ static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entr
 	e->base = old->base;
 	e->order = old->order;
 	e->older_ns = old->older_ns;
+	e->quiet_ns = old->quiet_ns;
+	e->restored = old->restored;
 	if (fm->flags & OFPFF_RESET_COUNTS) {
 		struct flow_stats stats;
 
@@ -469,6 +478,15 @@ static uint64_t time_left(const struct store_flow *f, const struct flow *flow, i
 					  : (uint64_t)left;
 }
 
+/* How long no packet had met it.  Those of the last flush interval are not in the store: a rule
+ * that was in use never ends early for that. */
+static uint64_t quiet(const struct store_flow *f, int64_t wall)
+{
+	int64_t used = MAX(f->used_ns, f->created_ns) + COUNTS_S * (int64_t)NSEC_PER_SEC;
+
+	return (uint64_t)MAX(0, wall - used);
+}
+
 int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *r)
 {
 	uint64_t now = ofproto_now(o), age;
@@ -496,6 +514,9 @@ int flow_restore(struct ofproto *o, const struct store_flow *f, struct refusal *
 	e = entry_new(o, &flow);
 	e->key = e->order = f->id;
 	e->older_ns = age - MIN(age, now);
+	e->restored = true;
+	e->quiet_ns = quiet(f, wall);
+	e->kept_packets = f->packets;
 	e->base.packets -= f->packets;
 	e->base.bytes -= f->bytes;
 	stage_in(o, e);

@@ -314,6 +314,8 @@ void entry_stats(struct ofproto *o, const struct entry *e, struct flow_stats *st
 	/* An id that was another rule's before may have been used before this one was made. */
 	if (c.used_ns > e->flow.created_ns)
 		stats->idle_ns = now > c.used_ns ? now - c.used_ns : 0;
+	else if (e->restored)
+		stats->idle_ns = e->quiet_ns + (now - o->timeouts.since_ns);
 	else
 		stats->idle_ns = stats->duration_ns;
 }

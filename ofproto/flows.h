@@ -23,10 +23,13 @@ struct entry {
 	struct {
 		uint64_t packets, bytes;
 	} base;
-	uint64_t older_ns;    /* from the store: its age when created_ns was, at the clock's zero */
-	uint64_t deadline_ns; /* timeouts.c */
-	size_t heap_at;       /* 1 and up; 0: no timeout */
-	bool leaving;         /* staged to go */
+	uint64_t older_ns; /* from the store: its age when created_ns was, at the clock's zero */
+	uint64_t quiet_ns; /* from the store: how long no packet had met it at the start */
+	bool restored;     /* it is from the store: quiet_ns says something */
+	uint64_t kept_packets; /* as the store knows; counts.c */
+	uint64_t deadline_ns;  /* timeouts.c */
+	size_t heap_at;        /* 1 and up; 0: no timeout */
+	bool leaving;          /* staged to go */
 };
 
 enum {

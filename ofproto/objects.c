@@ -68,7 +68,7 @@ static int wait_for_leaving(struct ofproto *o, struct refusal *r)
 {
 	for (struct object *b = o->objects.first; b; b = b->next)
 		if (b->leaving)
-			return ofproto_sync(o, r);
+			return ofproto_sync_soon(o, r);
 	return 0;
 }
 
@@ -255,8 +255,8 @@ static void del_undo(struct ofproto *o, struct step *s)
 {
 	struct object_step *os = container_of(s, struct object_step, step);
 
-	(void)o;
 	os->object->leaving = false;
+	o->objects.confirm_ns = MIN(o->objects.confirm_ns, os->object->confirm_ns);
 	free(os);
 }
 
@@ -295,7 +295,8 @@ static void stage_out(struct ofproto *o, struct object *b, struct waiter *w)
 {
 	b->leaving = true;
 	step_new(o, &del_class, b);
-	change_store(o, store_op_object(kind_of(b), b->name, NULL));
+	if (b->confirm_ns == TIMER_NEVER) /* otherwise it never was in the store */
+		change_store(o, store_op_object(kind_of(b), b->name, NULL));
 	change_staged(o, w);
 }
 

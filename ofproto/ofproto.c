@@ -55,6 +55,7 @@ uint64_t ofproto_deadline(const struct ofproto *o)
 	deadline = MIN(deadline, limiters_deadline(o));
 	deadline = MIN(deadline, trace_deadline(o));
 	deadline = MIN(deadline, sets_deadline(o));
+	deadline = MIN(deadline, counts_deadline(o));
 	return MIN(deadline, kernel_deadline(o));
 }
 
@@ -70,6 +71,7 @@ void ofproto_run(struct ofproto *o)
 	limiters_run(o);
 	objects_retry(o);
 	sets_run(o);
+	counts_run(o);
 	trace_run(o);
 	changes_run(o);
 	groups_run(o);
@@ -211,7 +213,15 @@ static int restore(struct ofproto *o, struct refusal *r)
 		error = begin(o, r);
 	settings_init(o);
 	timeouts_run(o); /* what ended while we were away */
-	return error ? error : ofproto_sync(o, r);
+	if (error)
+		return error;
+	error = ofproto_sync(o, r);
+	if (!error || !restore.begun)
+		return error;
+	/* What there is needs no writing: a full disk keeps nobody from forwarding as before. */
+	LOG(WARN, "store: %s; the switch is as it was, and changes will be refused", r->text);
+	timeouts_run(o);
+	return 0;
 }
 
 /* Sequence numbers' marks are in a file of their own beside the store's: FILE-marks. */
@@ -287,6 +297,7 @@ struct ofproto *ofproto_create(const struct ofproto_config *config, struct refus
 	ports_name(o);
 	settings_defaults(o);
 	o->timeouts.since_ns = ofproto_now(o);
+	o->counts.next_ns = o->timeouts.since_ns + COUNTS_S * NSEC_PER_SEC;
 	if (open_all(o, config, r) || restore(o, r) || start_workers(o, config, r)) {
 		ofproto_destroy(o);
 		return NULL;
@@ -296,21 +307,6 @@ struct ofproto *ofproto_create(const struct ofproto_config *config, struct refus
 
 /* ---- End ------------------------------------------------------------------------------------ */
 
-static void store_counters(struct ofproto *o)
-{
-	for (unsigned t = 0; t < N_TABLES; t++)
-		for (struct entry *e = o->flows.table[t]; e; e = e->next) {
-			struct flow_stats stats;
-
-			entry_stats(o, e, &stats);
-			if (stats.packets && !e->leaving)
-				change_store(
-					o, store_op_flow_count(e->key, stats.packets, stats.bytes));
-		}
-	change_staged(o, NULL);
-	ofproto_sync(o, NULL);
-}
-
 void ofproto_destroy(struct ofproto *o)
 {
 	if (!o)
@@ -318,7 +314,8 @@ void ofproto_destroy(struct ofproto *o)
 	o->listeners = NULL;
 	if (o->store) {
 		ofproto_sync(o, NULL);
-		store_counters(o);
+		counts_finish(o);
+		ofproto_sync(o, NULL);
 	}
 	tracer_destroy(o);
 	samples_destroy(o);

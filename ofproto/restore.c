@@ -94,10 +94,10 @@ void objects_retry(struct ofproto *o)
 {
 	struct lost *old, **tail = &o->objects.lost, *next;
 
-	if (!o->objects.retry)
+	/* What is to be forgotten is gone by then, or is not. */
+	if (!o->objects.retry || o->changes.in_flight || o->changes.open.used)
 		return;
 	o->objects.retry = false;
-	ofproto_sync(o, NULL); /* what is to be forgotten is gone, or is not */
 	old = o->objects.lost;
 	o->objects.lost = NULL;
 	for (struct lost *l = old; l; l = next) {

@@ -10,6 +10,7 @@
 #include "datapath/worker.h"
 #include "lib/openflow.h"
 #include "ofproto/change.h"
+#include "ofproto/counts.h"
 #include "ofproto/flows.h"
 #include "ofproto/group-entry.h"
 #include "ofproto/journal-entry.h"
@@ -36,6 +37,7 @@ struct ofproto {
 	struct groups groups;
 	struct changes changes;
 	struct timeouts timeouts;
+	struct counts counts;
 	struct journal journal;
 	struct objects objects;
 	struct limiters limiters;

@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ofproto/memory.h"
 
-enum { SCHEMA = 3 };
+enum { SCHEMA = 4 };
 
 struct store {
 	sqlite3 *db;
@@ -30,126 +31,6 @@ struct store {
 	char why[200];
 };
 
-/* ---- Operations -------------------------------------------------------------------------- */
-
-static struct store_op *op_new(enum store_what what)
-{
-	struct store_op *op = mem_new(sizeof *op);
-
-	op->what = what;
-	return op;
-}
-
-struct store_op *store_op_object(const char *kind, const char *name, const char *text)
-{
-	struct store_op *op = op_new(text ? STORE_OBJECT_PUT : STORE_OBJECT_DEL);
-
-	op->kind = mem_text(kind);
-	op->name = mem_text(name);
-	op->text = mem_text(text);
-	return op;
-}
-
-struct store_op *store_op_flow(const struct store_flow *f)
-{
-	struct store_op *op = op_new(STORE_FLOW_PUT);
-
-	op->flow = *f;
-	op->kind = mem_text(f->origin);
-	op->name = mem_text(f->reason);
-	op->text = mem_text(f->text);
-	return op;
-}
-
-struct store_op *store_op_flow_del(int64_t id)
-{
-	struct store_op *op = op_new(STORE_FLOW_DEL);
-
-	op->flow.id = id;
-	return op;
-}
-
-struct store_op *store_op_flow_count(int64_t id, uint64_t packets, uint64_t bytes)
-{
-	struct store_op *op = op_new(STORE_FLOW_COUNT);
-
-	op->flow = (struct store_flow){.id = id, .packets = packets, .bytes = bytes};
-	return op;
-}
-
-struct store_op *store_op_journal(void)
-{
-	return op_new(STORE_JOURNAL_PUT);
-}
-
-void store_op_journal_fill(struct store_op *op, const struct store_journal *j)
-{
-	op->journal = *j;
-	op->journal.origin = mem_text(j->origin);
-	op->journal.who = mem_text(j->who);
-	op->journal.what = mem_text(j->what);
-	op->journal.undo = mem_text(j->undo);
-	op->journal.diff = mem_text(j->diff);
-}
-
-struct store_op *store_op_journal_trim(int64_t below)
-{
-	struct store_op *op = op_new(STORE_JOURNAL_TRIM);
-
-	op->flow.id = below;
-	return op;
-}
-
-static struct store_op *op_set(enum store_what what, const char *name, struct buf *blob)
-{
-	struct store_op *op = op_new(what);
-
-	op->name = mem_text(name);
-	if (blob) {
-		op->blob = *blob;
-		*blob = (struct buf){0};
-	}
-	return op;
-}
-
-struct store_op *store_op_set(const char *name, struct buf *blob)
-{
-	return op_set(blob ? STORE_SET_PUT : STORE_SET_DEL, name, blob);
-}
-
-struct store_op *store_op_set_log(const char *name, struct buf *blob)
-{
-	return op_set(STORE_SET_LOG, name, blob);
-}
-
-struct store_op *store_op_set_trim(const char *name)
-{
-	return op_set(STORE_SET_TRIM, name, NULL);
-}
-
-static void journal_free(struct store_journal *j)
-{
-	const char *text[] = {j->origin, j->who, j->what, j->undo, j->diff};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(text); i++)
-		free((char *)(uintptr_t)text[i]);
-}
-
-void store_ops_free(struct store_op *ops)
-{
-	while (ops) {
-		struct store_op *next = ops->next;
-
-		journal_free(&ops->journal);
-		buf_free(&ops->blob);
-		free(ops->kind);
-		free(ops->name);
-		mem_wipe_text(ops->text);
-		free(ops);
-		ops = next;
-	}
-}
-
 /* ---- The file ---------------------------------------------------------------------------- */
 
 static const char *const statements[] = {
@@ -157,10 +38,10 @@ static const char *const statements[] = {
 			     "ON CONFLICT(kind, name) DO UPDATE SET text = excluded.text",
 	[STORE_OBJECT_DEL] = "DELETE FROM object WHERE kind = ?1 AND name = ?2",
 	[STORE_FLOW_PUT] =
-		"INSERT OR REPLACE INTO flow(origin, reason, text, id, created, expires) "
-		"VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+		"INSERT OR REPLACE INTO flow(origin, reason, text, id, created, expires, packets, "
+		"bytes, used) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[STORE_FLOW_DEL] = "DELETE FROM flow WHERE id = ?4",
-	[STORE_FLOW_COUNT] = "UPDATE flow SET packets = ?7, bytes = ?8 WHERE id = ?4",
+	[STORE_FLOW_COUNT] = "UPDATE flow SET packets = ?7, bytes = ?8, used = ?9 WHERE id = ?4",
 	[STORE_JOURNAL_PUT] = "INSERT INTO journal VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[STORE_JOURNAL_TRIM] = "DELETE FROM journal WHERE id < ?4",
 	[STORE_SET_PUT] = "INSERT OR REPLACE INTO set_content(name, members) VALUES(?1, ?2)",
@@ -249,6 +130,8 @@ static const char *const schemas[SCHEMA] = {
 	" members BLOB NOT NULL);"
 	"CREATE INDEX set_log_name ON set_log(name);"
 	"PRAGMA user_version = 3;",
+	"ALTER TABLE flow ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 4;",
 };
 
 static int upgrade(struct store *s, int version)
@@ -383,8 +266,9 @@ static int write_op(struct store *s, const struct store_op *op)
 {
 	sqlite3_stmt *q = s->put[op->what];
 	const struct store_flow *f = &op->flow;
-	int64_t numbers[] = {f->id, f->created_ns, f->expires_ns, (int64_t)f->packets,
-			     (int64_t)f->bytes};
+	int64_t numbers[] = {
+		f->id,     f->created_ns, f->expires_ns, (int64_t)f->packets, (int64_t)f->bytes,
+		f->used_ns};
 	const char *texts[] = {op->kind, op->name, op->text};
 	int n = sqlite3_bind_parameter_count(q), error;
 
@@ -487,6 +371,23 @@ void store_wait(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+bool store_wait_ms(struct store *s, unsigned ms)
+{
+	struct timespec until;
+	bool waiting;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&s->lock);
+	while (s->waiting && !pthread_cond_timedwait(&s->cond, &s->lock, &until))
+		;
+	waiting = s->waiting;
+	pthread_mutex_unlock(&s->lock);
+	return !waiting;
+}
+
 /* ---- Loading ----------------------------------------------------------------------------- */
 
 static const char *column(sqlite3_stmt *q, int i)
@@ -516,10 +417,11 @@ int store_load_flows(struct store *s, struct store_visit *v, struct refusal *r)
 	sqlite3_stmt *q = NULL;
 	int step = SQLITE_ERROR, error = 0;
 
-	if (!sqlite3_prepare_v2(s->db,
-				"SELECT id, origin, reason, text, created, expires, packets, bytes "
-				"FROM flow ORDER BY id",
-				-1, &q, NULL))
+	if (!sqlite3_prepare_v2(
+		    s->db,
+		    "SELECT id, origin, reason, text, created, expires, packets, bytes, used "
+		    "FROM flow ORDER BY id",
+		    -1, &q, NULL))
 		while (!error && (step = sqlite3_step(q)) == SQLITE_ROW)
 			error = v->flow(v,
 					&(struct store_flow){
@@ -531,6 +433,7 @@ int store_load_flows(struct store *s, struct store_visit *v, struct refusal *r)
 						.expires_ns = sqlite3_column_int64(q, 5),
 						.packets = (uint64_t)sqlite3_column_int64(q, 6),
 						.bytes = (uint64_t)sqlite3_column_int64(q, 7),
+						.used_ns = sqlite3_column_int64(q, 8),
 					},
 					r);
 	sqlite3_finalize(q);

@@ -45,6 +45,7 @@ struct store_flow {
 	int64_t created_ns; /* since 1970 */
 	int64_t expires_ns; /* since 1970; 0: never */
 	uint64_t packets, bytes;
+	int64_t used_ns; /* when the last of them came, since 1970; 0: not known */
 };
 
 struct store_journal {
@@ -67,7 +68,7 @@ struct store_op *store_op_object(const char *kind, const char *name,
 				 const char *text); /* NULL: del */
 struct store_op *store_op_flow(const struct store_flow *f);
 struct store_op *store_op_flow_del(int64_t id);
-struct store_op *store_op_flow_count(int64_t id, uint64_t packets, uint64_t bytes);
+struct store_op *store_op_flow_count(const struct store_flow *f); /* id, packets, bytes, used_ns */
 /* An entry to come, which store_op_journal_fill() completes before the commit; or it is none. */
 struct store_op *store_op_journal(void);
 void store_op_journal_fill(struct store_op *op, const struct store_journal *j);
@@ -102,6 +103,7 @@ void store_commit(struct store *s, struct store_op *ops); /* takes them */
 int store_fd(const struct store *s);
 /* True once per commit, when it is through: *error is 0, or -EIO and *r says why. */
 bool store_result(struct store *s, int *error, struct refusal *r);
-void store_wait(struct store *s); /* until store_result() would say true */
+void store_wait(struct store *s);                 /* until store_result() would say true */
+bool store_wait_ms(struct store *s, unsigned ms); /* false: it does not by then */
 
 #endif

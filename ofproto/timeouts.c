@@ -45,7 +45,7 @@ void timeout_cancel(struct ofproto *o, struct entry *e)
 	sift_down(t, last, last->heap_at);
 }
 
-/* When each ends, by the flow as it stands. */
+/* When each ends, by the flow as it stands at `now`; what is over ends now, not a moment later. */
 struct ends {
 	uint64_t hard, idle; /* TIMER_NEVER: it does not */
 };
@@ -55,11 +55,10 @@ static uint64_t end_of(uint64_t now, uint64_t age, uint64_t limit)
 	return age >= limit ? now : now + (limit - age);
 }
 
-static struct ends ends_of(struct ofproto *o, struct entry *e)
+static struct ends ends_of(struct ofproto *o, struct entry *e, uint64_t now)
 {
 	const struct flow *f = &e->flow;
 	struct ends ends = {f->expires_ns, TIMER_NEVER};
-	uint64_t now = ofproto_now(o);
 	struct flow_stats stats;
 
 	if (!f->hard_timeout && !f->idle_timeout)
@@ -69,15 +68,14 @@ static struct ends ends_of(struct ofproto *o, struct entry *e)
 		ends.hard = MIN(ends.hard,
 				end_of(now, stats.duration_ns, f->hard_timeout * NSEC_PER_SEC));
 	if (f->idle_timeout)
-		ends.idle = end_of(now, MIN(stats.idle_ns, now - o->timeouts.since_ns),
-				   f->idle_timeout * NSEC_PER_SEC);
+		ends.idle = end_of(now, stats.idle_ns, f->idle_timeout * NSEC_PER_SEC);
 	return ends;
 }
 
 void timeout_set(struct ofproto *o, struct entry *e)
 {
 	struct timeouts *t = &o->timeouts;
-	struct ends ends = ends_of(o, e);
+	struct ends ends = ends_of(o, e, ofproto_now(o));
 
 	timeout_cancel(o, e);
 	e->deadline_ns = MIN(ends.hard, ends.idle);
@@ -90,14 +88,23 @@ void timeout_set(struct ofproto *o, struct entry *e)
 	sift_up(t, e, ++t->n);
 }
 
+/* Groups fail: ends are none of theirs, but one of their own that is not written. */
+static bool must_wait(const struct ofproto *o)
+{
+	return o->changes.failing && (o->changes.in_flight || o->changes.open.used);
+}
+
 void timeouts_run(struct ofproto *o)
 {
 	struct timeouts *t = &o->timeouts;
 	uint64_t now = ofproto_now(o);
 
+	if (must_wait(o))
+		return;
+	o->changes.unwritten = o->changes.failing;
 	while (t->n && t->heap[1]->deadline_ns <= now) {
 		struct entry *e = t->heap[1];
-		struct ends ends = ends_of(o, e);
+		struct ends ends = ends_of(o, e, now);
 
 		if (ends.hard <= now)
 			flow_remove(o, e, OFPRR_HARD_TIMEOUT);
@@ -106,11 +113,14 @@ void timeouts_run(struct ofproto *o)
 		else
 			timeout_set(o, e); /* packets came meanwhile */
 	}
+	o->changes.unwritten = false;
+	if (o->changes.failing)
+		change_publish(o);
 }
 
 uint64_t timeouts_deadline(const struct ofproto *o)
 {
-	return o->timeouts.n ? o->timeouts.heap[1]->deadline_ns : TIMER_NEVER;
+	return o->timeouts.n && !must_wait(o) ? o->timeouts.heap[1]->deadline_ns : TIMER_NEVER;
 }
 
 void timeouts_destroy(struct ofproto *o)

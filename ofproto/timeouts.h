@@ -3,8 +3,13 @@
  *
  * A heap of entries by deadline.  An idle deadline is looked at when it comes: if packets have
  * been there since, it moves.  Ages are differences on the control clock; the store keeps
- * wall-clock times, so a restart changes nothing about the hard ones, and an idle timeout counts
- * from the restart. */
+ * wall-clock times, so a restart changes nothing: hard timeouts go on exactly, idle ones from the
+ * last packet that the store knows of (counts.h), and up to one flush later, since there may have
+ * been more.
+ *
+ * What the store does not take (its disk is full) ends all the same, in time: when it ends is
+ * written already, so a restart ends it again.  Only where a disk does not answer at all, ends
+ * wait for it, as everything does. */
 #ifndef SLUICE_OFPROTO_TIMEOUTS_H
 #define SLUICE_OFPROTO_TIMEOUTS_H
 
@@ -15,7 +20,7 @@ struct entry;
 struct timeouts {
 	struct entry **heap; /* [1, n] */
 	size_t n, room;
-	uint64_t since_ns; /* idle times count from here at the earliest: the start */
+	uint64_t since_ns; /* the daemon's start */
 };
 
 void timeouts_destroy(struct ofproto *o);

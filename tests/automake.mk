@@ -20,6 +20,7 @@ UNITS = \
 	tests/unit/test-conformance \
 	tests/unit/test-cond \
 	tests/unit/test-prefixes \
+	tests/unit/test-disk \
 	tests/unit/test-drops \
 	tests/unit/test-early \
 	tests/unit/test-esp \
@@ -72,6 +73,7 @@ UNITS = \
 	tests/unit/test-profile \
 	tests/unit/test-promises \
 	tests/unit/test-reorder \
+	tests/unit/test-restart \
 	tests/unit/test-replay \
 	tests/unit/test-rules \
 	tests/unit/test-sample \
@@ -226,6 +228,9 @@ noinst_HEADERS += tests/unit/switch.h tests/unit/verb-bed.h tests/unit/bed.h tes
 noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/buffers.py tests/openflow/errors.py \
 	tests/openflow/hostile.py tests/openflow/osken-multiparts.py tests/openflow/wire.py
+noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/faulty-disk.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
+EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
+	tests/openflow/osken-multiparts.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)
 
 tests_fuzz_fuzz_aggfrag_SOURCES = tests/fuzz/fuzz-aggfrag.c tests/unit/iptfs-bed.c \

@@ -411,7 +411,8 @@ static void test_older_file(void **state)
 	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,
 				      "DROP TABLE journal; DROP TABLE set_content; DROP TABLE "
-				      "set_log; PRAGMA user_version = 1",
+				      "set_log; ALTER TABLE flow DROP COLUMN used; "
+				      "PRAGMA user_version = 1",
 				      NULL, NULL, NULL),
 			 SQLITE_OK);
 	sqlite3_close(db);

@@ -138,7 +138,8 @@ static void test_keeps(void **state)
 	ops->next->next = store_op_object("port", "p1", "p1\ntype=dummy\n");
 	ops->next->next->next = store_op_object("conn", "c", "c\n");
 	assert_int_equal(commit(s, ops, NULL), 0);
-	ops = store_op_flow_count(1, 7, UINT64_MAX);
+	ops = store_op_flow_count(
+		&(struct store_flow){.id = 1, .packets = 7, .bytes = UINT64_MAX, .used_ns = 12});
 	ops->next = store_op_object("port", "p2", "p2 changed");
 	ops->next->next = store_op_object("conn", "c", NULL);
 	assert_int_equal(commit(s, ops, NULL), 0);
@@ -154,6 +155,7 @@ static void test_keeps(void **state)
 	assert_int_equal(t.flow.expires_ns, 1);
 	assert_int_equal(t.flow.packets, 7);
 	assert_true(t.flow.bytes == UINT64_MAX);
+	assert_int_equal(t.flow.used_ns, 12);
 	assert_string_equal(objects_of(s, "port").text, "p2=p2 changed;p1=p1\ntype=dummy\n;");
 	assert_int_equal(objects_of(s, "conn").n, 0);
 	assert_int_equal(commit(s, store_op_flow_del(1), NULL), 0);
