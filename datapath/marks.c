@@ -40,9 +40,9 @@ static struct {
 	struct entry *entry;
 	uint32_t n, room;
 	struct mark *senders, *receivers;
-	bool dirty;
-	uint64_t edges_ns; /* when edges were last written */
-	uint8_t *slot;     /* SLOT_SIZE octets to write from */
+	bool dirty, failing; /* it is not all written; the last write failed */
+	uint64_t edges_ns;   /* when edges were last written */
+	uint8_t *slot;       /* SLOT_SIZE octets to write from */
 } marks = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER, .fd = -1};
 
 /* ---- The file ---------------------------------------------------------------------------- */
@@ -129,6 +129,7 @@ static int file_write(void)
 		put_be64(to + 24, marks.entry[i].edge);
 	}
 	checksum(slot, marks.n, slot + SLOT_CHECKSUM);
+	errno = 0;
 	if (pwrite(marks.fd, slot, size, (off_t)(generation % 2 * SLOT_SIZE)) != (ssize_t)size)
 		return errno ? -errno : -ENOSPC;
 	if (fdatasync(marks.fd))
@@ -167,6 +168,16 @@ static int file_read(const char *file, struct refusal *r)
 		error = refuse(r, SYSTEM, "", "no memory for sequence marks");
 	free(both);
 	return error;
+}
+
+/* Both slots have their room from the beginning on: a disk that is full later can be written to all
+ * the same, where its file system writes in place.  What it refuses, the first write tells. */
+static void file_room(void)
+{
+	struct stat st;
+
+	if (!fstat(marks.fd, &st) && st.st_size < (off_t)SLOT_SIZE * 2)
+		(void)!fallocate(marks.fd, 0, 0, (off_t)SLOT_SIZE * 2);
 }
 
 /* The file's name must last as its content does. */
@@ -248,6 +259,13 @@ static int turn_locked(uint64_t now)
 	if (!marks.dirty)
 		return 0;
 	error = file_write();
+	if (error && !marks.failing)
+		LOG(WARN,
+		    "marks: %s; senders stop when the numbers that they have are used, and go on "
+		    "as "
+		    "soon as it can be written",
+		    strerrordesc_np(-error));
+	marks.failing = error;
 	if (error)
 		return error;
 	marks.dirty = false;
@@ -275,9 +293,6 @@ static void *marks_main(void *unused)
 		struct timespec until;
 		int error = turn_locked(now_ns());
 
-		if (error)
-			LOG(ERR, "marks: %s; senders stop when their reserved numbers are used",
-			    strerror(-error));
 		if (!marks.senders && !marks.receivers) {
 			pthread_cond_wait(&marks.news, &marks.lock);
 			continue;
@@ -310,9 +325,11 @@ int marks_open(const char *file, struct refusal *r)
 		error = refuse(r, SYSTEM, "", "no memory for sequence marks");
 	else
 		error = file_read(file, r);
-	if (!error && file_write())
-		error = refuse(r, STORE, "", "%s cannot be written: %s", file, strerror(errno));
 	if (!error) {
+		file_room();
+		/* It shows whether there is room, before somebody needs it. */
+		marks.dirty = true;
+		turn_locked(now_ns());
 		sync_folder(file);
 		marks.stop = false;
 		marks.running = !pthread_create(&marks.thread, NULL, marks_main, NULL);
@@ -347,7 +364,7 @@ void marks_close(void)
 	marks.slot = NULL;
 	marks.n = marks.room = 0;
 	marks.generation = 0;
-	marks.dirty = false;
+	marks.dirty = marks.failing = false;
 }
 
 /* ---- Claims --------------------------------------------------------------------------------- */
@@ -389,7 +406,6 @@ static struct entry *entry_claim(const struct mark_key *k, struct mark *m)
 static int claim_sender(const struct mark_key *k, struct mark *m, struct refusal *r)
 {
 	struct entry *e = entry_claim(k, m);
-	int error;
 
 	if (!e)
 		return refuse(r, LIMIT, "key-out", "no room for another key: %u have marks",
@@ -409,12 +425,7 @@ static int claim_sender(const struct mark_key *k, struct mark *m, struct refusal
 	marks.senders = m;
 	m->limit = m->used;
 	marks.dirty = true;
-	error = turn_locked(m->asked_ns);
-	if (error) {
-		marks.senders = m->next;
-		return refuse(r, STORE, "key-out", "sequence marks cannot be written: %s",
-			      strerror(-error));
-	}
+	turn_locked(m->asked_ns); /* where that fails, its limit comes later */
 	e->sender = true;
 	return 0;
 }

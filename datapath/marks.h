@@ -9,6 +9,9 @@
  * sender that gets there first has to drop.  For receivers the right edge of the replay window is
  * kept each second.
  *
+ * A disk that is full keeps no daemon from starting: the file has its room from the day it was
+ * made, and where it cannot be written even so, what was reserved may be used and no more is.
+ *
  * The file holds two slots, each with a generation and a checksum, written in turn: a write
  * that power cut short leaves the other one whole.  It is locked by its daemon.
  *
@@ -53,8 +56,9 @@ struct mark_key {
 	bool lax; /* offline: a run of packets' time, nothing leaves */
 };
 
-/* For a sender: the mark of its key, with numbers reserved; mark->used is the last that may have
- * been used before.  Refuses a key that a live sender has. */
+/* For a sender: the mark of its key; mark->used is the last number that may have been used before.
+ * Numbers are reserved, or will be as soon as the file can be written.  Refuses a key that a live
+ * sender has. */
 int mark_claim_sender(const struct mark_key *key, struct mark **m, struct refusal *r);
 /* For a receiver; mark->seen is where its window restarts.  Several may have one key. */
 int mark_claim_receiver(const struct mark_key *key, struct mark **m, struct refusal *r);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -147,6 +148,7 @@ void process_harden(void)
 	struct rlimit limit;
 
 	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGXFSZ, SIG_IGN); /* a file that must not grow is an error of write(), no more */
 	if (!setrlimit(RLIMIT_MEMLOCK, &unlimited) || getrlimit(RLIMIT_MEMLOCK, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max; /* as far as one may without privilege */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -173,7 +174,7 @@ static void test_write_fails(void **unused)
 
 	(void)unused;
 	if (!pid) { /* a file that cannot grow, in a process of its own */
-		struct rlimit none = {10, 10};
+		struct rlimit none = {10, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
 		struct refusal r = {0};
 		struct mark_key key = key_of(2);
 		struct mark *m, *other;
@@ -188,7 +189,45 @@ static void test_write_fails(void **unused)
 		mark_use(m, limit);
 		if (!marks_turn(1ull << 50) || mark_limit(m) != limit)
 			_exit(2);
-		if (!mark_claim_sender(&key, &other, &r) || r.code != REFUSED_STORE)
+		/* Another one may be there, and send nothing yet. */
+		if (mark_claim_sender(&key, &other, &r) || mark_limit(other) != other->used)
+			_exit(3);
+		setrlimit(RLIMIT_FSIZE, &all);
+		if (marks_turn(2ull << 50) || mark_limit(m) <= limit ||
+		    mark_limit(other) <= other->used)
+			_exit(4);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+/* The disk is full when it starts again: it starts, and no number is used again. */
+static void test_starts_without_room(void **unused)
+{
+	uint64_t last = live_and_die(1000).last;
+	struct stat st;
+	pid_t pid;
+	int status;
+
+	(void)unused;
+	assert_true(last > 0);
+	assert_int_equal(stat(file, &st), 0);
+	assert_true(st.st_blocks * 512 >= 2 * SLOT); /* there is room already */
+	pid = fork();
+	if (!pid) {
+		struct rlimit none = {10, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+		struct mark *m;
+
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &none);
+		if (marks_open(file, NULL))
+			_exit(1);
+		m = sender(1);
+		if (m->used < last || mark_limit(m) != m->used)
+			_exit(2);
+		setrlimit(RLIMIT_FSIZE, &all);
+		if (marks_turn(1ull << 50) || mark_limit(m) <= m->used)
 			_exit(3);
 		_exit(0);
 	}
@@ -344,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_starts_without_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_torn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
