@@ -106,11 +106,51 @@ static void end_packet(struct worker *w, struct queue *q, struct batch *b)
 		pkt_free(w, p);
 		return;
 	}
-	pkt_received(w, q, p);
-	if (a->cut)
+	if (unlikely(a->cut)) {
+		pkt_received(w, q, p);
 		drop(w, p, DROP_RX_TRUNCATED);
-	else
-		b->pkt[b->n++] = p;
+		return;
+	}
+	b->pkt[b->n++] = p;
+}
+
+/* One descriptor that is a packet, as most are.  False: no packet is free. */
+static ALWAYS_INLINE bool whole_packet(struct worker *w, struct afxdp_queue *a,
+				       const struct xdp_desc *d, struct batch *b)
+{
+	uint32_t f;
+	struct pkt *p;
+
+	if (unlikely(!w->n_free_pkts))
+		return false;
+	f = take(w, a, d->addr);
+	if (unlikely(f == FRAME_NONE))
+		return true;
+	a->n_rx--;
+	p = pkt_alloc(w);
+	p->seg[0] = (struct seg){f, d->addr % FRAME_SIZE, (uint16_t)d->len};
+	p->n_segs = 1;
+	p->len = d->len;
+	p->data = w->frames.umem->base + d->addr;
+	b->pkt[b->n++] = p;
+	return true;
+}
+
+/* One descriptor of several.  False: no packet is free. */
+static bool piece(struct worker *w, struct queue *q, const struct xdp_desc *d, struct batch *b)
+{
+	struct afxdp_queue *a = q->priv;
+
+	if (!a->partial) {
+		a->partial = pkt_alloc(w);
+		a->cut = false;
+	}
+	if (!a->partial)
+		return false;
+	add_segment(w, a, d);
+	if (!(d->options & XDP_PKT_CONTD))
+		end_packet(w, q, b);
+	return true;
 }
 
 /* Another core's cache has what the kernel has just written: all of it is asked for at once. */
@@ -123,7 +163,7 @@ static void prefetch_packets(const struct worker *w, struct xsk_ring_cons *rx, u
 		uint64_t addr = xsk_ring_cons__rx_desc(rx, at + i)->addr;
 
 		__builtin_prefetch(u->base + addr);
-		__builtin_prefetch(&u->frame[addr / FRAME_SIZE]);
+		__builtin_prefetch(&u->refs[addr / FRAME_SIZE]);
 	}
 }
 
@@ -131,23 +171,18 @@ unsigned afxdp_rx(struct worker *w, struct queue *q, struct batch *b)
 {
 	struct afxdp_queue *a = q->priv;
 	uint32_t at = 0, n, i;
-	unsigned moved = reap(w, a);
+	unsigned moved = reap(w, a), before = b->n;
 
 	n = xsk_ring_cons__peek(&a->xsk.rx, XSK_RING, &at);
 	prefetch_packets(w, &a->xsk.rx, at, MIN(n, (unsigned)BATCH_MAX));
 	for (i = 0; i < n && b->n < BATCH_MAX; i++) {
 		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&a->xsk.rx, at + i);
+		bool whole = !a->partial && !(d->options & XDP_PKT_CONTD);
 
-		if (!a->partial) {
-			a->partial = pkt_alloc(w);
-			a->cut = false;
-		}
-		if (!a->partial) /* they wait in the ring */
-			break;
-		add_segment(w, a, d);
-		if (!(d->options & XDP_PKT_CONTD))
-			end_packet(w, q, b);
+		if (!(likely(whole) ? whole_packet(w, a, d, b) : piece(w, q, d, b)))
+			break; /* they wait in the ring */
 	}
+	pkts_received(w, q, b->pkt + before, b->n - before);
 	xsk_ring_cons__cancel(&a->xsk.rx, n - i);
 	if (i)
 		xsk_ring_cons__release(&a->xsk.rx, i);

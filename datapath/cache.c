@@ -30,19 +30,47 @@ void cache_destroy(struct cache *c)
 	c->paths = NULL;
 }
 
+static ALWAYS_INLINE unsigned pairs(unsigned n_words)
+{
+	return (n_words + 1) / 2;
+}
+
 /* ---- Epochs ------------------------------------------------------------------------------ */
 
-static void take_addresses(struct cache *c, const struct key_shape *shape)
-{
-	for (unsigned i = 0; i < N_ADDRESSES; i++) {
-		unsigned word = address_at[i] / 8, at = 0;
+static const struct prefixes no_prefixes;
 
-		while (at < shape->n_words && shape->at[at] != word)
-			at++;
-		c->address[i].at = (uint8_t)at;
-		c->address[i].n = at + 1 < shape->n_words && shape->at[at + 1] == word + 1 ? 2 : 1;
-		c->address[i].octets = address_at[i];
-		c->address[i].prefixes = at < shape->n_words ? shape->prefixes[i] : NULL;
+/* The address that a word of the key is of; N_ADDRESSES: of none. */
+static unsigned address_of(unsigned word)
+{
+	unsigned i = 0;
+
+	while (i < N_ADDRESSES && word - address_at[i] / 8 >= PREFIX_OCTETS / 8u)
+		i++;
+	return i;
+}
+
+static void take_words(struct cache *c, const struct key_shape *shape)
+{
+	unsigned whole = 0, n = 0;
+
+	for (unsigned i = 0; i < N_ADDRESSES; i++)
+		c->prefixes[i] = &no_prefixes;
+	for (unsigned i = 0; i < shape->n_words; i++)
+		whole += address_of(shape->at[i]) < N_ADDRESSES;
+	c->n_du = 0;
+	c->n_plain = (uint8_t)(shape->n_words - whole);
+	c->n_whole = (uint8_t)shape->n_words;
+	whole = c->n_plain;
+	for (unsigned i = 0; i < shape->n_words; i++) {
+		unsigned address = address_of(shape->at[i]);
+		unsigned to = address < N_ADDRESSES ? whole++ : n++;
+
+		if (address < N_ADDRESSES)
+			c->prefixes[address] = shape->prefixes[address];
+		else
+			c->n_du += shape->at[i] < OUTER_WORD;
+		c->at[to] = shape->at[i] % OUTER_WORD;
+		c->mask[to] = shape->mask[i];
 	}
 }
 
@@ -52,22 +80,15 @@ static void take_shape(struct cache *c, const struct key_shape *shape)
 	uint64_t secret = hash_seed;
 
 	c->shape = shape->gen;
-	c->n_words = (uint8_t)MIN(shape->n_words, CACHE_WORDS + 1u); /* one more: too many */
-	if (shape->n_words > CACHE_WORDS)
+	c->fits = shape->n_words <= CACHE_WORDS;
+	if (!c->fits)
 		return;
 	for (unsigned i = 0; i < ARRAY_SIZE(c->secret); i++)
-		c->secret[i] = secret = hash_mix(secret + i + 1);
-	c->n_du = 0;
-	for (unsigned i = 0; i < shape->n_words; i++) {
-		c->n_du += shape->at[i] < OUTER_WORD;
-		c->at[i] = shape->at[i] % OUTER_WORD;
-		c->mask[i] = shape->mask[i];
-	}
-	take_addresses(c, shape);
-	c->n_pairs = (uint8_t)((shape->n_words + 1) / 2);
-	while (stride < sizeof(struct cache_entry) + c->n_pairs * 2 * sizeof(uint64_t))
+		c->secret[i] = secret = hash_mix(secret + i + 1) | 1;
+	take_words(c, shape);
+	while (stride < sizeof(struct cache_entry) + pairs(c->n_whole + 1) * 2 * sizeof(uint64_t))
 		stride *= 2;
-	c->set_mask = CACHE_OCTETS / (stride * WAYS) - 1;
+	c->set_mask = CACHE_OCTETS - stride * WAYS;
 	/* Entries of another stride lie across these: none may look like one. */
 	if (c->stride != stride)
 		memset(c->entries, 0, CACHE_OCTETS);
@@ -105,24 +126,16 @@ bool cache_begin(struct worker *w, unsigned n)
 	sets_gen = __atomic_load_n(&w->dp->sets_gen, __ATOMIC_ACQUIRE);
 	if (unlikely(c->version != w->version || c->sets_gen != sets_gen || c->shape != shape->gen))
 		begin_epoch(w, c, shape, sets_gen);
-	return c->n_words <= CACHE_WORDS;
+	return c->fits;
 }
 
 /* What a window says of the next ones.  New flows, and new keys of old ones, may spoil one, so two
- * in a row are asked for; but not where the other way has just been well. */
+ * in a row are asked for. */
 static void end_window(struct cache *c)
 {
-	bool shortened = c->shorten > 0;
-
-	c->shorten -= shortened;
-	if (c->n_found >= c->n_asked / 4 * CACHE_WORTH) {
-		c->n_poor = shortened;
-	} else if (++c->n_poor > 1 && shortened) {
-		c->rest = CACHE_REST * CACHE_WINDOW; /* it was not worth it */
-	} else if (c->n_poor > 1) {
-		c->shorten = CACHE_REST;
-		c->n_poor = 0;
-	}
+	c->n_poor = c->n_found < c->n_asked / 4 * CACHE_WORTH ? c->n_poor + 1 : 0;
+	if (c->n_poor > 1)
+		c->rest = CACHE_REST * CACHE_WINDOW;
 	c->n_asked = c->n_found = 0;
 }
 
@@ -138,9 +151,9 @@ void cache_end(struct cache *c, unsigned asked, unsigned found)
 
 /* ---- Entries ----------------------------------------------------------------------------- */
 
-static struct cache_entry *set_of(const struct cache *c, const struct cache_key *key)
+static ALWAYS_INLINE struct cache_entry *set_of(const struct cache *c, uint64_t hash)
 {
-	return (void *)(c->entries + (size_t)(key->hash & c->set_mask) * WAYS * c->stride);
+	return (void *)(c->entries + (hash >> (64 - CACHE_BITS) & c->set_mask));
 }
 
 static struct cache_entry *other_way(const struct cache *c, struct cache_entry *e)
@@ -148,104 +161,128 @@ static struct cache_entry *other_way(const struct cache *c, struct cache_entry *
 	return (void *)((uint8_t *)e + c->stride);
 }
 
-/* Words in pairs, each with a secret of its place, so that multiplications don't wait for each
- * other and nobody can choose what collides (the scheme of wyhash, public domain). */
-static inline uint64_t hash_words(const struct cache *c, const struct cache_key *key)
+/* Multiply-shift (Dietzfelbinger and others, 1997): the high bits of a sum of products with secret
+ * odd numbers are universal, so nobody can choose what collides; and no step waits for another. */
+static ALWAYS_INLINE uint64_t hash_words(const struct cache *c, const struct cache_key *key,
+					 unsigned n)
 {
-	unsigned n = 2u * c->n_pairs;
 	uint64_t hash = 0;
 
-	for (unsigned i = 0; i < n; i += 2) {
-		unsigned __int128 product = (unsigned __int128)(key->word[i] ^ c->secret[i]) *
-					    (key->word[i + 1] ^ c->secret[i + 1]);
-
-		hash ^= (uint64_t)product ^ (uint64_t)(product >> 64);
-	}
-	return hash ^ hash >> 32; /* sets go by the low bits, which a product mixes least */
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < n; i++)
+		hash += key->word[i] * c->secret[i];
+	return hash;
 }
 
-/* The first `bits` of a word in network order. */
-static inline be64 first_bits(unsigned bits)
+/* The words of a part of the key, from word i to word n. */
+static ALWAYS_INLINE void take_part(const struct cache *c, const void *part, struct cache_key *key,
+				    unsigned i, unsigned n)
 {
-	return htobe64(bits < 64 ? ~(UINT64_MAX >> bits) : UINT64_MAX);
+	const uint64_t *from = part;
+
+#pragma GCC unroll 8
+	for (; i < n; i++)
+		key->word[i] = from[c->at[i]] & c->mask[i];
 }
 
-/* Leaves of addresses the longest prefix; returns the kind of key that it is. */
-static inline uint64_t shorten_addresses(const struct cache *c, const struct pkt *p,
-					 struct cache_key *key)
-{
-	uint64_t kind = 0;
-
-	for (unsigned i = 0; i < N_ADDRESSES; i++) {
-		const struct prefixes *prefixes = c->address[i].prefixes;
-		uint64_t *word = &key->word[c->address[i].at];
-		unsigned bits;
-
-		if (!prefixes)
-			continue;
-		bits = prefixes_longest(prefixes, (const uint8_t *)&p->key + c->address[i].octets);
-		kind = kind << 8 | (bits + 1);
-		word[0] &= first_bits(bits);
-		if (c->address[i].n == 2)
-			word[1] &= first_bits(bits < 64 ? 0 : bits - 64);
-	}
-	return kind << CACHE_KIND_SHIFT;
-}
-
-static ALWAYS_INLINE void take_words(const struct cache *c, const struct pkt *p,
-				     struct cache_key *key)
+/* Of an address that is alone the class says nothing: it is in the key itself.  What is traced is
+ * to show its lookups. */
+static __attribute__((noinline)) void take_more(const struct cache *c, const struct pkt *p,
+						struct cache_key *key)
 {
 	const uint64_t *from = (const uint64_t *)&p->key;
-	unsigned n = c->n_words, n_du = c->n_du, i = 0;
+	unsigned i = c->n_plain;
 
-	for (; i < n_du; i++)
-		key->word[i] = from[c->at[i]] & c->mask[i];
-	if (unlikely(i < n)) {
-		from = (const uint64_t *)&p->outer->key;
-		for (; i < n; i++)
-			key->word[i] = from[c->at[i]] & c->mask[i];
-	}
-	key->word[i] = 0;
+	key->kind = p->flags & PKT_TRACED ? CACHE_NEVER : CACHE_WHOLE;
+	for (; i < c->n_whole; i++)
+		key->word[i + 1] = from[c->at[i]] & c->mask[i];
+	key->word[i + 1] = 0;
+	key->set = set_of(c, hash_words(c, key, i + 1));
 }
 
-static ALWAYS_INLINE void key_done(const struct cache *c, struct cache_key *key, uint64_t kind)
+/* The packet in front, since most of a batch have something in common. */
+struct last {
+	uint64_t address[2];
+	unsigned class;
+};
+
+static ALWAYS_INLINE unsigned classify(const struct prefixes *prefixes, const uint8_t *address,
+				       struct last *last)
 {
-	key->kind = kind;
-	key->hash = hash_words(c, key);
-	__builtin_prefetch(set_of(c, key));
+	uint64_t word[2];
+
+	memcpy(word, address, sizeof word);
+	if ((word[0] ^ last->address[0]) | (word[1] ^ last->address[1])) {
+		memcpy(last->address, word, sizeof word);
+		last->class = prefixes_class(prefixes, address);
+	}
+	return last->class;
+}
+
+/* `n_plain` known to the compiler: no loops. */
+static ALWAYS_INLINE void prepare(const struct cache *c, struct pkt *const pkt[], unsigned n,
+				  struct cache_key key[], unsigned n_plain)
+{
+	static const uint8_t zero[PREFIX_OCTETS];
+	const struct prefixes *to_src = c->prefixes[ADDRESS_SRC],
+			      *to_dst = c->prefixes[ADDRESS_DST];
+	struct last src = {.class = prefixes_class(to_src, zero)};
+	struct last dst = {.class = prefixes_class(to_dst, zero)};
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct pkt *p = pkt[i];
+		unsigned s = classify(to_src, p->key.ip_src, &src);
+		unsigned d = classify(to_dst, p->key.ip_dst, &dst);
+
+		if (likely(c->n_du == n_plain)) {
+			take_part(c, &p->key, &key[i], 0, n_plain);
+		} else {
+			take_part(c, &p->key, &key[i], 0, c->n_du);
+			take_part(c, &p->outer->key, &key[i], c->n_du, n_plain);
+		}
+		key[i].word[n_plain] = (uint64_t)d << 32 | s;
+		key[i].word[n_plain + 1] = 0;
+		if (unlikely(((s | d) & PREFIX_ALONE) | (p->flags & PKT_TRACED))) {
+			take_more(c, p, &key[i]);
+		} else {
+			key[i].kind = 0;
+			key[i].set = set_of(c, hash_words(c, &key[i], n_plain + 1));
+		}
+		__builtin_prefetch(key[i].set);
+	}
 }
 
 void cache_prepare(const struct cache *c, struct pkt *const pkt[], unsigned n,
 		   struct cache_key key[])
 {
-	if (unlikely(c->shorten)) {
-		for (unsigned i = 0; i < n; i++) {
-			take_words(c, pkt[i], &key[i]);
-			key_done(c, &key[i], shorten_addresses(c, pkt[i], &key[i]));
-		}
-		return;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		take_words(c, pkt[i], &key[i]);
-		key_done(c, &key[i], 0);
+	switch (c->n_plain) {
+	case 1:
+		return prepare(c, pkt, n, key, 1);
+	case 2:
+		return prepare(c, pkt, n, key, 2);
+	case 3:
+		return prepare(c, pkt, n, key, 3);
+	default:
+		return prepare(c, pkt, n, key, c->n_plain);
 	}
 }
 
-static bool entry_is(const struct cache *c, const struct cache_entry *e,
-		     const struct cache_key *key)
+static ALWAYS_INLINE bool entry_is(const struct cache_entry *e, uint64_t epoch,
+				   const struct cache_key *key, unsigned n_pairs)
 {
 	typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
 	const pair *a = (const pair *)e->word, *b = (const pair *)key->word;
-	pair differ = {(e->epoch & ~CACHE_FOUND) ^ (c->epoch | key->kind)};
+	pair differ = {(e->epoch & ~CACHE_FOUND) ^ (epoch | key->kind)};
 
-	for (unsigned i = 0; i < c->n_pairs; i++)
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < n_pairs; i++)
 		differ |= a[i] ^ b[i];
 	return !(differ[0] | differ[1]);
 }
 
 static bool is_fresh(const struct cache *c, const struct cache_entry *e)
 {
-	return (e->epoch & ((1ull << CACHE_KIND_SHIFT) - 1) & ~CACHE_FOUND) == c->epoch;
+	return (e->epoch & ~(CACHE_FOUND | CACHE_WHOLE)) == c->epoch;
 }
 
 static bool is_of_use(const struct cache *c, const struct cache_entry *e)
@@ -266,26 +303,68 @@ static __attribute__((noinline)) struct cache_entry *found_behind(struct cache *
 	return first;
 }
 
-const struct cache_entry *cache_find(struct cache *c, const struct cache_key *key)
+static ALWAYS_INLINE struct cache_entry *find_one(struct cache *c, uint64_t epoch,
+						  const struct cache_key *key, unsigned n_pairs)
 {
-	struct cache_entry *e = set_of(c, key);
+	struct cache_entry *e = key->set;
 
-	if (!entry_is(c, e, key)) {
-		if (!entry_is(c, other_way(c, e), key))
+	if (unlikely(!entry_is(e, epoch, key, n_pairs))) {
+		if (!entry_is(other_way(c, e), epoch, key, n_pairs))
 			return NULL;
 		e = found_behind(c, e);
 	}
-	if (!(e->epoch & CACHE_FOUND))
+	if (unlikely(!(e->epoch & CACHE_FOUND)))
 		e->epoch |= CACHE_FOUND;
 	return e;
+}
+
+static __attribute__((noinline)) struct cache_entry *find_more(struct cache *c,
+							       const struct cache_key *key)
+{
+	return key->kind == CACHE_NEVER ? NULL : find_one(c, c->epoch, key, pairs(c->n_whole + 1u));
+}
+
+static ALWAYS_INLINE unsigned find(struct worker *w, const struct cache_key key[], unsigned n,
+				   const struct cache_entry *e[], unsigned n_pairs)
+{
+	const struct rule_counters *rule = w->rule;
+	uint64_t epoch = w->cache.epoch;
+	unsigned known = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct cache_entry *found = unlikely(key[i].kind)
+						    ? find_more(&w->cache, &key[i])
+						    : find_one(&w->cache, epoch, &key[i], n_pairs);
+
+		e[i] = found;
+		if (unlikely(!found))
+			continue;
+		known++;
+		__builtin_prefetch(found->program);
+		__builtin_prefetch(&rule[found->rule.id]);
+	}
+	return known;
+}
+
+unsigned cache_find(struct worker *w, const struct cache_key key[], unsigned n,
+		    const struct cache_entry *e[])
+{
+	switch (pairs(w->cache.n_plain + 1u)) {
+	case 1:
+		return find(w, key, n, e, 1);
+	case 2:
+		return find(w, key, n, e, 2);
+	default:
+		return find(w, key, n, e, pairs(w->cache.n_plain + 1u));
+	}
 }
 
 /* The entry to write: a stale one, else one that nobody has found lately; NULL: there is none now,
  * but the next to come may have one of them. */
 static struct cache_entry *entry_to_write(struct cache *c, const struct cache_key *key)
 {
-	struct cache_entry *way[WAYS] = {set_of(c, key)};
-	unsigned any = key->hash >> 40 & 1;
+	struct cache_entry *way[WAYS] = {key->set};
+	unsigned any = c->kept & 1;
 
 	way[1] = other_way(c, way[0]);
 	for (unsigned i = 0; i < WAYS; i++)
@@ -352,7 +431,7 @@ static const struct program *path_keep(struct cache *c, const struct program *pa
 void cache_keep(struct cache *c, const struct cache_key *key, const struct program *program,
 		struct path_rule rule)
 {
-	struct cache_entry *e = entry_to_write(c, key);
+	struct cache_entry *e = key->kind == CACHE_NEVER ? NULL : entry_to_write(c, key);
 
 	if (!e)
 		return;
@@ -364,6 +443,7 @@ void cache_keep(struct cache *c, const struct cache_key *key, const struct progr
 	e->epoch = c->epoch | key->kind;
 	e->program = program;
 	e->rule = rule;
-	memcpy(e->word, key->word, c->n_pairs * 2 * sizeof e->word[0]);
+	memcpy(e->word, key->word,
+	       pairs((key->kind ? c->n_whole : c->n_plain) + 1u) * 2 * sizeof e->word[0]);
 	counter_add(&c->kept, 1);
 }

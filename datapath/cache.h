@@ -2,9 +2,10 @@
 /* A worker's cache: what the rules stage found for keys that it has seen.
  *
  * The key of an entry is what rules look at: the packet's words under the union of all rules'
- * masks (table.h's struct key_shape), so that packets which no rule can tell apart share one.  An
- * entry leads to the first rule's program, or to a composed path.  A hit saves the lookups and the
- * composing; a miss is a lookup, never more.
+ * masks (shape.h), and of an address the longest of the rules' prefixes that it is in (prefixes.h),
+ * so that packets which no rule can tell apart share one, sources that never repeat among them.
+ * An entry leads to the first rule's program, or to a composed path.  A hit saves the lookups and
+ * the composing; a miss is a lookup, never more.
  *
  * **What is in it is never wrong.**  An entry is of one *epoch*: a table version, a generation of
  * the sets, a union of masks.  When one of them has changed, the epoch is raised and nothing of
@@ -19,10 +20,6 @@
  * does.  And where fewer than CACHE_WORTH in four are found, the cache is left alone for a while:
  * then a packet costs its lookup and nothing else.
  *
- * **Sources that never repeat are known all the same.**  Where too few are found, what a key has of
- * an address is the longest of the rules' prefixes that it is in (prefixes.h), and nothing behind
- * it.  Keys say which of the two they are, so entries of both stand side by side.
- *
  * The worker's alone. */
 #ifndef SLUICE_CACHE_H
 #define SLUICE_CACHE_H
@@ -30,24 +27,27 @@
 #include "datapath/table.h"
 
 enum {
-	CACHE_OCTETS = 1 << 20,
+	CACHE_BITS = 20,
+	CACHE_OCTETS = 1 << CACHE_BITS,
 	CACHE_WORDS = 13, /* of a key; where rules look at more, there is no cache */
 	CACHE_PATHS = 256,
 	CACHE_PATH_OCTETS = 504, /* longer ones are composed each time */
 	CACHE_WORTH = 3,         /* in four: fewer found, and lookups alone cost less */
 	CACHE_WINDOW = 4096,     /* packets after which the hits are looked at … */
-	CACHE_REST = 127,        /* … and windows until another way is tried again */
+	CACHE_REST = 127,        /* … and windows that it is left alone for */
+	CACHE_AHEAD = 8,         /* keys that are looked for together */
 };
 
-/* In an entry's epoch, which is even and ends below the kind. */
+/* In an entry's epoch, which is even and ends below: it was found; its key has addresses. */
 #define CACHE_FOUND 1ull
-enum { CACHE_KIND_SHIFT = 48 };
+#define CACHE_WHOLE (1ull << 63)
+#define CACHE_NEVER (1ull << 62) /* a key's kind alone: it is in no entry */
 
 struct cache_entry {
-	uint64_t epoch;                /* its key's kind above it, and CACHE_FOUND */
+	uint64_t epoch;                /* its key's kind, and CACHE_FOUND, in it */
 	const struct program *program; /* NULL: a miss in every table that was asked */
 	struct path_rule rule;         /* of a plain program */
-	uint64_t word[];               /* as many as are pairs */
+	uint64_t word[];               /* of its key, in pairs */
 };
 
 /* One of the cache's copies of composed paths. */
@@ -64,28 +64,26 @@ struct cache {
 	uint64_t version, sets_gen, shape; /* what the epoch stands for */
 	bool guard;                        /* the guard is asked first */
 	bool fleeting;                     /* the lookup under way may not be kept */
-	uint8_t n_words, n_du; /* words of a key; the first of them of the packet's own part */
-	uint8_t n_pairs;
-	uint8_t at[CACHE_WORDS]; /* where in their part */
-	uint32_t stride, set_mask;
-	uint32_t n_asked, n_found; /* in this window */
-	uint32_t n_poor;           /* windows in a row with too few */
-	uint32_t rest;             /* packets to go without, … */
-	uint32_t shorten;          /* … and windows with addresses shortened */
-	struct {
-		const struct prefixes *prefixes; /* NULL: no rule looks at it */
-		uint8_t at, n;                   /* its words in a key */
-		uint16_t octets;                 /* where it is in the packet's own part */
-	} address[N_ADDRESSES];
+	bool fits;                         /* rules look at no more words than a key has */
+	/* What a key has: of the words that rules look at those without addresses, the packet's own
+	 * part first; then a word with the classes of the addresses; then, where one of them is
+	 * alone, the words of all of them. */
+	uint8_t n_du, n_plain, n_whole; /* up to where each of them goes; the word is n_plain */
+	uint8_t at[CACHE_WORDS];        /* where in their part: of n_plain, of addresses */
+	uint32_t stride, set_mask;      /* set_mask: of offsets of sets among all octets */
+	uint32_t n_asked, n_found;      /* in this window */
+	uint32_t n_poor;                /* windows in a row with too few */
+	uint32_t rest;                  /* packets to go without */
+	const struct prefixes *prefixes[N_ADDRESSES]; /* empty where no rule looks at it */
 	uint64_t mask[CACHE_WORDS], secret[CACHE_WORDS + 1];
 	uint64_t hits, misses, kept; /* counters */
 };
 
 /* A packet's key as the cache sees it. */
 struct cache_key {
-	uint64_t hash;
-	uint64_t kind; /* where addresses are shortened: to how many bits; above an epoch's */
-	uint64_t word[CACHE_WORDS + 1]; /* of an odd number of words one more, which is 0 */
+	struct cache_entry *set;        /* where it is, if it is */
+	uint64_t kind;                  /* CACHE_WHOLE, CACHE_NEVER, or 0 */
+	uint64_t word[CACHE_WORDS + 2]; /* and one that is 0, for pairs */
 };
 
 int cache_init(struct cache *c); /* -ENOMEM */
@@ -98,8 +96,10 @@ void cache_end(struct cache *c, unsigned asked, unsigned found);
 /* The keys of packets; their entries are on their way into the processor then. */
 void cache_prepare(const struct cache *c, struct pkt *const pkt[], unsigned n,
 		   struct cache_key key[]);
-/* NULL: a miss. */
-const struct cache_entry *cache_find(struct cache *c, const struct cache_key *key);
+/* The entries of at most CACHE_AHEAD keys; NULL: a miss, as all packets are that are traced.
+ * Programs and rules' figures are on their way then.  Returns how many were found. */
+unsigned cache_find(struct worker *w, const struct cache_key key[], unsigned n,
+		    const struct cache_entry *e[]);
 /* Keeps what a lookup found: `program` is the rule's own, or a path in the arena, which is copied;
  * NULL: nothing was found. */
 void cache_keep(struct cache *c, const struct cache_key *key, const struct program *program,

@@ -15,9 +15,9 @@ static void collect_link(const struct pkt *p, struct outer_key *o)
 
 	memcpy(o->eth_dst, p->key.eth_dst, 6);
 	memcpy(o->eth_src, p->key.eth_src, 6);
+	o->vlan_vid = p->key.vlan_vid;
 	if (p->key.vlan_vid) {
 		has |= HAS_VLAN;
-		o->vlan_vid = p->key.vlan_vid;
 		o->vlan_pcp = p->key.vlan_pcp;
 		/* parse.c has seen that a second tag, if its type says so, is whole. */
 		if (get_be16(p->data + 16) == ETH_P_8021Q && p->seg[0].len >= 22) {

@@ -90,11 +90,9 @@ static bool view_octets(struct probe *s, bool payload, struct view *v)
 static bool view_frame(const struct probe *s, struct view *v)
 {
 	const struct outer *o = s->pkt->outer;
-	const struct umem *u = s->worker->frames.umem;
-	const struct frame *f = container_of((struct outer *)o, struct frame, outer);
 	bool virtual_eth = !(be32toh(o->key.has) & HAS_ETH);
 
-	v->data = frame_base(u, (uint32_t)(f - u->frame)) + o->off;
+	v->data = frame_base(s->worker->frames.umem, s->pkt->outer_frame) + o->off;
 	v->size = o->headers;
 	v->len = be32toh(o->key.frame_len) + (virtual_eth ? ETH_HLEN : 0);
 	return v->size;

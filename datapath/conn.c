@@ -135,7 +135,7 @@ void conn_du(struct worker *w, struct conn *c, struct pkt *du, uint32_t agg_fram
 
 	frame_ref(&w->frames, agg_frame);
 	du->outer_frame = agg_frame;
-	du->outer = &w->frames.umem->frame[agg_frame].outer;
+	du->outer = &w->frames.umem->outer[agg_frame];
 	du->in_port = c->port.id;
 	du->flags |= PKT_DECAPPED;
 	counter_add(&w->n.made[MADE_DECAP], 1);
@@ -153,16 +153,9 @@ void conn_du(struct worker *w, struct conn *c, struct pkt *du, uint32_t agg_fram
 
 void conn_transmit(struct worker *w, struct conn *c, struct pkt *p)
 {
-	uint32_t f = p->seg[0].frame;
-	struct outer *outer = &w->frames.umem->frame[f].outer;
 	int reason;
 
-	memset(outer, 0, sizeof *outer);
-	outer->rx_ns = w->now;
-	outer->conn = CONN_NONE;
-	frame_ref(&w->frames, f);
-	p->outer_frame = f;
-	p->outer = outer;
+	pkt_outer_begin(p, w->now);
 	p->in_port = c->port.id;
 	p->flags |= PKT_COUNTED; /* what is in it was */
 	counter_add(&w->n.made[MADE_GENERATED], 1);

@@ -17,8 +17,6 @@
 #include "datapath/timer.h"
 #include "lib/rmap.h"
 
-enum { CONN_NONE = -1u };
-
 /* What finds the connection of an outer packet, in any format. */
 struct conn_id {
 	struct ip local; /* the outer destination */

@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "datapath/spine.h"
 
-/* Where its headers are is known as long as it is whole: conditions on the outer packet read them
- * beside each data unit. */
-static void outer_place(const struct worker *w, struct pkt *p)
+/* The record goes to the frame that the aggregate came in, for its data units.  Where its headers
+ * are is known as long as it is whole: conditions on the outer packet read them beside each data
+ * unit. */
+static void outer_place(struct worker *w, struct pkt *p)
 {
-	if (p->outer != &w->frames.umem->frame[p->seg[0].frame].outer)
+	uint32_t f = p->seg[0].frame;
+
+	if (p->outer == &p->own) {
+		w->frames.umem->outer[f] = p->own;
+		frame_ref(&w->frames, f);
+		p->outer_frame = f;
+		p->outer = &w->frames.umem->outer[f];
+	}
+	if (p->outer_frame != f)
 		return;
 	p->outer->off = p->seg[0].off;
 	p->outer->headers = MIN(p->payload, p->seg[0].len);
+}
+
+/* Moves plain frames to `out`, up to the first aggregate. */
+static void pass_plain(struct batch *in, struct batch *out)
+{
+	unsigned at = in->at, to = out->n, end = MIN(in->n, at + BATCH_MAX - to);
+
+	while (at < end && in->pkt[at]->outer->conn == CONN_NONE)
+		out->pkt[to++] = in->pkt[at++];
+	in->at = at;
+	out->n = to;
 }
 
 /* Plain frames pass through; an aggregate gives its data units, as many as `out` has room for.
@@ -16,16 +36,17 @@ static void outer_place(const struct worker *w, struct pkt *p)
  * by then the aggregate may have been consumed, so the packet is not looked at again. */
 bool stage_decap(struct worker *w, struct batch *in, struct batch *out)
 {
-	for (; in->at < in->n; in->at++) {
-		struct pkt *p = in->pkt[in->at];
+	for (;; in->at++) {
 		struct conn *c = in->popping;
+		struct pkt *p;
 
+		if (!c)
+			pass_plain(in, out);
+		if (in->at == in->n)
+			break;
 		if (out->n == BATCH_MAX)
 			return false;
-		if (!c && p->outer->conn == CONN_NONE) {
-			out->pkt[out->n++] = p;
-			continue;
-		}
+		p = in->pkt[in->at];
 		if (!c)
 			c = conn_get(w->dp, p->outer->conn, p->outer->gen);
 		if (unlikely(!c)) {

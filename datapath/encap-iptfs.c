@@ -353,7 +353,8 @@ static void iptfs_held(const struct conn *c, uint32_t *n_frames, uint32_t *n_pac
 		if (!p)
 			continue;
 		(*n_packets)++;
-		*n_frames += 1u + (p->outer_frame != p->seg[0].frame);
+		*n_frames +=
+			1u + (p->outer_frame != FRAME_NONE && p->outer_frame != p->seg[0].frame);
 	}
 	*n_frames += s->rx.du ? s->rx.du->n_segs : 0;
 	*n_frames += s->tx.p ? 1 : 0;

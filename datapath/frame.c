@@ -10,8 +10,9 @@ int umem_create(struct umem *u, uint32_t n)
 {
 	u->n = n;
 	u->base = pages_alloc((size_t)n * FRAME_SIZE);
-	u->frame = pages_alloc(n * sizeof *u->frame);
-	if (!u->base || !u->frame) {
+	u->refs = pages_alloc(n * sizeof *u->refs);
+	u->outer = pages_alloc(n * sizeof *u->outer);
+	if (!u->base || !u->refs || !u->outer) {
 		umem_destroy(u);
 		return -ENOMEM;
 	}
@@ -21,12 +22,12 @@ int umem_create(struct umem *u, uint32_t n)
 void umem_destroy(struct umem *u)
 {
 	pages_free(u->base, (size_t)u->n * FRAME_SIZE);
-	pages_free(u->frame, u->n * sizeof *u->frame);
+	pages_free(u->refs, u->n * sizeof *u->refs);
+	pages_free(u->outer, u->n * sizeof *u->outer);
 	*u = (struct umem){0};
 }
 
-int frame_pool_init(struct frame_pool *pool, struct umem *u, uint16_t home,
-		    struct frame_range range)
+int frame_pool_init(struct frame_pool *pool, struct umem *u, struct frame_range range)
 {
 	pool->umem = u;
 	pool->free = calloc(range.n, sizeof *pool->free);
@@ -34,12 +35,8 @@ int frame_pool_init(struct frame_pool *pool, struct umem *u, uint16_t home,
 		return -ENOMEM;
 	pool->n_free = pool->n_total = range.n;
 	/* The stack's top is the lowest index, so that a quiet daemon touches few pages. */
-	for (uint32_t i = 0; i < range.n; i++) {
-		uint32_t f = range.first + range.n - 1 - i;
-
-		pool->free[i] = f;
-		u->frame[f].home = home;
-	}
+	for (uint32_t i = 0; i < range.n; i++)
+		pool->free[i] = range.first + range.n - 1 - i;
 	return 0;
 }
 

@@ -2,9 +2,9 @@
 /* Frames: the memory that packets live in.
  *
  * One UMEM holds every frame of the daemon: `n` chunks of FRAME_SIZE octets, handed to AF_XDP as
- * they are.  A frame is named by its index; its reference count and its collected record
- * (`struct outer`) sit in a parallel array by the same index, never in the chunk, so that no
- * packet can write over them.
+ * they are.  A frame is named by its index; its reference count and, where it came with an
+ * aggregate, the collected record (`struct outer`) that its data units share sit in parallel arrays
+ * by the same index, never in the chunk, so that no packet can write over them.
  *
  * Ownership.  Each frame has a home worker; only that worker allocates it, changes its count
  * and frees it.  A packet that moves to another worker is copied into a frame of the receiver's
@@ -24,16 +24,12 @@ enum {
 	FRAME_NONE = -1u,
 };
 
-struct frame {
-	uint32_t refs;
-	uint16_t home;      /* worker id */
-	struct outer outer; /* what the aggregate in this frame said (collect.c fills it) */
-};
-
 struct umem {
 	uint8_t *base;
 	uint32_t n;
-	struct frame *frame;
+	/* By frame. */
+	uint32_t *refs;
+	struct outer *outer;
 };
 
 struct frame_pool {
@@ -50,9 +46,8 @@ struct frame_range {
 	uint32_t first, n;
 };
 
-/* Gives worker `home` a range of frames; -ENOMEM. */
-int frame_pool_init(struct frame_pool *pool, struct umem *u, uint16_t home,
-		    struct frame_range range);
+/* Gives a worker a range of frames; -ENOMEM. */
+int frame_pool_init(struct frame_pool *pool, struct umem *u, struct frame_range range);
 void frame_pool_destroy(struct frame_pool *pool);
 
 /* FRAME_NONE when the pool is empty; the count is one. */
@@ -63,18 +58,18 @@ static inline uint32_t frame_alloc(struct frame_pool *pool)
 	if (unlikely(!pool->n_free))
 		return FRAME_NONE;
 	f = pool->free[--pool->n_free];
-	pool->umem->frame[f].refs = 1;
+	pool->umem->refs[f] = 1;
 	return f;
 }
 
 static inline void frame_ref(struct frame_pool *pool, uint32_t f)
 {
-	pool->umem->frame[f].refs++;
+	pool->umem->refs[f]++;
 }
 
 static inline void frame_unref(struct frame_pool *pool, uint32_t f)
 {
-	if (!--pool->umem->frame[f].refs)
+	if (!--pool->umem->refs[f])
 		pool->free[pool->n_free++] = f;
 }
 

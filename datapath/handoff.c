@@ -75,7 +75,7 @@ static void pack(struct worker *w, struct pair *pair, const struct pkt *p, struc
 		pkt_copy_out(w, p, done, part, frame_base(&w->dp->umem, frame) + FRAME_HEADROOM);
 		/* Lent to us, record and all, until the parcel is sent. */
 		if (!done)
-			w->dp->umem.frame[frame].outer = *p->outer;
+			w->dp->umem.outer[frame] = *p->outer;
 		done += part;
 		pair->full[head++ % HANDOFF_SLOTS] = (struct parcel){
 			.to = to,
@@ -137,7 +137,7 @@ static struct pkt *unpack(struct worker *w, struct pair *pair, uint32_t *tail)
 		parcel = &pair->full[(*tail)++ % HANDOFF_SLOTS];
 		pair->lent--;
 		seg = (struct seg){parcel->frame, parcel->off, parcel->len};
-		w->frames.umem->frame[seg.frame].refs = 1;
+		w->frames.umem->refs[seg.frame] = 1;
 		if (!p || pkt_append(p, seg))
 			frame_unref(&w->frames, seg.frame);
 	} while (parcel->more);
@@ -150,7 +150,7 @@ static struct pkt *unpack(struct worker *w, struct pair *pair, uint32_t *tail)
 	p->in_port = first->in_port;
 	p->trace_id = first->trace_id;
 	p->outer_frame = first->frame;
-	p->outer = &w->frames.umem->frame[first->frame].outer;
+	p->outer = &w->frames.umem->outer[first->frame];
 	frame_ref(&w->frames, first->frame);
 	if (pkt_parse(w, p) >= 0) {
 		/* It parsed before it was sent, or was made here: only actions can have spoiled it.

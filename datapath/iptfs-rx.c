@@ -32,7 +32,7 @@ static uint32_t plain_frame(struct worker *w, const struct pkt *p)
 {
 	uint32_t f = p->seg[0].frame;
 
-	if (likely(w->frames.umem->frame[f].refs == 1u + (p->outer_frame == f)))
+	if (likely(w->frames.umem->refs[f] == 1u + (p->outer_frame == f)))
 		return f;
 	return frame_alloc(&w->frames);
 }

@@ -164,6 +164,8 @@ static inline uint64_t key_word(const struct key_view *v, unsigned i)
 	return v->part[i / OUTER_WORD][i % OUTER_WORD];
 }
 
+enum { CONN_NONE = -1u };
+
 /* The collected record of one received frame: the part that rules match, and what they don't. */
 struct outer {
 	struct outer_key key;

@@ -343,30 +343,34 @@ static int parse_l3(struct parse *c)
 	return PARSE_OK;
 }
 
-/* What most packets are: Ethernet without a tag, IPv4 without options, not a fragment, TCP or UDP,
- * all of it there.  The parsers above say the same of them, in three times as many steps; whatever
- * is the least bit different is left to them. */
-static inline bool parse_plain(struct headers *h, struct du_key *k)
-{
-	const uint8_t *d = h->data, *ip = d + ETH_HLEN, *l4 = ip + 20;
-	uint32_t total, header;
+/* Ethernet without a tag, and IPv4 without options. */
+enum { PLAIN_L3 = ETH_HLEN, PLAIN_L4 = ETH_HLEN + 20 };
 
-	if (h->size < ETH_HLEN + 20 + 8 || get_be16(d + 12) != ETH_P_IP || ip[0] != 0x45 ||
-	    get_be16(ip + 6) & 0x3fff || (ip[9] != IPPROTO_UDP && ip[9] != IPPROTO_TCP))
-		return false;
-	total = get_be16(ip + 2);
+/* What most packets are: that, not a fragment, TCP or UDP, all of it there.  The parsers above say
+ * the same of them, in three times as many steps; whatever is the least bit different is left to
+ * them.  Returns where the last header ends; 0: it is different, and nothing was written. */
+static ALWAYS_INLINE uint32_t parse_plain(const uint8_t *d, uint32_t size, uint32_t whole,
+					  struct du_key *k)
+{
+	const uint8_t *ip = d + PLAIN_L3, *l4 = d + PLAIN_L4;
+	uint32_t total, header;
+	be16 tcp_flags = 0;
+
+	if (size < PLAIN_L4 + 8 || get_be16(d + 12) != ETH_P_IP || ip[0] != 0x45 || ip[6] & 0x3f ||
+	    ip[7])
+		return 0;
 	header = 8;
-	if (ip[9] == IPPROTO_TCP) {
-		if (h->size < ETH_HLEN + 20 + 20)
-			return false;
+	if (ip[9] != IPPROTO_UDP) {
+		if (ip[9] != IPPROTO_TCP || size < PLAIN_L4 + 20)
+			return 0;
 		header = (l4[12] >> 4) * 4u;
-		k->tcp_flags = htobe16(get_be16(l4 + 12) & 0xfff);
+		if (header < 20)
+			return 0;
+		tcp_flags = htobe16(get_be16(l4 + 12) & 0xfff);
 	}
-	if (header < 8 || (ip[9] == IPPROTO_TCP && header < 20) || total < 20 + header ||
-	    total > h->whole - ETH_HLEN || h->size < ETH_HLEN + 20 + header) {
-		k->tcp_flags = 0;
-		return false;
-	}
+	total = get_be16(ip + 2);
+	if (total < 20 + header || total > whole - ETH_HLEN || size < PLAIN_L4 + header)
+		return 0;
 	memcpy(k->eth_dst, d, 6);
 	memcpy(k->eth_src, d + 6, 6);
 	k->eth_type = htobe16(ETH_P_IP);
@@ -377,10 +381,8 @@ static inline bool parse_plain(struct headers *h, struct du_key *k)
 	memcpy(k->ip_src, ip + 12, 4);
 	memcpy(k->ip_dst, ip + 16, 4);
 	memcpy(&k->tp_src, l4, 4); /* and tp_dst */
-	h->l3 = ETH_HLEN;
-	h->l4 = ETH_HLEN + 20;
-	h->payload = (uint16_t)(ETH_HLEN + 20 + header);
-	return true;
+	k->tcp_flags = tcp_flags;
+	return PLAIN_L4 + header;
 }
 
 static int parse_all(struct headers *h, enum headers_first first, struct du_key *k)
@@ -416,12 +418,17 @@ static int parse_all(struct headers *h, enum headers_first first, struct du_key 
 
 int headers_parse(struct headers *h, enum headers_first first, struct du_key *k)
 {
-	if (first == HEADERS_ETHERNET && parse_plain(h, k))
-		return PARSE_OK;
-	return parse_all(h, first, k);
+	uint32_t end = first == HEADERS_ETHERNET ? parse_plain(h->data, h->size, h->whole, k) : 0;
+
+	if (!end)
+		return parse_all(h, first, k);
+	h->l3 = PLAIN_L3;
+	h->l4 = PLAIN_L4;
+	h->payload = (uint16_t)end;
+	return PARSE_OK;
 }
 
-int pkt_parse(struct worker *w, struct pkt *p)
+static __attribute__((noinline)) int pkt_parse_all(struct pkt *p)
 {
 	struct headers h = {
 		.data = p->data,
@@ -429,19 +436,38 @@ int pkt_parse(struct worker *w, struct pkt *p)
 		.whole = p->len,
 		.cut = p->len > PKT_HEADERS,
 	};
-	int reason;
+	int reason = parse_all(&h, HEADERS_ETHERNET, &p->key);
 
-	zero_words(&p->key, DU_KEY_PARSED);
-	p->key.pkt_len = htobe32(pkt_octets(p));
-	reason = likely(parse_plain(&h, &p->key)) ? PARSE_OK
-						  : parse_all(&h, HEADERS_ETHERNET, &p->key);
 	p->l3 = h.l3;
 	p->l4 = h.l4;
 	p->payload = h.payload;
+	return reason;
+}
+
+static ALWAYS_INLINE int parse(struct worker *w, struct pkt *p)
+{
+	int reason = PARSE_OK;
+	uint32_t end;
+
+	zero_words(&p->key, DU_KEY_PARSED);
+	p->key.pkt_len = htobe32(pkt_octets(p));
 	p->flow_hash_memo = 0;
 	p->flags |= PKT_KEYED;
+	end = parse_plain(p->data, MIN(p->seg[0].len, PKT_HEADERS), p->len, &p->key);
+	if (likely(end)) {
+		p->l3 = PLAIN_L3;
+		p->l4 = PLAIN_L4;
+		p->payload = (uint16_t)end;
+	} else {
+		reason = pkt_parse_all(p);
+	}
 	trace(w, p, PARSE, be16toh(p->key.eth_type), p->key.ip_proto);
 	return reason;
+}
+
+int pkt_parse(struct worker *w, struct pkt *p)
+{
+	return parse(w, p);
 }
 
 void pkt_reparse(struct worker *w, struct pkt *p)
@@ -456,21 +482,25 @@ void pkt_reparse(struct worker *w, struct pkt *p)
 	       offsetof(struct du_key, mpls_label) - again);
 }
 
+static be32 ofport_of(const struct worker *w, uint32_t port_id)
+{
+	const struct port *port = port_get(w->dp, port_id);
+
+	return htobe32(port ? port->ofport : OFPP_CONTROLLER);
+}
+
 void pkt_key_context(struct worker *w, struct pkt *p)
 {
-	const struct port *port = port_get(w->dp, p->in_port);
-
-	p->key.in_port = htobe32(port ? port->ofport : OFPP_CONTROLLER);
-	p->key.in_phy_port = p->key.in_port;
+	p->key.in_port = p->key.in_phy_port = ofport_of(w, p->in_port);
 	p->key.tunnel_id = p->outer ? p->outer->key.tunnel_id : 0;
 }
 
 /* False: it was dropped. */
-static bool parse_or_drop(struct worker *w, struct pkt *p)
+static ALWAYS_INLINE bool parse_or_drop(struct worker *w, struct pkt *p)
 {
-	int reason = p->flags & PKT_KEYED ? PARSE_OK : pkt_parse(w, p);
+	int reason = parse(w, p);
 
-	if (likely(reason < 0))
+	if (likely(reason == PARSE_OK))
 		return true;
 	drop(w, p, (enum drop_reason)reason);
 	return false;
@@ -482,7 +512,7 @@ void stage_parse(struct worker *w, struct batch *b)
 	struct pkt *p;
 
 	BATCH_FOR_EACH (p, b)
-		if (parse_or_drop(w, p))
+		if (p->flags & PKT_KEYED || parse_or_drop(w, p))
 			b->pkt[n++] = p;
 	b->n = n;
 }
@@ -490,13 +520,21 @@ void stage_parse(struct worker *w, struct batch *b)
 /* Data units are parsed here; a plain frame has been since it came. */
 void stage_key(struct worker *w, struct batch *b)
 {
-	unsigned n = 0;
-	struct pkt *p;
+	uint32_t from = PORT_NONE;
+	be32 in_port = htobe32(OFPP_CONTROLLER);
+	unsigned n = 0, total = b->n;
 
-	BATCH_FOR_EACH (p, b) {
-		if (!parse_or_drop(w, p))
+	for (unsigned i = 0; i < total; i++) {
+		struct pkt *p = b->pkt[i];
+
+		if (unlikely(!(p->flags & PKT_KEYED)) && !parse_or_drop(w, p))
 			continue;
-		pkt_key_context(w, p);
+		if (unlikely(p->in_port != from)) { /* most of a batch come by one */
+			from = p->in_port;
+			in_port = ofport_of(w, from);
+		}
+		p->key.in_port = p->key.in_phy_port = in_port;
+		p->key.tunnel_id = p->outer->key.tunnel_id;
 		p->flags |= PKT_COUNTED; /* by the stage behind */
 		if (unlikely(p->flags & PKT_TRACED))
 			trace_keyed(w, p);

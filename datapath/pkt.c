@@ -18,22 +18,6 @@ const struct reason_text made_reasons[N_MADES] = {
 #include "datapath/drops.def"
 };
 
-struct pkt *pkt_alloc(struct worker *w)
-{
-	struct pkt *p;
-
-	if (unlikely(!w->n_free_pkts))
-		return NULL;
-	p = w->free_pkt[--w->n_free_pkts];
-	/* What every stage may read before it is written; the rest of the key is written whole. */
-	zero_words(p, ROUND_UP(offsetof(struct pkt, key), 8));
-	p->outer_frame = FRAME_NONE;
-	p->in_port = PORT_NONE;
-	p->rule.id = RULE_NONE;
-	zero_words((uint8_t *)&p->key + DU_KEY_PARSED, sizeof p->key - DU_KEY_PARSED);
-	return p;
-}
-
 struct pkt *pkt_new(struct worker *w, uint16_t headroom)
 {
 	uint32_t f = frame_alloc(&w->frames);
@@ -58,7 +42,11 @@ struct pkt *pkt_clone(struct worker *w, const struct pkt *p)
 
 	if (!c)
 		return NULL;
-	memcpy(c, p, offsetof(struct pkt, seg));
+	memcpy(c, p, offsetof(struct pkt, own));
+	if (p->outer == &p->own) {
+		c->own = p->own;
+		c->outer = &c->own;
+	}
 	c->sample = 0; /* one end is told of: the original's */
 	memcpy(c->seg, p->seg, p->n_segs * sizeof p->seg[0]);
 	for (unsigned i = 0; i < c->n_segs; i++)
@@ -103,7 +91,7 @@ int pkt_own(struct worker *w, struct pkt *p, uint16_t n, uint16_t headroom)
 		return -EINVAL;
 	/* A frame that only this packet names (as its segment, and maybe as its record's home) is
 	 * its own, with all octets in front. */
-	if (likely(w->frames.umem->frame[head->frame].refs == 1 + (p->outer_frame == head->frame) &&
+	if (likely(w->frames.umem->refs[head->frame] == 1 + (p->outer_frame == head->frame) &&
 		   head->off >= headroom))
 		return 0;
 	return own_head(w, p, MAX(n, MIN(head->len, PKT_HEADERS)));
@@ -192,24 +180,46 @@ int pkt_linearise(struct worker *w, struct pkt *p, unsigned max_segs)
 	return 0;
 }
 
+static ALWAYS_INLINE void let_go(struct worker *w, struct pkt *p)
+{
+	struct frame_pool *pool = &w->frames;
+
+	if (likely(p->n_segs == 1))
+		frame_unref(pool, p->seg[0].frame);
+	else
+		for (unsigned i = 0; i < p->n_segs; i++)
+			frame_unref(pool, p->seg[i].frame);
+	if (p->outer_frame != FRAME_NONE)
+		frame_unref(pool, p->outer_frame);
+	w->free_pkt[w->n_free_pkts++] = p;
+}
+
 void pkt_free(struct worker *w, struct pkt *p)
 {
-	for (unsigned i = 0; i < p->n_segs; i++)
-		frame_unref(&w->frames, p->seg[i].frame);
-	if (p->outer_frame != FRAME_NONE)
-		frame_unref(&w->frames, p->outer_frame);
-	w->free_pkt[w->n_free_pkts++] = p;
+	let_go(w, p);
+}
+
+/* Somebody is to be told of its end. */
+static __attribute__((noinline)) void drop_told(struct worker *w, struct pkt *p,
+						enum drop_reason reason)
+{
+	trace(w, p, DROP, reason, 0);
+	if (p->sample)
+		sample_end(w, p, SAMPLE_DROPPED, (uint8_t)reason);
+	else if (!(p->flags & PKT_COUNTED))
+		sample_drop(w, p, reason);
+	counter_add(&w->n.dropped[reason], 1);
+	let_go(w, p);
 }
 
 void drop(struct worker *w, struct pkt *p, enum drop_reason reason)
 {
-	trace(w, p, DROP, reason, 0);
+	if (unlikely((p->flags & (PKT_TRACED | PKT_COUNTED)) != PKT_COUNTED || p->sample)) {
+		drop_told(w, p, reason);
+		return;
+	}
 	counter_add(&w->n.dropped[reason], 1);
-	if (unlikely(p->sample))
-		sample_end(w, p, SAMPLE_DROPPED, (uint8_t)reason);
-	else if (!(p->flags & PKT_COUNTED))
-		sample_drop(w, p, reason);
-	pkt_free(w, p);
+	let_go(w, p);
 }
 
 void consume(struct worker *w, struct pkt *p, enum consume_reason reason)

@@ -13,7 +13,10 @@
  *
  * A packet ends in port_tx, in drop() or in consume(), the latter two with a named reason, and
  * nowhere else: all three give its frames back.  Packets belong to the worker whose pool
- * they came from and never leave it (handoff.h copies). */
+ * they came from and never leave it (handoff.h copies).
+ *
+ * The collected record of a plain frame lies in its packet; that of an aggregate goes to its frame
+ * when data units come out of it, since they share it (decap.c). */
 #ifndef SLUICE_PKT_H
 #define SLUICE_PKT_H
 
@@ -49,6 +52,9 @@ struct path_rule {
 	bool miss; /* the table-miss entry: priority 0, matches everything */
 };
 
+/* What is zeroed by wide stores lies so that none of them meets two cache lines. */
+#define PKT_ALIGNED __attribute__((aligned(16)))
+
 /* First cache lines: what every stage reads. */
 struct pkt {
 	uint8_t *data; /* octet 0 of segment 0 */
@@ -56,8 +62,8 @@ struct pkt {
 	uint8_t n_segs, flags;
 	uint16_t l3, l4;               /* offsets from data; 0: there is none */
 	uint16_t payload;              /* where the last parsed header ends */
-	uint32_t outer_frame;          /* holds a reference to the frame whose record `outer` is; or
-					  FRAME_NONE */
+	uint32_t outer_frame;          /* holds a reference to the frame whose record `outer` is;
+					  FRAME_NONE: it is its own */
 	uint32_t in_port;              /* port id (not OpenFlow number), PORT_NONE for injected */
 	struct outer *outer;           /* never NULL after collect */
 	const struct program *program; /* set by the rules stage, run by the actions stage */
@@ -65,7 +71,8 @@ struct pkt {
 	uint32_t trace_id;
 	uint32_t flow_hash_memo; /* pkt_flow_hash()'s; 0: nobody has asked */
 	uint16_t sample;         /* its slot with the sampler (sample.h); 0: none */
-	struct du_key key;
+	struct du_key key PKT_ALIGNED;
+	struct outer own PKT_ALIGNED;
 	struct seg seg[PKT_SEGS];
 };
 
@@ -102,13 +109,21 @@ extern const struct reason_text drop_reasons[N_DROPS];
 extern const struct reason_text consume_reasons[N_CONSUMES];
 extern const struct reason_text made_reasons[N_MADES];
 
-/* A packet without segments from the worker's pool; NULL (counted nowhere: the caller names the
- * drop) when the pool is empty. */
-struct pkt *pkt_alloc(struct worker *w);
-
 /* A packet of one fresh frame with room for `headroom` octets in front; data points behind them
  * and len is 0.  NULL when frames or packets are out. */
 struct pkt *pkt_new(struct worker *w, uint16_t headroom);
+
+/* A fresh record of its own; returns it. */
+static ALWAYS_INLINE struct outer *pkt_outer_begin(struct pkt *p, uint64_t now)
+{
+	struct outer *outer = &p->own;
+
+	zero_words(outer, sizeof *outer);
+	outer->rx_ns = now;
+	outer->conn = CONN_NONE;
+	p->outer = outer;
+	return outer;
+}
 
 /* Another packet over the same frames (each counted once more); counted as MADE_CLONE. */
 struct pkt *pkt_clone(struct worker *w, const struct pkt *p);

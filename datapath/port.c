@@ -41,43 +41,44 @@ int port_queues(struct port *port, unsigned n)
 	return 0;
 }
 
-/* A fresh collected record, in the frame of the first segment. */
-static void outer_begin(struct worker *w, struct pkt *p)
+void pkts_received(struct worker *w, struct queue *q, struct pkt *const pkt[], unsigned n)
 {
-	uint32_t f = p->seg[0].frame;
-	struct outer *outer = &w->frames.umem->frame[f].outer;
+	struct port_counters *count = &w->port[q->port->id];
+	be32 ofport = htobe32(q->port->ofport);
+	be16 index = htobe16(q->index);
+	uint32_t id = q->port->id;
+	uint64_t bytes = 0, now = w->now;
 
-	zero_words(outer, sizeof *outer);
-	outer->rx_ns = w->now;
-	outer->conn = CONN_NONE;
-	outer->key.frame_len = htobe32(pkt_octets(p));
-	frame_ref(&w->frames, f);
-	p->outer_frame = f;
-	p->outer = outer;
+	for (unsigned i = 0; i < n; i++) {
+		struct pkt *p = pkt[i];
+		uint32_t octets = pkt_octets(p);
+		struct outer *outer = pkt_outer_begin(p, now);
+
+		outer->key.frame_len = htobe32(octets);
+		outer->key.in_port = ofport;
+		outer->key.queue = index;
+		p->in_port = id;
+		bytes += octets;
+		if (unlikely(w->trace_left))
+			trace_begin(w, p);
+		trace(w, p, RX, id, octets);
+	}
+	counter_add(&w->n.rx, n);
+	counter_add(&count->rx_packets, n);
+	counter_add(&count->rx_bytes, bytes);
 }
 
 void pkt_received(struct worker *w, struct queue *q, struct pkt *p)
 {
-	struct port_counters *n = &w->port[q->port->id];
-	uint32_t octets = pkt_octets(p);
-
-	outer_begin(w, p);
-	if (unlikely(w->trace_left))
-		trace_begin(w, p);
-	p->outer->key.in_port = htobe32(q->port->ofport);
-	p->outer->key.queue = htobe16(q->index);
-	p->in_port = q->port->id;
-	counter_add(&w->n.rx, 1);
-	counter_add(&n->rx_packets, 1);
-	counter_add(&n->rx_bytes, octets);
-	trace(w, p, RX, p->in_port, octets);
+	pkts_received(w, q, &p, 1);
 }
 
 void pkt_made(struct worker *w, struct pkt *p, uint32_t in_port, enum made_reason reason)
 {
 	const struct port *port = port_get(w->dp, in_port);
 
-	outer_begin(w, p);
+	pkt_outer_begin(p, w->now);
+	p->outer->key.frame_len = htobe32(pkt_octets(p));
 	p->outer->key.in_port = htobe32(port ? port->ofport : OFPP_CONTROLLER);
 	p->in_port = in_port;
 	p->flags |= PKT_COUNTED;

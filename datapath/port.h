@@ -55,7 +55,7 @@ struct port_class {
 	/* The opposite; no worker polls any more.  Control thread.  NULL: nothing to do. */
 	void (*close)(struct port *port);
 	/* Up to BATCH_MAX received packets into an empty batch: data, len, segments set, in_port
-	 * and the outer record's rx part by pkt_received().  Owner.  Also reaps completions and
+	 * and the outer record's rx part by pkts_received().  Owner.  Also reaps completions and
 	 * refills. Returns how many frames it moved in any direction: 0 lets the worker think of
 	 * sleep. */
 	unsigned (*rx)(struct worker *w, struct queue *q, struct batch *b);
@@ -113,9 +113,10 @@ const struct port_class *port_class_by_name(
  * class->open.  -ENOMEM. */
 int port_queues(struct port *port, unsigned n);
 
-/* What every class calls for each received packet, in arrival order: gives it its collected record
+/* What every class calls for received packets, in arrival order: gives each its collected record
  * (in the first segment's frame), with port, queue, time and length, and counts rx.  A packet of
  * a PORT_L3 port holds a virtual Ethernet header already. */
+void pkts_received(struct worker *w, struct queue *q, struct pkt *const pkt[], unsigned n);
 void pkt_received(struct worker *w, struct queue *q, struct pkt *p);
 /* The same for a packet that no port received (packet-out, tests): in_port is a port id or
  * PORT_NONE; counted as MADE_INJECTED. */

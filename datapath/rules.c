@@ -321,16 +321,8 @@ static int bypass(struct worker *w, struct batch *b, struct pkt *p)
 
 /* ---- The cache --------------------------------------------------------------------------- */
 
-static void take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e)
-{
-	p->program = e->program;
-	p->rule = e->rule;
-	__builtin_prefetch(e->program);
-	__builtin_prefetch(&w->rule[e->rule.id]);
-}
-
-/* What find_program() does, of an entry that was taken: the same figures, the same end. */
-static int count_entry(struct worker *w, struct pkt *p)
+/* Of a path of several rules, of the guard, or of none. */
+static __attribute__((noinline)) int count_path(struct worker *w, const struct pkt *p)
 {
 	const struct program *program = p->program;
 	const struct path_rule *rule = program && program->rules ? program->rules : &p->rule;
@@ -338,7 +330,7 @@ static int count_entry(struct worker *w, struct pkt *p)
 
 	if (w->cache.guard && (!program || rule->table != TABLE_GUARD))
 		count_table(w, TABLE_GUARD, false);
-	if (unlikely(!program)) {
+	if (!program) {
 		count_table(w, 0, false);
 		return DROP_TABLE_MISS;
 	}
@@ -346,6 +338,22 @@ static int count_entry(struct worker *w, struct pkt *p)
 		count_table(w, rule[i].table, true);
 		count_rule(w, p, rule[i].id);
 	}
+	return -1;
+}
+
+/* Gives p what an entry says, with the figures and the end that find_program() has: -1, or the
+ * reason to drop it.  What met a rule of table 0 and no other is counted there later, by *plain. */
+static ALWAYS_INLINE int take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e,
+				    unsigned *plain)
+{
+	const struct program *program = e->program;
+
+	p->program = program;
+	p->rule = e->rule;
+	if (unlikely(!program || program->rules || e->rule.table || w->cache.guard))
+		return count_path(w, p);
+	(*plain)++;
+	count_rule(w, p, e->rule.id);
 	return -1;
 }
 
@@ -412,59 +420,79 @@ static int find_and_keep(struct worker *w, struct batch *b, struct pkt *p, struc
 
 /* ---- The stage ------------------------------------------------------------------------------ */
 
-enum { AHEAD = 8 }; /* packets whose memory is on its way before the first of them goes on */
-
-static void pass_on(struct worker *w, struct batch *b, struct pkt *p, int reason)
+static ALWAYS_INLINE void pass_on(struct worker *w, struct batch *b, struct pkt *p, int reason)
 {
-	if (reason < 0)
+	if (likely(reason < 0))
 		b->pkt[b->n++] = p;
 	else if (reason != PATH_GONE)
 		drop(w, p, (enum drop_reason)reason);
 }
 
-/* Returns how many the cache knew. */
-static unsigned some_rules(struct worker *w, struct batch *b, struct pkt *const pkt[], unsigned n,
-			   const struct cache_key *key)
+/* A few packets on their way through the stage. */
+struct some {
+	struct pkt *const *pkt;
+	const struct cache_key *key; /* NULL: the cache is not asked */
+	const struct cache_entry *entry[CACHE_AHEAD];
+	unsigned n, found, plain;
+};
+
+/* Some of which the cache does not know. */
+static __attribute__((noinline)) void look_up(struct worker *w, struct batch *b, struct some *s)
 {
-	struct asked asked[AHEAD];
-	bool known[AHEAD];
-	unsigned found = 0;
+	struct asked asked[CACHE_AHEAD];
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct cache_entry *e = NULL;
+	for (unsigned i = 0; i < s->n; i++)
+		if (!s->entry[i])
+			ask(w, s->pkt[i], &asked[i]);
+	for (unsigned i = 0; i < s->n; i++)
+		pass_on(w, b, s->pkt[i],
+			s->entry[i] ? take_entry(w, s->pkt[i], s->entry[i], &s->plain)
+				    : find_and_keep(w, b, s->pkt[i], &asked[i],
+						    s->key ? &s->key[i] : NULL));
+}
 
-		if (key && likely(!(pkt[i]->flags & PKT_TRACED)))
-			e = cache_find(&w->cache, &key[i]);
-		known[i] = e;
-		found += known[i];
-		if (e)
-			take_entry(w, pkt[i], e);
-		else
-			ask(w, pkt[i], &asked[i]);
+/* Their memory is on its way together. */
+static ALWAYS_INLINE void some_rules(struct worker *w, struct batch *b, struct some *s)
+{
+	unsigned known = s->key ? cache_find(w, s->key, s->n, s->entry) : 0;
+
+	s->found += known;
+	if (known < s->n) {
+		look_up(w, b, s);
+		return;
 	}
-	for (unsigned i = 0; i < n; i++)
-		pass_on(w, b, pkt[i],
-			known[i] ? count_entry(w, pkt[i])
-				 : find_and_keep(w, b, pkt[i], &asked[i], key ? &key[i] : NULL));
-	return found;
+	for (unsigned i = 0; i < s->n; i++)
+		pass_on(w, b, s->pkt[i], take_entry(w, s->pkt[i], s->entry[i], &s->plain));
+}
+
+static void all_rules(struct worker *w, struct batch *b, struct pkt *const pkt[], unsigned total)
+{
+	struct cache_key key[BATCH_MAX];
+	struct some s = {.key = cache_begin(w, total) ? key : NULL};
+
+	if (s.key)
+		cache_prepare(&w->cache, pkt, total, key);
+	for (unsigned i = 0; i < total; i += CACHE_AHEAD) {
+		s.pkt = pkt + i;
+		s.n = MIN(total - i, (unsigned)CACHE_AHEAD);
+		some_rules(w, b, &s);
+		s.key += s.key ? CACHE_AHEAD : 0;
+	}
+	counter_add(&w->table[0].lookups, s.plain);
+	counter_add(&w->table[0].matches, s.plain);
+	if (s.key)
+		cache_end(&w->cache, total, s.found);
 }
 
 void stage_rules(struct worker *w, struct batch *b)
 {
-	struct cache_key key[BATCH_MAX];
 	struct pkt *pkt[BATCH_MAX];
-	unsigned total = b->n, found = 0;
-	bool cached = !unlikely(w->bypass) && cache_begin(w, total);
+	unsigned total = b->n;
 
 	memcpy(pkt, b->pkt, total * sizeof pkt[0]);
-	if (cached)
-		cache_prepare(&w->cache, pkt, total, key);
 	b->n = 0;
+	if (likely(!w->bypass))
+		all_rules(w, b, pkt, total);
 	for (unsigned i = 0; unlikely(w->bypass) && i < total; i++)
 		pass_on(w, b, pkt[i], bypass(w, b, pkt[i]));
-	for (unsigned i = 0; !w->bypass && i < total; i += AHEAD)
-		found += some_rules(w, b, pkt + i, MIN(total - i, (unsigned)AHEAD),
-				    cached ? key + i : NULL);
-	if (cached)
-		cache_end(&w->cache, total, found);
 }

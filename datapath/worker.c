@@ -69,8 +69,7 @@ int worker_init(struct worker *w, struct datapath *dp, unsigned id)
 	    ring_init(&w->events, EVENT_RING) || ring_init(&w->traces, TRACE_RING) ||
 	    ring_init(&w->samples, SAMPLE_RING) || sampler_init(&w->sampler, id) ||
 	    cache_init(&w->cache) ||
-	    frame_pool_init(&w->frames, &dp->umem, (uint16_t)id,
-			    (struct frame_range){id * share, share})) {
+	    frame_pool_init(&w->frames, &dp->umem, (struct frame_range){id * share, share})) {
 		worker_destroy(w);
 		return -ENOMEM;
 	}

@@ -134,6 +134,24 @@ unsigned worker_turn(struct worker *w);
 /* When the next turn is due at the latest: a timer's deadline, or TIMER_NEVER. */
 uint64_t worker_next(const struct worker *w);
 
+/* A packet without segments from the worker's pool; NULL (counted nowhere: the caller names the
+ * drop) when the pool is empty. */
+static inline struct pkt *pkt_alloc(struct worker *w)
+{
+	struct pkt *p;
+
+	if (unlikely(!w->n_free_pkts))
+		return NULL;
+	p = w->free_pkt[--w->n_free_pkts];
+	/* What every stage may read before it is written; the rest of the key is written whole. */
+	zero_words(p, offsetof(struct pkt, key));
+	p->outer_frame = FRAME_NONE;
+	p->in_port = PORT_NONE;
+	p->rule.id = RULE_NONE;
+	zero_words((uint8_t *)&p->key + DU_KEY_PARSED, sizeof p->key - DU_KEY_PARSED);
+	return p;
+}
+
 void worker_mail(struct worker *w, struct mail *m); /* any thread */
 void worker_wake(struct worker *w);
 /* Runs fn(w, arg) on the worker's thread and waits for it (offline: at once).  Control thread. */

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker's cache: with it and without it the rules stage gives the same program and counts the
  * same, whatever is changed meanwhile; and traffic can neither make it grow nor make it costly. */
+#include <arpa/inet.h>
+
 #include "tests/unit/route-bed.h"
 
-enum { N_RULES = 64, STEPS = 60000, SOURCES = 8 };
+enum { N_RULES = 64, STEPS = 20000, SOURCES = 8, TOGETHER = 12, N_OF_V6 = 2000 };
 
 static const char *const sources[SOURCES] = {"10.0.0.1", "10.0.0.2", "10.0.1.1",  "10.128.0.1",
 					     "77.0.0.1", "77.1.0.1", "202.5.6.7", "202.5.6.6"};
 
+/* Differing in either half. */
+static const char *const sources6[SOURCES] = {"2001:db8::1",   "2001:db8::2",  "2001:db8::8001",
+					      "2001:db8:1::1", "2001:db9::1",  "fd00::1",
+					      "::1",           "2001:db8::1:0"};
+
 static struct rule *rules[N_RULES];
 static struct match matches[N_RULES];
+static bool odd_masks; /* some are no prefixes: then all addresses are alone */
 
 static unsigned rnd(unsigned n)
 {
@@ -78,12 +86,20 @@ static void insert_random(unsigned i)
 	unsigned table = tables[rnd(6)];
 	char match[100], program[100];
 
-	switch (rnd(6)) {
+	switch (rnd(8)) {
 	case 0:
-		snprintf(match, sizeof match, "ip");
+		snprintf(match, sizeof match, rnd(2) ? "ip" : "ipv6");
+		break;
+	case 6:
+		snprintf(match, sizeof match, "ip,nw_dst=%s/%u", sources[rnd(SOURCES)],
+			 1 + rnd(32));
+		break;
+	case 7:
+		snprintf(match, sizeof match, "ipv6,ipv6_%s=%s/%u", rnd(2) ? "src" : "dst",
+			 sources6[rnd(SOURCES)], rnd(2) ? 1 + rnd(128) : 112 + rnd(17));
 		break;
 	case 1:
-		if (rnd(40))
+		if (!odd_masks || rnd(40))
 			snprintf(match, sizeof match, "ip,nw_src=%s/%u", sources[rnd(SOURCES)],
 				 1 + rnd(32));
 		else
@@ -109,14 +125,19 @@ static void insert_random(unsigned i)
 	insert_rule(i, table, match, program);
 }
 
-/* What the stage gave, and what it counted. */
-struct seen {
-	uint64_t dropped[N_DROPS], rule[N_RULES], lookups[4], matches[4];
-	bool passed;
+/* What the stage gave a packet, and what it counted. */
+struct outcome {
+	uint32_t which; /* of the batch, from 1 */
 	size_t size;
 	uint8_t ops[PATH_OPS];
 	struct path_rule path[PATH_RULES];
 	unsigned n_path;
+};
+
+struct seen {
+	uint64_t dropped[N_DROPS], rule[N_RULES], lookups[4], matches[4];
+	unsigned n, n_long;
+	struct outcome outcome[TOGETHER];
 };
 
 static void count(struct seen *s, int sign)
@@ -133,31 +154,45 @@ static void count(struct seen *s, int sign)
 	}
 }
 
-static void see(struct seen *s, struct pkt *p)
+static void see(struct seen *s, struct batch *b)
 {
-	struct batch b = {.n = 1, .pkt = {p}};
-
 	memset(s, 0, sizeof *s);
 	count(s, -1);
-	stage_rules(w, &b);
+	stage_rules(w, b);
 	count(s, 1);
-	if (!b.n)
-		return;
-	s->passed = true;
-	s->size = p->program->apply_size;
-	memcpy(s->ops, p->program->ops, s->size);
-	s->n_path = p->program->rules ? p->program->n_rules : 1;
-	memcpy(s->path, p->program->rules ? p->program->rules : &p->rule,
-	       s->n_path * sizeof s->path[0]);
-	stage_actions(w, &b);
+	for (s->n = 0; s->n < b->n; s->n++) {
+		struct outcome *o = &s->outcome[s->n];
+		const struct pkt *p = b->pkt[s->n];
+
+		o->which = p->flow_hash_memo;
+		o->size = p->program->apply_size;
+		memcpy(o->ops, p->program->ops, o->size);
+		o->n_path = p->program->rules ? p->program->n_rules : 1;
+		memcpy(o->path, p->program->rules ? p->program->rules : &p->rule,
+		       o->n_path * sizeof o->path[0]);
+		s->n_long += o->n_path > 1;
+	}
+	stage_actions(w, b);
 	stage_tx(w);
+}
+
+static void set_address(uint8_t *to, unsigned n, bool v6)
+{
+	memset(to, 0, 16);
+	assert_int_equal(
+		inet_pton(v6 ? AF_INET6 : AF_INET, (v6 ? sources6 : sources)[n % SOURCES], to), 1);
 }
 
 static struct pkt *random_packet(uint32_t n)
 {
-	struct pkt *p = keyed(udp_packet(sources[n % SOURCES], "192.0.2.2"));
+	struct pkt *p = keyed(udp_packet("10.0.0.1", "192.0.2.2"));
+	bool v6 = n < N_OF_V6;
 
+	if (v6)
+		p->key.eth_type = htobe16(0x86dd);
+	set_address(p->key.ip_src, n, v6);
 	n /= SOURCES;
+	set_address(p->key.ip_dst, n % 4 * 2, v6);
 	p->key.tp_src = htobe16((uint16_t)(999 + n % 3));
 	p->key.tp_dst = htobe16((uint16_t)(2000 + n / 3 % 2));
 	p->key.in_port = htobe32(1 + n / 6 % 2);
@@ -165,16 +200,29 @@ static struct pkt *random_packet(uint32_t n)
 	return p;
 }
 
-static void with_and_without(void **state)
+static void random_batch(struct batch *b, const uint32_t *n, unsigned of)
+{
+	*b = (struct batch){.n = of};
+	for (unsigned i = 0; i < of; i++) {
+		b->pkt[i] = random_packet(n[i]);
+		b->pkt[i]->flow_hash_memo = i + 1;
+	}
+}
+
+static void compare(void)
 {
 	static struct seen with, without;
 	unsigned different = 0;
 
-	(void)state;
 	srandom(11);
 	for (unsigned step = 0; step < STEPS; step++) {
-		uint32_t n = rnd(24 * SOURCES);
+		unsigned of = 1 + rnd(TOGETHER);
+		uint32_t n[TOGETHER];
+		struct batch b;
 
+		n[0] = rnd(3) ? N_OF_V6 : 0;
+		for (unsigned i = of; i--;)
+			n[i] = n[0] + rnd(N_OF_V6);
 		if (!rnd(150)) {
 			unsigned i = rnd(N_RULES);
 
@@ -185,16 +233,16 @@ static void with_and_without(void **state)
 		}
 		if (!rnd(200))
 			dp.sets_gen++;
-		if (!rnd(50)) {
+		if (!rnd(50))
 			w->cache.rest = 0;
-			w->cache.shorten = rnd(2) ? 2 * CACHE_WINDOW : 0;
-		}
 		dp.cache_off = false;
-		see(&with, random_packet(n));
+		random_batch(&b, n, of);
+		see(&with, &b);
 		dp.cache_off = true;
-		see(&without, random_packet(n));
+		random_batch(&b, n, of);
+		see(&without, &b);
 		assert_memory_equal(&with, &without, sizeof with);
-		different += with.n_path > 1;
+		different += with.n_long;
 	}
 	assert_true(different > STEPS / 20);
 	assert_true(w->cache.hits > STEPS / 5);
@@ -202,6 +250,20 @@ static void with_and_without(void **state)
 		if (rules[i])
 			remove_rule(i);
 	dp.cache_off = false;
+}
+
+static void with_and_without(void **state)
+{
+	(void)state;
+	odd_masks = false;
+	compare();
+}
+
+static void with_and_without_addresses(void **state)
+{
+	(void)state;
+	odd_masks = true;
+	compare();
 }
 
 /* One packet of a source, through the rules; whether the cache knew it. */
@@ -218,6 +280,31 @@ static bool hit(uint32_t src)
 	return w->cache.hits > before;
 }
 
+/* One that is traced shows its lookups: it is not asked for, and not kept. */
+static void what_is_traced_is_not_in_it(void **state)
+{
+	uint64_t kept, hits;
+
+	(void)state;
+	insert_rule(0, 0, "ip,nw_src=10.0.0.0/8", "drop");
+	for (unsigned i = 0; i < 2; i++) {
+		struct batch b = {.n = 1, .pkt = {keyed(udp_packet("10.0.0.1", "192.0.2.2"))}};
+
+		hit(0x0a000001 + i);
+		kept = w->cache.kept;
+		hits = w->cache.hits;
+		b.pkt[0]->flags |= PKT_TRACED;
+		if (i)
+			put_be32(b.pkt[0]->key.ip_src, 0x0b000001);
+		stage_rules(w, &b);
+		assert_int_equal(w->cache.hits, hits);
+		assert_int_equal(w->cache.kept, kept);
+		if (b.n)
+			stage_actions(w, &b);
+	}
+	remove_rule(0);
+}
+
 static void a_change_is_seen_at_once(void **state)
 {
 	(void)state;
@@ -231,12 +318,16 @@ static void a_change_is_seen_at_once(void **state)
 	next_version();
 	assert_false(hit(1));
 	assert_true(hit(1));
-	/* Rules look at one octet of the address only. */
-	assert_true(hit(0x00ffffff));
-	assert_false(hit(0x01000000));
+	/* Rules tell two kinds of addresses apart, then three. */
+	assert_true(hit(0x01000000));
+	assert_false(hit(0x0a000001));
+	assert_true(hit(0x0affffff));
 	insert_rule(1, 0, "ip,nw_src=10.0.0.1", "drop");
 	assert_false(hit(1));
-	assert_false(hit(0x00ffffff));
+	assert_false(hit(0x0a000001));
+	assert_false(hit(0x0affffff));
+	assert_true(hit(0x0a000002));
+	assert_true(hit(0x01000000));
 	remove_rule(0);
 	remove_rule(1);
 }
@@ -286,8 +377,6 @@ static void sources_that_never_repeat_are_known(void **state)
 	insert_prior(3, 0, 0, "udp,nw_src=10.1.0.0/16", "output:2");
 	insert_prior(2, 1, 0, "ip,nw_src=10.0.0.0/8", "output:3");
 	insert_prior(1, 2, 0, "ip", "output:4");
-	never_repeating(3 * CACHE_WINDOW);
-	assert_true(w->cache.shorten > 0);
 	assert_true(never_repeating(N) > N * 99 / 100);
 	for (uint32_t i = 0; i < 100; i++) {
 		assert_int_equal(out_of(0x0a010000 + i), 2);
@@ -416,6 +505,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(with_and_without, route_up, route_down),
+		cmocka_unit_test_setup_teardown(with_and_without_addresses, route_up, route_down),
+		cmocka_unit_test_setup_teardown(what_is_traced_is_not_in_it, route_up, route_down),
 		cmocka_unit_test_setup_teardown(a_change_is_seen_at_once, route_up, route_down),
 		cmocka_unit_test_setup_teardown(sources_that_never_repeat_are_known, route_up,
 						route_down),

@@ -38,10 +38,10 @@ static void test_shared_frame(void **unused)
 	struct vector *v = vector_load("a-small-aggregated");
 	struct iptfs_bed *b = bed_new();
 	struct batch in = {.n = 1}, out = {0};
-	struct conn *c = vector_conn(b, v, "");
 	struct pkt *p = pkt_new(b->w, FRAME_HEADROOM), *clone;
 
 	(void)unused;
+	vector_conn(b, v, "");
 	memcpy(p->data, v->frame[0].octets, v->frame[0].size);
 	p->len = p->seg[0].len = (uint16_t)v->frame[0].size;
 	pkt_injected(b->w, p, PORT_NONE);
@@ -49,7 +49,7 @@ static void test_shared_frame(void **unused)
 	in.pkt[0] = p;
 	stage_parse(b->w, &in);
 	stage_collect(b->w, &in);
-	assert_true(c->class->pop(b->w, c, p, &out));
+	assert_true(stage_decap(b->w, &in, &out));
 	assert_true(out.n > 3);
 	for (unsigned i = 0; i < out.n; i++) {
 		uint8_t du[2000];
@@ -68,7 +68,6 @@ static void test_shared_frame(void **unused)
 static void test_frame_lives(void **unused)
 {
 	struct iptfs_bed *b = bed_new();
-	struct conn *c = receiver(b, "");
 	uint8_t room[AGG_HLEN + 3 * 400] = {0}, frame[4096], du[400];
 	struct octets payload = {room, sizeof room, sizeof room};
 	struct batch in = {.n = 1}, out = {0};
@@ -77,6 +76,7 @@ static void test_frame_lives(void **unused)
 	struct esp_sa sa;
 
 	(void)unused;
+	receiver(b, "");
 	for (uint8_t i = 0; i < 3; i++)
 		make_du(room + AGG_HLEN + i * 400, 400, i);
 	sender(&sa, 4096);
@@ -87,7 +87,7 @@ static void test_frame_lives(void **unused)
 	in.pkt[0] = p;
 	stage_parse(b->w, &in);
 	stage_collect(b->w, &in);
-	assert_true(c->class->pop(b->w, c, p, &out));
+	assert_true(stage_decap(b->w, &in, &out));
 	assert_int_equal(out.n, 3);
 	drop(b->w, out.pkt[0], DROP_RULE);
 	drop(b->w, out.pkt[1], DROP_RULE);

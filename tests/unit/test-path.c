@@ -237,10 +237,12 @@ static void check_canaries(void)
 			assert_false(has_canary(record, size));
 		for (; (record = ring_peek(&w->traces, &size)); ring_release(&w->traces))
 			assert_false(has_canary(record, size));
+		for (uint32_t i = 0; i < w->n_pkts; i++)
+			assert_false(has_canary(&w->pkts[i].own, sizeof w->pkts[i].own));
 	}
 	check_samples();
 	for (uint32_t f = 0; f < dp->umem.n; f++)
-		assert_false(has_canary(&dp->umem.frame[f], sizeof dp->umem.frame[f]));
+		assert_false(has_canary(&dp->umem.outer[f], sizeof dp->umem.outer[f]));
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */

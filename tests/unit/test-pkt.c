@@ -54,6 +54,24 @@ static void own_copies_what_is_shared(void **state)
 	pkt_free(w, c);
 }
 
+/* A copy has a record of its own as well: it outlives the packet that it was copied from. */
+static void a_clone_keeps_its_record(void **state)
+{
+	struct worker *w = dp.worker[0];
+	struct pkt *p = bed_pkt(w, octets, 1000, 3000), *c;
+
+	(void)state;
+	pkt_outer_begin(p, 5)->key.vlan_vid = 7;
+	c = pkt_clone(w, p);
+	pkt_free(w, p);
+	p = bed_pkt(w, octets, 1000, 3000);
+	pkt_outer_begin(p, 6);
+	assert_int_equal(c->outer->key.vlan_vid, 7);
+	assert_int_equal(c->outer->rx_ns, 5);
+	pkt_free(w, p);
+	pkt_free(w, c);
+}
+
 /* Headers pushed in front move others beyond PKT_HEADERS: what was asked for is owned all the same.
  */
 static void own_beyond_headers(void **state)
@@ -181,6 +199,7 @@ int main(void)
 		cmocka_unit_test(seed_is_random),
 		cmocka_unit_test(own_leaves_a_sole_user_alone),
 		cmocka_unit_test(own_copies_what_is_shared),
+		cmocka_unit_test(a_clone_keeps_its_record),
 		cmocka_unit_test(own_beyond_headers),
 		cmocka_unit_test(push_opens_room),
 		cmocka_unit_test(push_beyond_headroom),

@@ -24,12 +24,17 @@ static unsigned bit_of(const uint8_t *address, unsigned bit)
 	return address[bit / 8] >> (7 - bit % 8) & 1;
 }
 
-static bool is_in(const uint8_t *address, const struct prefix *p)
+static bool begin_alike(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
-	for (unsigned i = 0; i < p->bits; i++)
-		if (bit_of(address, i) != bit_of(p->value, i))
+	for (unsigned i = 0; i < bits; i++)
+		if (bit_of(a, i) != bit_of(b, i))
 			return false;
 	return true;
+}
+
+static bool is_in(const uint8_t *address, const struct prefix *p)
+{
+	return begin_alike(address, p->value, p->bits);
 }
 
 /* Few different octets, so that prefixes meet. */
@@ -62,17 +67,25 @@ static unsigned longest(const struct prefix *p, unsigned n, const uint8_t *addre
 	return bits;
 }
 
+static unsigned bits_of(const struct prefixes *tree, const uint8_t *address)
+{
+	return tree->bits[prefixes_class(tree, address)];
+}
+
 /* Returns how many addresses were alone for want of room. */
 static unsigned compare(unsigned octets, unsigned n_prefixes)
 {
 	struct prefixes *tree = calloc(1, sizeof *tree);
 	struct prefix p[N];
-	unsigned alone = 0;
+	unsigned alone = 0, last_says;
+	uint8_t last[PREFIX_OCTETS];
 
 	assert_non_null(tree);
 	for (unsigned n = 0; n < n_prefixes; n++) {
 		random_prefix(&p[n], octets);
 		prefixes_add(tree, p[n].value, p[n].mask);
+		memset(last, 0, sizeof last);
+		last_says = prefixes_class(tree, last) % PREFIX_ALONE;
 		for (unsigned i = 0; i < 100; i++) {
 			uint8_t address[PREFIX_OCTETS];
 			unsigned says;
@@ -80,11 +93,18 @@ static unsigned compare(unsigned octets, unsigned n_prefixes)
 			random_address(address, octets);
 			if (i % 3 == 0)
 				memcpy(address, p[rnd() % (n + 1)].value, rnd() % octets);
-			says = prefixes_longest(tree, address);
-			if (says == PREFIX_ALONE)
+			says = prefixes_class(tree, address);
+			if (says == PREFIX_ALONE) {
 				alone++;
-			else
-				assert_int_equal(says, longest(p, n + 1, address));
+				continue;
+			}
+			assert_int_equal(tree->bits[says], longest(p, n + 1, address));
+			/* One class, one prefix. */
+			assert_int_equal(says == last_says,
+					 tree->bits[says] == tree->bits[last_says] &&
+						 begin_alike(address, last, tree->bits[says]));
+			memcpy(last, address, sizeof last);
+			last_says = says;
 		}
 		if (tree->n_nodes + 1 < PREFIX_NODES)
 			assert_int_equal(alone, 0);
@@ -122,12 +142,12 @@ static void what_has_no_room_is_alone(void **state)
 		prefixes_add(&tree, p.value, p.mask);
 	}
 	assert_true(tree.n_nodes < PREFIX_NODES);
-	assert_int_equal(prefixes_longest(&tree, p.value), PREFIX_ALONE);
-	assert_int_equal(prefixes_longest(&tree, far), 0);
-	assert_int_equal(prefixes_longest(&tree, near), 0);
+	assert_int_equal(prefixes_class(&tree, p.value), PREFIX_ALONE);
+	assert_int_equal(bits_of(&tree, far), 0);
+	assert_int_equal(bits_of(&tree, near), 0);
 	prefixes_add(&tree, p.value, (const uint8_t[PREFIX_OCTETS]){254});
-	assert_int_equal(prefixes_longest(&tree, p.value), PREFIX_ALONE);
-	assert_int_equal(prefixes_longest(&tree, near), 7);
+	assert_int_equal(prefixes_class(&tree, p.value), PREFIX_ALONE);
+	assert_int_equal(bits_of(&tree, near), 7);
 }
 
 static void what_is_no_prefix_makes_all_alone(void **state)
@@ -139,15 +159,15 @@ static void what_is_no_prefix_makes_all_alone(void **state)
 
 	(void)state;
 	prefixes_add(&tree, none, none);
-	assert_int_equal(prefixes_longest(&tree, value), 0);
+	assert_int_equal(bits_of(&tree, value), 0);
 	prefixes_add(&tree, value, (const uint8_t[PREFIX_OCTETS]){255, 255});
-	assert_int_equal(prefixes_longest(&tree, value), 16);
-	assert_int_equal(prefixes_longest(&tree, far), 0);
+	assert_int_equal(bits_of(&tree, value), 16);
+	assert_int_equal(bits_of(&tree, far), 0);
 	prefixes_add(&tree, value, mask);
-	assert_int_equal(prefixes_longest(&tree, value), PREFIX_ALONE);
-	assert_int_equal(prefixes_longest(&tree, far), PREFIX_ALONE);
+	assert_int_equal(prefixes_class(&tree, value), PREFIX_ALONE);
+	assert_int_equal(prefixes_class(&tree, far), PREFIX_ALONE);
 	prefixes_add(&tree, value, (const uint8_t[PREFIX_OCTETS]){255, 255, 255});
-	assert_int_equal(prefixes_longest(&tree, value), PREFIX_ALONE);
+	assert_int_equal(prefixes_class(&tree, value), PREFIX_ALONE);
 }
 
 static struct {
@@ -164,9 +184,10 @@ static void *reader(void *arg)
 	(void)arg;
 	for (uint32_t i = 0; !__atomic_load_n(&shared.stop, __ATOMIC_RELAXED); i++) {
 		const uint8_t address[PREFIX_OCTETS] = {10, (uint8_t)(i >> 8), (uint8_t)i, 1};
-		unsigned says = prefixes_longest(&shared.tree, address);
+		unsigned says = prefixes_class(&shared.tree, address);
 
-		wrong += says != 8 && says != 24 && says != PREFIX_ALONE;
+		wrong += says != PREFIX_ALONE && shared.tree.bits[says] != 8 &&
+			 shared.tree.bits[says] != 24;
 	}
 	return (void *)(uintptr_t)wrong;
 }

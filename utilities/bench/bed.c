@@ -60,9 +60,9 @@ unsigned bed_rx(struct bed *b, struct batch *batch)
 		p->seg[0] = (struct seg){slot->frame, FRAME_HEADROOM, slot->size};
 		p->data = frame_base(w->frames.umem, slot->frame) + FRAME_HEADROOM;
 		p->len = slot->size;
-		pkt_received(w, &b->in.queue[0], p);
 		batch->pkt[batch->n++] = p;
 	}
+	pkts_received(w, &b->in.queue[0], batch->pkt, batch->n);
 	return batch->n;
 }
 
