@@ -237,8 +237,8 @@ static void check_canaries(void)
 			assert_false(has_canary(record, size));
 		for (; (record = ring_peek(&w->traces, &size)); ring_release(&w->traces))
 			assert_false(has_canary(record, size));
-		for (uint32_t i = 0; i < w->n_pkts; i++)
-			assert_false(has_canary(&w->pkts[i].own, sizeof w->pkts[i].own));
+		for (uint32_t k = 0; k < w->n_pkts; k++)
+			assert_false(has_canary(&w->pkts[k].own, sizeof w->pkts[k].own));
 	}
 	check_samples();
 	for (uint32_t f = 0; f < dp->umem.n; f++)
