@@ -18,6 +18,7 @@ UNITS = \
 	tests/unit/test-change \
 	tests/unit/test-collectors \
 	tests/unit/test-conformance \
+	tests/unit/test-conformance-match \
 	tests/unit/test-cond \
 	tests/unit/test-prefixes \
 	tests/unit/test-disk \
@@ -109,6 +110,8 @@ UNIT_LIBS = $(LDADD)
 FRAME_TEXT = tests/unit/frame-text.c tests/unit/frame-text.h
 tests_unit_test_conformance_SOURCES = tests/unit/test-conformance.c tests/unit/conformance-push.def tests/unit/conformance-set.def tests/unit/conformance-ttl.def $(FRAME_TEXT)
 tests_unit_test_conformance_LDADD = $(UNIT_LIBS)
+tests_unit_test_conformance_match_SOURCES = tests/unit/test-conformance-match.c tests/unit/conformance-match.def $(FRAME_TEXT)
+tests_unit_test_conformance_match_LDADD = $(UNIT_LIBS)
 tests_unit_test_esp_SOURCES = tests/unit/test-esp.c tests/unit/vector.c tests/unit/vector.h
 tests_unit_test_esp_LDADD = $(UNIT_LIBS)
 IPTFS_PEER = tests/unit/iptfs-bed.c tests/unit/iptfs-bed.h tests/unit/iptfs-peer.h tests/unit/vector.c tests/unit/vector.h
