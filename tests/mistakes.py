@@ -19,8 +19,10 @@ import subprocess
 import sys
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path.insert(0, f"{SOURCE}/tests/openflow")
+import wire  # noqa: E402
 OURS = 0x534c5543
-SIDES = ("ctl", "file", "config", "guard", "watch", "wire")
+SIDES = ("ctl", "file", "config", "guard", "watch", "wire")  # what is on the wire goes into a bundle, too
 WORDS = {"ip": (0x800,), "ipv6": (0x86dd,), "arp": (0x806,), "mpls": (0x8847,),
          "tcp": (0x800, 6), "udp": (0x800, 17), "sctp": (0x800, 132), "icmp": (0x800, 1),
          "tcp6": (0x86dd, 6), "udp6": (0x86dd, 17), "icmp6": (0x86dd, 58)}
@@ -239,42 +241,29 @@ def flow_mod(flow, command=0):
     return body + padded(struct.pack("!HH", 1, 4 + len(oxm)) + oxm) + read_actions(actions)
 
 
-class Peer:
+class Controller(wire.Peer):
     """An OpenFlow controller."""
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.socket.settimeout(20)
-        self.send(0, b"")
-        self.receive()
-
-    def send(self, kind, body):
-        self.socket.sendall(struct.pack("!BBHI", 4, kind, 8 + len(body), 7) + body)
-
-    def octets(self, size):
-        octets = b""
-        while len(octets) < size:
-            more = self.socket.recv(size - len(octets))
-            if not more:
-                raise EOFError("the connection is gone")
-            octets += more
-        return octets
-
-    def receive(self):
-        header = self.octets(8)
-        return header[1], self.octets(struct.unpack("!H", header[2:4])[0] - 8)
-
-    def answer(self, kind, body):
-        """(type, code) of the error; None: there was none."""
-        self.send(kind, body)
-        self.send(20, b"")
-        got = None
+    def errors(self, *messages):
+        """(type, code) of each error that they are answered with."""
+        self.send(b"".join(messages) + wire.message(20))
+        got = []
         while True:
             kind, octets = self.receive()
             if kind == 21:
                 return got
             if kind == 1:
-                got = struct.unpack("!HH", octets[:4])
+                got.append(struct.unpack("!HH", octets[:4]))
+
+    def refused(self, octets):
+        """Why; None: it was taken."""
+        return (self.errors(octets) or [None])[0]
+
+    def refused_in_bundle(self, octets):
+        """The same of a bundle whose other rule is good: refused as it is put in, or as it is committed."""
+        good = wire.message(14, flow_mod("priority=77,udp,udp_dst=77,actions=drop"))
+        errors = self.errors(wire.bundle(wire.OPEN), wire.bundle_add(good), wire.bundle_add(octets))
+        errors += self.errors(wire.bundle(wire.DISCARD if errors else wire.COMMIT))
+        return (errors or [None])[0]
 
 
 class Rpc:
@@ -308,7 +297,7 @@ class Mistakes:
         self.read(path)
         self.mgmt = Rpc(f"{run_dir}/mgmt.sock")
         self.watcher = Rpc(f"{run_dir}/watch.sock")
-        self.peer = Peer(f"{run_dir}/openflow.sock")
+        self.peer = Controller(f"{run_dir}/openflow.sock")
         self.bad, self.n, self.unsayable = 0, {side: 0 for side in SIDES}, []
         for line in self.setup:
             _, refused = self.verb(line)
@@ -377,15 +366,13 @@ class Mistakes:
 
     def one(self, side, code, what):
         """A row from one side.  True: refused as it should be."""
-        if side == "wire":
-            body = flow_mod(what)
-            got, want = self.peer.answer(14, body), ERRORS[code]
-            return got == want or print(f"wire: {what}: {got}, not {want}") or False
+        if side in ("wire", "bundle", "mod-wire"):
+            octets = wire.message(14, flow_mod(what, side == "mod-wire"))
+            answer = self.peer.refused_in_bundle if side == "bundle" else self.peer.refused
+            got, want = answer(octets), ERRORS[code]
+            return got == want or print(f"{side}: {what}: {got}, not {want}") or False
         if side in ("verb", "watch-verb"):
             refused = self.verb(what, self.watcher if side == "watch-verb" else None)[1]
-        elif side == "mod-wire":
-            got, want = self.peer.answer(14, flow_mod(what, 1)), ERRORS[code]
-            return got == want or print(f"wire: {what}: {got}, not {want}") or False
         elif side == "config":
             refused = self.side_config(f"add-flow '{what}'")
         elif side == "config-verb":
@@ -400,12 +387,13 @@ class Mistakes:
     def run(self):
         before = self.state()
         for code, sides, what, story in self.rows:
-            code, _, wire = code.partition("/")
+            code, _, of_code = code.partition("/")
             if len(story) < 20:
                 self.fail(f"{what}: what would it have done?")
-            for side in SIDES if sides == ["all"] else sides:
+            sides = list(SIDES) if sides == ["all"] else sides
+            for side in sides + ["bundle"] * ("wire" in sides):
                 try:
-                    good = self.one(side, (wire or code) if "wire" in side else code, what)
+                    good = self.one(side, of_code or code if side in ("wire", "bundle") else code, what)
                 except Unsayable:
                     self.unsayable.append(what)
                     continue
