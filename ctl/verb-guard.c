@@ -128,7 +128,8 @@ static int block_asked(struct verb_call *call, struct flow_mod *mod, struct refu
 		error = guard_expiry(call, "--for", mod, r);
 	mod->wide = args_option(&call->args, "--force");
 	/* At night a whole protocol is nearly everything, too, and so is a limit on it. */
-	if (!error && match_narrowing(&mod->match, true) < ADMIT_BITS && !mod->wide)
+	if (!error && match_narrowing(call->daemon->ofproto, &mod->match, true) < ADMIT_BITS &&
+	    !mod->wide)
 		error = refuse(
 			r, NEEDS_FORCE, "MATCH",
 			"that is nearly everything: name an address (of at least /8), a port "

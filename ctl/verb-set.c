@@ -315,14 +315,19 @@ static void list_row(struct set_visit *v, const struct set_state *s)
 		json_put(row, "timeout", json_real((double)s->timeout_ms / 1000));
 	json_put(row, "counters", json_boolean(s->flags & SET_COUNTERS));
 	json_put_u64(row, "full", s->n_full);
+	json_put(row, "protected", json_boolean(s->protects));
+	json_put_u64(row, "kept_out", s->n_kept_out);
 	json_array_append_new(list->json, row);
 	buf_printf(&list->text, "%-16s type=%s", s->name, set_type_names[s->type]);
 	if (s->flags & SET_TIMEOUTS)
 		buf_printf(&list->text, " timeout=%" PRIu64, s->timeout_ms / 1000);
-	buf_printf(&list->text, "%s members=%" PRIu64 "/%" PRIu64 " octets=%" PRIu64,
-		   s->flags & SET_COUNTERS ? " counters" : "", s->n, s->max, s->octets);
+	buf_printf(&list->text, "%s%s members=%" PRIu64 "/%" PRIu64 " octets=%" PRIu64,
+		   s->flags & SET_COUNTERS ? " counters" : "", s->protects ? " protected" : "",
+		   s->n, s->max, s->octets);
 	if (s->n_full)
 		buf_printf(&list->text, " full=%" PRIu64, s->n_full);
+	if (s->n_kept_out)
+		buf_printf(&list->text, " kept_out=%" PRIu64, s->n_kept_out);
 	buf_printf(&list->text, "\n");
 }
 

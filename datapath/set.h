@@ -143,6 +143,7 @@ struct set {
 	uint64_t id; /* never given twice; its place in dp->set is id % SETS_MAX */
 	char name[SET_NAME];
 	uint8_t type, flags;      /* enum set_type, set_flags */
+	bool protects;            /* protected=yes: the control side's */
 	struct set_table *table;  /* RCU; never NULL */
 	uint64_t timeout_ms, max; /* of members that say none: 0 for ever; how many members */
 	struct rcu_head rcu;

@@ -4,6 +4,7 @@
 #include <linux/if_ether.h>
 
 #include "datapath/bpf.h"
+#include "ofproto/protect.h"
 #include "ofproto/state.h"
 
 /* ---- How narrow ---------------------------------------------------------------------------- */
@@ -134,12 +135,13 @@ static bool takes_the_ordinary(const struct cond *c)
 	return taken[0] == n || taken[1] == n;
 }
 
-static unsigned cond_bits(const struct cond *c)
+static unsigned cond_bits(struct ofproto *o, const struct cond *c)
 {
 	uint64_t lo, hi, span, within;
 
 	if (c->kind != COND_RANGE)
-		return c->flags & COND_NEGATED || (c->kind == COND_BPF && takes_the_ordinary(c))
+		return c->flags & COND_NEGATED || (c->kind == COND_BPF && takes_the_ordinary(c)) ||
+				       (c->kind == COND_SET && protect_set_is_wide(o, c->set))
 			       ? 0
 			       : CONTENT_BITS;
 	field_span(cond_field(c), &lo, &hi);
@@ -150,7 +152,7 @@ static unsigned cond_bits(const struct cond *c)
 	return halvings(span, c->flags & COND_NEGATED ? span - within : within);
 }
 
-unsigned match_narrowing(const struct match *m, bool in_kind)
+unsigned match_narrowing(struct ofproto *o, const struct match *m, bool in_kind)
 {
 	struct field_set set = match_fields(m);
 	unsigned bits = 0;
@@ -160,7 +162,7 @@ unsigned match_narrowing(const struct match *m, bool in_kind)
 		    !(in_kind && (i == FIELD_ETH_TYPE || i == FIELD_IP_PROTO)))
 			bits += field_bits(m, i);
 	for (unsigned i = 0; i < m->n_conds; i++)
-		bits += cond_bits(&m->cond[i]);
+		bits += cond_bits(o, &m->cond[i]);
 	return bits;
 }
 
@@ -185,7 +187,7 @@ static bool ops_let_on(const struct ofproto *o, const struct buf *ops)
 	return false;
 }
 
-static bool denies(const struct ofproto *o, const struct flow *f)
+bool admit_denies(const struct ofproto *o, const struct flow *f)
 {
 	const struct instructions *i = &f->instructions;
 
@@ -208,7 +210,7 @@ static bool ends_an_action_set(const struct ofproto *o, const struct flow *f)
 
 /* What its table does with what no other rule took: the table's miss, or what stands in its place
  * below all rules that let packets on. */
-static bool is_default(const struct ofproto *o, const struct flow *f)
+bool admit_is_default(const struct ofproto *o, const struct flow *f)
 {
 	bool has_exceptions = false, needs_some = !f->table;
 
@@ -217,7 +219,7 @@ static bool is_default(const struct ofproto *o, const struct flow *f)
 	if (!f->priority)
 		return true;
 	for (const struct entry *e = o->flows.table[f->table]; e; e = e->next) {
-		if (e->leaving || e->flow.priority == f->priority || denies(o, &e->flow) ||
+		if (e->leaving || e->flow.priority == f->priority || admit_denies(o, &e->flow) ||
 		    !match_overlaps(&e->flow.match, &f->match))
 			continue;
 		if (e->flow.priority > f->priority)
@@ -265,11 +267,22 @@ static int refuse_wide(const struct ofproto *o, const struct flow *f, struct ref
 
 int admit(struct ofproto *o, const struct flow *f, struct refusal *r)
 {
+	struct refusal why = {0};
+	bool wide;
+
 	if (f->wide && f->origin != ORIGIN_CLI)
 		return refuse(r, NOT_PERMITTED, "wide", "wide=yes is for the operator to say");
-	if (!denies(o, f) || match_narrowing(&f->match, false) >= ADMIT_BITS || may_be_wide(o, f))
+	if (!admit_denies(o, f))
 		return 0;
-	return is_default(o, f) || ends_an_action_set(o, f) ? 0 : refuse_wide(o, f, r);
+	wide = match_narrowing(o, &f->match, false) < ADMIT_BITS && !may_be_wide(o, f);
+	if ((!wide && !protect_admits(o, f, &why)) || admit_is_default(o, f) ||
+	    ends_an_action_set(o, f))
+		return 0;
+	if (wide)
+		return refuse_wide(o, f, r);
+	if (r)
+		*r = why;
+	return -EINVAL;
 }
 
 int admit_covered(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
@@ -280,10 +293,11 @@ int admit_covered(struct ofproto *o, const struct flow_mod *fm, struct refusal *
 			       .origin = fm->origin,
 			       .wide = fm->wide};
 
-	if (!denies(o, &f) || match_narrowing(&f.match, false) >= ADMIT_BITS || may_be_wide(o, &f))
+	if (!admit_denies(o, &f) || match_narrowing(o, &f.match, false) >= ADMIT_BITS ||
+	    may_be_wide(o, &f))
 		return 0;
 	for (const struct entry *e = o->flows.table[fm->table]; e; e = e->next)
-		if (!e->leaving && !denies(o, &e->flow) &&
+		if (!e->leaving && !admit_denies(o, &e->flow) &&
 		    !((e->flow.cookie ^ fm->cookie) & fm->cookie_mask) &&
 		    match_covers(&fm->match, &e->flow.match))
 			return refuse_wide(o, &f, r);

@@ -36,6 +36,10 @@ int admit_covered(struct ofproto *o, const struct flow_mod *fm, struct refusal *
 
 /* By how many bits a match is narrowed beyond IPv4 or IPv6; `in_kind`: beyond its eth_type and
  * ip_proto, whatever they are. */
-unsigned match_narrowing(const struct match *m, bool in_kind);
+unsigned match_narrowing(struct ofproto *o, const struct match *m, bool in_kind);
+
+/* It denies; it is its table's default. */
+bool admit_denies(const struct ofproto *o, const struct flow *f);
+bool admit_is_default(const struct ofproto *o, const struct flow *f);
 
 #endif

@@ -6,6 +6,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/admit.c \
 	ofproto/counts.c \
 	ofproto/counts.h \
+	ofproto/protect.c \
 	ofproto/flow-mod.c \
 	ofproto/flow-text.c \
 	ofproto/flows.c \

@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "ofproto/memory.h"
+#include "ofproto/protect.h"
 #include "ofproto/state.h"
 
 enum { SWEEP_SLOTS = 1 << 18, SWEEP_MS = 500, SWEEP_AGAIN_MS = 100 };
@@ -68,12 +69,14 @@ struct set_step {
 	struct set_member member[];
 };
 
-static void step_over(struct set_step *s)
+static void step_over(struct ofproto *o, struct set_step *s)
 {
 	struct set_entry *e = s->entry;
 
-	if (!--e->n_pending)
+	if (!--e->n_pending) {
 		e->n_staged = set_table_n(e->set->table);
+		protect_settled(o, e);
+	}
 	free(s);
 }
 
@@ -90,6 +93,7 @@ static void members_publish(struct ofproto *o, struct step *step)
 			LOG(ERR, "set %s: no room for a member that was promised one", set->name);
 	if (s->what == SET_LOG_DEL)
 		set_tidy(set, now_ms);
+	o->sets.gen++;
 	sets_changed(&o->dp);
 	sets_arm(o, s->entry);
 }
@@ -100,6 +104,7 @@ static void content_publish(struct ofproto *o, struct step *step)
 
 	set_replace(s->entry->set, s->table);
 	s->table = NULL;
+	o->sets.gen++;
 	sets_changed(&o->dp);
 	sets_arm(o, s->entry);
 }
@@ -108,9 +113,8 @@ static void members_over(struct ofproto *o, struct step *step)
 {
 	struct set_step *s = container_of(step, struct set_step, step);
 
-	(void)o;
 	set_table_free(s->table);
-	step_over(s);
+	step_over(o, s);
 }
 
 static const struct step_class members_class = {members_publish, members_over, members_over};
@@ -197,6 +201,23 @@ static bool said_before(const struct set_step *s, unsigned i)
 	return false;
 }
 
+/* As a content of their own. */
+static int protect_members(struct ofproto *o, struct set_step *s, struct refusal *r)
+{
+	const struct set *set = s->entry->set;
+	struct set_table *t = set_table_create(set->type, set->flags, s->n);
+	int error = t ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; i < s->n && !error; i++)
+		error = set_collect(&t, &s->member[i]);
+	error = error ? refuse(r, SYSTEM, "", "no memory for members of a set")
+		      : protect_admits_members(o, s->entry, t, r);
+	if (!error)
+		protect_pending(o, s->entry, t);
+	set_table_free(t);
+	return error;
+}
+
 static int stage_members(struct ofproto *o, struct set_step *s, struct words words,
 			 struct refusal *r)
 {
@@ -208,6 +229,8 @@ static int stage_members(struct ofproto *o, struct set_step *s, struct words wor
 	for (unsigned i = 0; i < s->n && s->what == SET_LOG_PUT; i++)
 		fresh += !set_has(o, e->set, &s->member[i].key) && !said_before(s, i);
 	if (fresh && check_room(o, e, fresh, r))
+		return -EINVAL;
+	if (s->what == SET_LOG_PUT && protect_members(o, s, r))
 		return -EINVAL;
 	set_remember(o, e, s->what, s->n, s->member);
 	e->n_staged += fresh;
@@ -253,6 +276,7 @@ void set_stage_content(struct ofproto *o, struct set_entry *e, struct set_table 
 {
 	struct set_step *s = step_new(&content_class, e, 0);
 
+	protect_pending(o, e, t);
 	set_remember_all(o, e, t);
 	s->table = t;
 	e->n_staged = set_table_n(t);
@@ -270,7 +294,7 @@ int ofproto_set_load(struct ofproto *o, const char *name, const char *content, s
 	t = set_content_read(e->set, content, ofproto_now_ms(o), r);
 	if (!t)
 		return -EINVAL;
-	if (sets_check_octets(o, t, r)) {
+	if (sets_check_octets(o, t, r) || protect_admits_members(o, e, t, r)) {
 		set_table_free(t);
 		return -EINVAL;
 	}
@@ -312,6 +336,10 @@ void sets_fed(struct ofproto *o, const struct event_set_add *event)
 
 	if (!e || e->leaving)
 		return;
+	if (protect_keeps_out(o, e->set, &event->member.key)) {
+		e->n_kept_out++;
+		return;
+	}
 	put = feed(o, e, &event->member);
 	if (put == -ENOSPC) {
 		sweep_whole(o, e);

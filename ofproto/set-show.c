@@ -20,6 +20,8 @@ static void state_of(const struct set_entry *e, struct set_state *state)
 		.octets = set_table_octets(e->set->table),
 		.timeout_ms = e->set->timeout_ms,
 		.n_full = e->n_full,
+		.n_kept_out = e->n_kept_out,
+		.protects = e->set->protects,
 	};
 }
 

@@ -3,6 +3,7 @@
 
 #include "lib/log.h"
 #include "ofproto/memory.h"
+#include "ofproto/protect.h"
 #include "ofproto/state.h"
 
 static struct ofproto *named; /* whose sets text names: there is one switch in a process */
@@ -127,6 +128,7 @@ struct entry_step {
 static void set_entry_free(struct set_entry *e)
 {
 	set_destroy(e->set);
+	set_table_free(e->pending);
 	free(e->text);
 	free(e);
 }
@@ -163,8 +165,8 @@ static void del_undo(struct ofproto *o, struct step *step)
 {
 	struct entry_step *s = container_of(step, struct entry_step, step);
 
-	(void)o;
 	s->entry->leaving = false;
+	o->sets.gen++;
 	free(s);
 }
 
@@ -200,6 +202,9 @@ static int read_options(struct set *s, struct words words, struct refusal *r)
 	error = error ? error : option_word(&opt, "type", set_type_names, &type, r);
 	error = error ? error : option_time(&opt, "timeout", &timeout_ns, r);
 	error = error ? error : option_bool(&opt, "counters", &counters, r);
+	error = error ? error : option_bool(&opt, "protected", &s->protects, r);
+	if (s->protects)
+		s->max = PROTECTED_MAX;
 	error = error ? error
 		      : option_u64(&opt, "max", (struct range){1, SET_MEMBERS_MAX}, &s->max, r);
 	if (!error && timeout_ns > SET_TIMEOUT_MAX_MS * NSEC_PER_MSEC)
@@ -220,7 +225,7 @@ bool ofproto_set_is(struct ofproto *o, struct words words)
 
 	return e && !read_options(&like, words, NULL) && like.type == e->set->type &&
 	       like.flags == e->set->flags && like.max == e->set->max &&
-	       like.timeout_ms == e->set->timeout_ms;
+	       like.protects == e->set->protects && like.timeout_ms == e->set->timeout_ms;
 }
 
 /* A place of which no id was given that somebody may still hold: ids go on. */
@@ -250,7 +255,8 @@ static struct set_entry *entry_make(struct ofproto *o, struct words words, struc
 		refuse(r, EXISTS, "name", "there is a set %s already", words.word[0]);
 		return NULL;
 	}
-	if (read_options(&like, words, r) || find_place(o, &like.id, r))
+	if (read_options(&like, words, r) || protect_check_set(o, &like, r) ||
+	    find_place(o, &like.id, r))
 		return NULL;
 	set = set_create(like.type, like.flags);
 	if (!set) {
@@ -260,6 +266,7 @@ static struct set_entry *entry_make(struct ofproto *o, struct words words, struc
 	set->id = like.id;
 	set->max = like.max;
 	set->timeout_ms = like.timeout_ms;
+	set->protects = like.protects;
 	strcpy(set->name, words.word[0]);
 	for (unsigned i = 0; i < words.n; i++)
 		buf_printf(&text, "%s%s", i ? "\n" : "", words.word[i]);
@@ -280,7 +287,8 @@ int ofproto_add_set(struct ofproto *o, struct words words, const char *content, 
 		return -EINVAL;
 	if (content)
 		t = set_content_read(e->set, content, ofproto_now_ms(o), r);
-	if ((content && !t) || sets_check_octets(o, t, r)) {
+	if ((content && !t) || sets_check_octets(o, t, r) ||
+	    (t && protect_admits_members(o, e, t, r))) {
 		set_table_free(t);
 		set_entry_free(e);
 		return -EINVAL;
@@ -311,6 +319,7 @@ int ofproto_del_set(struct ofproto *o, const char *name, struct waiter *w, struc
 		return -EINVAL;
 	}
 	e->leaving = true;
+	o->sets.gen++;
 	stage(o, &del_class, e);
 	set_forget(o, e);
 	change_staged(o, w);
@@ -324,6 +333,7 @@ void sets_init(struct ofproto *o)
 	static const struct set_names names = {set_by_name, set_by_id, names_now_ms};
 
 	o->sets.sweep_ns = TIMER_NEVER;
+	o->sets.gen = 1;
 	o->sets.octets_most = SETS_OCTETS;
 	named = o;
 	set_names = &names;

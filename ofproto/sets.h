@@ -23,7 +23,8 @@
 
 #define SETS_OCTETS (1ull << 30)
 
-/* `NAME type=TYPE [timeout=TIME] [counters=yes] [max=N]`; content: as for a load; NULL: none. */
+/* `NAME type=TYPE [timeout=TIME] [counters=yes] [max=N] [protected=yes]`; content: as for a load;
+ * NULL: none. */
 int ofproto_add_set(struct ofproto *o, struct words words, const char *content, struct waiter *w,
 		    struct refusal *r);
 /* There is a set of these words already, members aside. */
@@ -45,7 +46,9 @@ struct set_state {
 	enum set_type type;
 	unsigned flags;
 	uint64_t n, max, octets, timeout_ms;
-	uint64_t n_full; /* members that packets would have added, and that found no room */
+	uint64_t n_full;     /* members that packets would have added, and that found no room */
+	uint64_t n_kept_out; /* … and that are protected */
+	bool protects;
 };
 /* False: there is no such set. */
 bool ofproto_set_state(struct ofproto *o, const char *name, struct set_state *state);
@@ -68,6 +71,12 @@ uint64_t ofproto_now_ms(const struct ofproto *o);
 
 /* ---- For the files behind ofproto.h -------------------------------------------------------- */
 
+/* protect.c: of a set's members, as long as no set changes. */
+struct set_facts {
+	uint64_t gen;
+	bool meets, wide; /* one is protected; one takes nearly everything */
+};
+
 struct set_entry {
 	struct set *set;
 	char *text;        /* the words, with newlines between, as objects have them */
@@ -76,6 +85,9 @@ struct set_entry {
 	uint64_t n_full;
 	uint64_t swept_ms;  /* whole, for room */
 	unsigned n_pending; /* steps of its content on their way */
+	struct set_facts facts;
+	struct set_table *pending; /* protect.h: with what is on its way; NULL: nothing is */
+	uint64_t n_kept_out;       /* protected members that packets would have added */
 	uint32_t sweep_at;
 	bool leaving;
 };
@@ -86,6 +98,7 @@ struct sets {
 	uint64_t octets_most;       /* SETS_OCTETS */
 	uint64_t octets, octets_ns; /* of all tables, and when that was looked at */
 	uint64_t sweep_ns;
+	uint64_t gen; /* of contents and of what is protected; never 0 */
 };
 
 void sets_init(struct ofproto *o);

@@ -73,6 +73,7 @@ UNITS = \
 	tests/unit/test-port-pcap \
 	tests/unit/test-profile \
 	tests/unit/test-promises \
+	tests/unit/test-protect \
 	tests/unit/test-reorder \
 	tests/unit/test-restart \
 	tests/unit/test-replay \
