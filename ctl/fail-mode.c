@@ -17,7 +17,7 @@ void fail_mode_run(struct fail_mode *f, bool wanted, bool there)
 	if (alone == ofproto_is_standalone(f->ofproto))
 		return;
 	if (alone)
-		LOG(INFO,
+		LOG(WARN,
 		    "openflow: no controller for %u s: on as a standalone switch, which routes "
 		    "what "
 		    "the guard lets through",

@@ -5,7 +5,7 @@
  *	target      text, pps, bps, from: `watcher` or `samples`; null: none
  *	dropping    share (of what left or was dropped), pps, reason (the most)
  *	limits      lines: what stands at a bound
- *	automation  panic, mode, cases, heard_s (null: never), proposals
+ *	automation  panic, standalone, mode, cases, heard_s (null: never), proposals
  *	change      id, age_s, origin, who, what; null: none
  *	uptime_s, ports, conns, rules, rx, tx, dropped, top_drop: since the start */
 #include <inttypes.h>
@@ -385,6 +385,7 @@ static json_t *automation_row(struct daemon *d)
 	json_t *row = json_object();
 
 	json_put(row, "panic", panic_json(ofproto_panic(d->ofproto)));
+	json_put(row, "standalone", json_boolean(ofproto_is_standalone(d->ofproto)));
 	json_put(row, "mode", w->report ? json_string(mode_of(w->report)) : json_null());
 	json_put_u64(row, "cases", (uint64_t)number(w->report, "n_cases"));
 	json_put_u64(row, "proposals", watcher_waiting(d));
@@ -404,6 +405,8 @@ static void automation_text(const json_t *row, struct buf *text)
 	buf_printf(text, "automation  ");
 	if (panic)
 		buf_printf(text, "PANIC %s, so it is off (sluice-ctl panic off); ", panic);
+	if (json_is_true(json_object_get(row, "standalone")))
+		buf_printf(text, "NO CONTROLLER, so OpenFlow's rules are aside (fail-mode); ");
 	if (json_is_null(heard))
 		buf_printf(text, "no watcher");
 	else
