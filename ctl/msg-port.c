@@ -30,8 +30,8 @@ void of_put_port(struct buf *b, const struct port *port)
 	buf_octets(b, port->mac, sizeof port->mac);
 	buf_u16(b, 0);
 	buf_octets(b, name, sizeof name);
-	buf_u32(b, 0); /* config: nothing can be set */
-	buf_u32(b, port->up ? OFPPS_LIVE : OFPPS_LINK_DOWN);
+	buf_u32(b, port->config);
+	buf_u32(b, !port->up ? OFPPS_LINK_DOWN : port->config & OFPPC_PORT_DOWN ? 0 : OFPPS_LIVE);
 	buf_put(b, 6 * 4); /* features and speeds: not known */
 }
 
@@ -136,29 +136,33 @@ int multipart_port_stats(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 
 int msg_port_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
-	uint32_t ofport = pull_u32(&m->body), config, mask, advertise;
-	const struct port *port = port_of(c, ofport);
+	struct port_mod pm = {.ofport = pull_u32(&m->body)};
+	const struct port *port = port_of(c, pm.ofport);
 	const uint8_t *hw_addr;
+	uint32_t advertise;
+	struct waiter *w;
+	int error;
 
 	pull(&m->body, 4);
 	hw_addr = pull(&m->body, 6);
 	pull(&m->body, 2);
-	config = pull_u32(&m->body);
-	mask = pull_u32(&m->body);
+	pm.config = pull_u32(&m->body);
+	pm.mask = pull_u32(&m->body);
 	advertise = pull_u32(&m->body);
 	if (!port)
-		return refuse(r, PORT_MOD_PORT, "port_no", "port %u does not exist", ofport);
+		return refuse(r, PORT_MOD_PORT, "port_no", "port %u does not exist", pm.ofport);
 	if (!hw_addr || memcmp(hw_addr, port->mac, sizeof port->mac))
 		return refuse(r, PORT_MOD_ADDRESS, "hw_addr", "this is not the address of port %u",
-			      ofport);
-	if (config & mask)
-		return refuse(r, PORT_MOD_CONFIG, "config",
-			      "configuration bits 0x%x of port %u cannot be set; use del-port",
-			      config & mask, ofport);
+			      pm.ofport);
 	if (advertise)
 		return refuse(r, PORT_MOD_ADVERTISE, "advertise",
-			      "port %u advertises what its interface does; 0 leaves it so", ofport);
-	return 0;
+			      "port %u advertises what its interface does; 0 leaves it so",
+			      pm.ofport);
+	w = of_waiter(c, m, NULL);
+	error = ofproto_port_mod(c->server->ofproto, &pm, w, r);
+	if (error)
+		of_waiter_end(w);
+	return error;
 }
 
 /* ---- Queues: there are none (TS-023, 7.3.5.8 and 7.3.6) --------------------------------- */

@@ -182,6 +182,24 @@ static json_t *counters(const struct datapath *dp, const struct port *p)
 	return row;
 }
 
+/* By a controller's port-mod; empty: nothing. */
+static json_t *forbidden(const struct port *p)
+{
+	static const struct {
+		uint32_t bit;
+		const char *word;
+	} words[] = {{OFPPC_PORT_DOWN, "all"},
+		     {OFPPC_NO_RECV, "receive"},
+		     {OFPPC_NO_FWD, "forward"},
+		     {OFPPC_NO_PACKET_IN, "packet-in"}};
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+		if (p->config & words[i].bit)
+			json_array_append_new(list, json_text(words[i].word));
+	return list;
+}
+
 json_t *port_row(struct ofproto *o, struct port *p)
 {
 	const char *spec = ofproto_port_spec(o, p);
@@ -195,6 +213,7 @@ json_t *port_row(struct ofproto *o, struct port *p)
 	spec = spec ? strchr(spec, ' ') : NULL; /* behind the name */
 	json_put(row, "spec", json_text(spec ? spec + 1 : ""));
 	json_put(row, "up", json_boolean(p->up));
+	json_put(row, "forbidden", forbidden(p));
 	if (is_conn) {
 		const struct conn *c = conn_of(p);
 
@@ -239,15 +258,20 @@ static void members_text(const json_t *object, struct buf *text)
 void port_row_text(const json_t *row, struct buf *text)
 {
 	uint32_t ofport = (uint32_t)json_integer_value(json_object_get(row, "ofport"));
+	const json_t *word;
 	char number[16];
+	size_t i;
 
 	if (ofport == OFPP_LOCAL)
 		snprintf(number, sizeof number, "LOCAL");
 	else
 		snprintf(number, sizeof number, "%u", ofport);
-	buf_printf(text, "%s (%s): %s%s\n", number, json_string_value(json_object_get(row, "name")),
+	buf_printf(text, "%s (%s): %s%s", number, json_string_value(json_object_get(row, "name")),
 		   json_string_value(json_object_get(row, "spec")),
 		   json_is_true(json_object_get(row, "up")) ? "" : " DOWN");
+	json_array_foreach(json_object_get(row, "forbidden"), i, word)
+		buf_printf(text, "%s%s", i ? "," : " forbidden=", json_string_value(word));
+	buf_printf(text, "\n");
 	members_text(json_object_get(row, "readings"), text);
 	members_text(json_object_get(row, "counters"), text);
 }

@@ -137,8 +137,9 @@ static void output_port(struct worker *w, struct pkt *p, struct port *port)
 
 static bool floods_to(const struct worker *w, const struct pkt *p, const struct port *port)
 {
-	return port && port->up && !(port->flags & (PORT_INTERNAL | PORT_CONN)) &&
-	       port->id != p->in_port && port != rcu_get(w->dp->local);
+	return port && port->up && !port_forbids(port, OFPPC_PORT_DOWN | OFPPC_NO_FWD) &&
+	       !(port->flags & (PORT_INTERNAL | PORT_CONN)) && port->id != p->in_port &&
+	       port != rcu_get(w->dp->local);
 }
 
 /* To every port but the one it came from; the last one gets the packet itself. */
@@ -176,8 +177,13 @@ static void packet_in(struct worker *w, struct pkt *p, uint8_t reason, uint16_t 
 	};
 	uint32_t size = max_len == OFPCML_NO_BUFFER ? p->len : MIN(p->len, max_len);
 	uint32_t held = p->len;
+	const struct port *in = port_get(w->dp, p->in_port);
 	uint8_t octets[OFPCML_MAX];
 
+	if (in && port_forbids(in, OFPPC_NO_PACKET_IN)) {
+		drop(w, p, DROP_PORT_CONFIG);
+		return;
+	}
 	if (w->dp->packet_in_headers)
 		held = size = MIN(size, p->payload);
 	size = MIN(size, sizeof octets);

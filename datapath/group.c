@@ -66,7 +66,8 @@ bool group_port_live(const struct datapath *dp, uint32_t ofport)
 {
 	const struct port *port = port_by_ofport(dp, ofport);
 
-	return port && __atomic_load_n(&port->up, __ATOMIC_RELAXED);
+	return port && __atomic_load_n(&port->up, __ATOMIC_RELAXED) &&
+	       !port_forbids(port, OFPPC_PORT_DOWN);
 }
 
 /* Looks at buckets until `looks` is used up; what nobody could look at any more is dead. */

@@ -146,6 +146,10 @@ void port_output(struct worker *w, struct pkt *p, struct port *port)
 		drop(w, p, DROP_PORT_DOWN);
 		return;
 	}
+	if (port_forbids(port, OFPPC_PORT_DOWN | OFPPC_NO_FWD)) {
+		drop(w, p, DROP_PORT_CONFIG);
+		return;
+	}
 	if (!(port->flags & PORT_L3))
 		p->flags &= (uint8_t)~PKT_VIRTUAL_ETH; /* from here on it is on a wire */
 	port_output_queue(w, p, q);

@@ -80,8 +80,10 @@ struct port {
 	int ifindex; /* 0: no kernel interface */
 	uint8_t mac[6];
 	uint16_t flags;
-	uint32_t mtu; /* octets of IP packet; 0: no limit */
-	bool up;      /* link and administrative state, kept by the control thread */
+	uint32_t mtu;           /* octets of IP packet; 0: no limit */
+	bool up;                /* link and administrative state, kept by the control thread */
+	uint32_t config;        /* OFPPC_*: what a controller forbids it; workers read it */
+	uint32_t config_staged; /* … once what is on its way is in effect */
 	const struct port_class *class;
 	struct datapath *dp;
 	unsigned n_queues;
@@ -96,6 +98,12 @@ struct port {
 static inline int port_device(const struct port *port)
 {
 	return port->ifindex > 0 ? port->ifindex : -1 - (int)port->id;
+}
+
+/* Whether a controller forbids it any of `what` (OFPPC_*). */
+static inline bool port_forbids(const struct port *port, uint32_t what)
+{
+	return unlikely(__atomic_load_n(&port->config, __ATOMIC_RELAXED) & what);
 }
 
 /* Counters per port and worker; sums are made when someone asks. */

@@ -207,6 +207,15 @@ static void tell_news(struct worker *w)
 
 /* ---- Turns ----------------------------------------------------------------------------- */
 
+static void drop_all(struct worker *w, struct batch *b, enum drop_reason reason)
+{
+	struct pkt *p;
+
+	BATCH_FOR_EACH (p, b)
+		drop(w, p, reason);
+	b->n = 0;
+}
+
 static unsigned poll_queue(struct worker *w, struct queue *q)
 {
 	struct batch b;
@@ -216,7 +225,9 @@ static unsigned poll_queue(struct worker *w, struct queue *q)
 	n = q->port->class->rx(w, q, &b);
 	if (!b.n)
 		return n;
-	if (q->port->forward_to)
+	if (port_forbids(q->port, OFPPC_PORT_DOWN | OFPPC_NO_RECV))
+		drop_all(w, &b, DROP_PORT_CONFIG);
+	else if (q->port->forward_to)
 		spine_forward(w, &b, q->port->forward_to);
 	else
 		spine_run(w, &b);

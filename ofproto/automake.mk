@@ -42,6 +42,7 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/ofproto.h \
 	ofproto/packets.c \
 	ofproto/panic.c \
+	ofproto/port-mod.c \
 	ofproto/ports.c \
 	ofproto/restore.c \
 	ofproto/routes.c \

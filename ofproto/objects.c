@@ -297,6 +297,8 @@ static void stage_out(struct ofproto *o, struct object *b, struct waiter *w)
 	step_new(o, &del_class, b);
 	if (b->confirm_ns == TIMER_NEVER) /* otherwise it never was in the store */
 		change_store(o, store_op_object(kind_of(b), b->name, NULL));
+	if (b->port->config_staged)
+		port_config_keep(o, b->name, 0);
 	change_staged(o, w);
 }
 

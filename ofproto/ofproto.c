@@ -192,6 +192,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 		if (!error)
 			error = objects_restore(o, r);
 		if (!error)
+			error = port_configs_restore(o, r);
+		if (!error)
 			error = limiters_restore(o, r);
 		if (!error)
 			error = sets_restore(o, r);

@@ -188,6 +188,13 @@ int ofproto_set_switch(struct ofproto *o, struct words words, struct waiter *w, 
 /* Keeps the ports that were made with confirm=SECONDS; otherwise they are taken back then. */
 int ofproto_confirm(struct ofproto *o, struct refusal *r);
 
+/* One port-mod (TS-023, 7.3.4.3), of what is sluice's: OFPPC_* where the mask has a bit. */
+struct port_mod {
+	uint32_t ofport, config, mask;
+};
+int ofproto_port_mod(struct ofproto *o, const struct port_mod *pm, struct waiter *w,
+		     struct refusal *r);
+
 struct port *ofproto_port(struct ofproto *o, const char *name); /* NULL: none; also connections */
 struct conn *ofproto_conn(struct ofproto *o, const char *name);
 /* The text a port or connection was made from, keys replaced by `key=…`. */

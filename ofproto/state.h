@@ -60,6 +60,10 @@ void tell_port_status(struct ofproto *o, const struct port *p, uint8_t reason);
 /* ports.c: lends port names to the text of rules; NULL: no more. */
 void ports_name(struct ofproto *o);
 
+/* port-mod.c: remembers a port's OFPPC_*; 0: none.  Joins a change that is being made. */
+void port_config_keep(struct ofproto *o, const char *name, uint32_t config);
+int port_configs_restore(struct ofproto *o, struct refusal *r);
+
 /* packets.c: what workers have told since the last time. */
 void events_run(struct ofproto *o);
 

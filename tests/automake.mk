@@ -72,6 +72,7 @@ UNITS = \
 	tests/unit/test-port-dummy \
 	tests/unit/test-port-pcap \
 	tests/unit/test-profile \
+	tests/unit/test-port-mod \
 	tests/unit/test-promises \
 	tests/unit/test-protect \
 	tests/unit/test-reorder \
@@ -235,6 +236,8 @@ EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/buffers.py 
 noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/faulty-disk.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
 	tests/openflow/osken-multiparts.py
+	tests/openflow/hostile.py tests/openflow/osken-multiparts.py \
+	tests/openflow/osken-switch.py tests/openflow/wire.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)
 
 tests_fuzz_fuzz_aggfrag_SOURCES = tests/fuzz/fuzz-aggfrag.c tests/unit/iptfs-bed.c \
@@ -437,7 +440,7 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/demo/bed.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
 	tests/system/common.sh tests/system/forge.py tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
-	tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
+	tests/system/openflow.sh tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
 	tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/verdicts.py tests/system/veth.sh \
 	tests/system/zerocopy.py tests/system/zerocopy.sh
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \

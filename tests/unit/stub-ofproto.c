@@ -254,6 +254,16 @@ int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct re
 	return 0;
 }
 
+int ofproto_port_mod(struct ofproto *o, const struct port_mod *pm, struct waiter *w,
+		     struct refusal *r)
+{
+	if (pm->config & pm->mask & ~0x65u)
+		return refuse(r, PORT_MOD_CONFIG, "config", "bits 0x%x", pm->config);
+	o->port_mod = *pm;
+	wait_for(o, w);
+	return 0;
+}
+
 void ofproto_listen(struct ofproto *o, struct listener *l)
 {
 	l->next = o->listeners;

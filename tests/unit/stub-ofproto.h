@@ -26,6 +26,7 @@ struct ofproto {
 	struct group_spec group;       /* the last one; no buckets: none */
 	unsigned n_group_mods, n_flow_mods, n_packet_outs, n_dones;
 	struct packet_out last_out;
+	struct port_mod port_mod; /* the last one */
 	uint8_t last_frame[256];
 	struct flow_stats stats; /* of every rule */
 };

@@ -77,7 +77,7 @@ static void ports_are_counted(void **state)
 }
 
 #define PORT_MOD(PORT, ETH, CONFIG, ADVERTISE) \
-	"04 10 0028 00000009" PORT "00000000" ETH "0000" CONFIG "00000065" ADVERTISE "00000000"
+	"04 10 0028 00000009" PORT "00000000" ETH "0000" CONFIG "00000067" ADVERTISE "00000000"
 
 static void port_mods(void **state)
 {
@@ -87,8 +87,9 @@ static void port_mods(void **state)
 		{PORT_MOD("00000001", "020000000001", "00000000", "00000000"), NULL},
 		{PORT_MOD("00000063", "020000000001", "00000000", "00000000"), "0007 0000"},
 		{PORT_MOD("00000001", "020000000002", "00000000", "00000000"), "0007 0001"},
-		{PORT_MOD("00000001", "020000000001", "00000001", "00000000"), "0007 0002"},
+		{PORT_MOD("00000001", "020000000001", "00000002", "00000000"), "0007 0002"},
 		{PORT_MOD("00000001", "020000000001", "00000000", "00000001"), "0007 0003"},
+		{PORT_MOD("00000001", "020000000001", "00000021", "00000000"), NULL},
 	};
 	struct bench *t = bench_with_ports();
 	struct peer p = peer_ready(t);
@@ -103,6 +104,9 @@ static void port_mods(void **state)
 		peer_send(&p, cases[i].message);
 		EXPECT(&p, want);
 	}
+	assert_int_equal(t->o->port_mod.ofport, 1);
+	assert_int_equal(t->o->port_mod.config, OFPPC_PORT_DOWN | OFPPC_NO_FWD);
+	assert_int_equal(t->o->port_mod.mask, 0x67);
 	peer_end(&p);
 	bench_end(t);
 }
