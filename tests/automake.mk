@@ -22,6 +22,7 @@ UNITS = \
 	tests/unit/test-cond \
 	tests/unit/test-prefixes \
 	tests/unit/test-disk \
+	tests/unit/test-dial \
 	tests/unit/test-drops \
 	tests/unit/test-early \
 	tests/unit/test-esp \
@@ -136,6 +137,8 @@ tests_unit_test_openflow_switch_SOURCES = tests/unit/test-openflow-switch.c $(ST
 tests_unit_test_openflow_switch_LDADD = $(UNIT_LIBS)
 tests_unit_test_tls_SOURCES = tests/unit/test-tls.c tests/unit/tls-bed.h $(STUB_OFPROTO)
 tests_unit_test_tls_LDADD = $(UNIT_LIBS)
+tests_unit_test_dial_SOURCES = tests/unit/test-dial.c $(STUB_OFPROTO)
+tests_unit_test_dial_LDADD = $(UNIT_LIBS)
 tests_unit_test_fail_mode_SOURCES = tests/unit/test-fail-mode.c $(STUB_OFPROTO)
 tests_unit_test_fail_mode_LDADD = $(UNIT_LIBS)
 tests_unit_test_marks_SOURCES = tests/unit/test-marks.c

@@ -58,6 +58,33 @@ static void who_comes_is_let_in_by_certificate(void **state)
 	lab_end(&l);
 }
 
+/* Each connection is looked at anew: what was agreed on before spares nobody his certificate. */
+static void sessions_are_not_resumed(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct lab l = lab_listening();
+
+	(void)state;
+	lab_machine(&l, "good", NULL, 10);
+	for (unsigned i = 0; i < ARRAY_SIZE(versions); i++) {
+		const struct client_is is = {"good", NULL, versions[i]};
+		struct client first = client_new(&l, &is), second;
+		SSL_SESSION *session;
+
+		assert_true(client_hello(&first));
+		session = SSL_get1_session(first.ssl);
+		second = client_new(&l, &is);
+		SSL_set_session(second.ssl, session);
+		assert_true(client_hello(&second));
+		assert_false(SSL_session_reused(second.ssl));
+		assert_false(SSL_SESSION_has_ticket(session));
+		SSL_SESSION_free(session);
+		client_end(&first);
+		client_end(&second);
+	}
+	lab_end(&l);
+}
+
 /* peer=: not everyone of the CA. */
 static void a_listener_may_want_one_name(void **state)
 {
@@ -513,6 +540,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_comes_is_let_in_by_certificate),
+		cmocka_unit_test(sessions_are_not_resumed),
 		cmocka_unit_test(a_listener_may_want_one_name),
 		cmocka_unit_test(whom_we_dial_has_the_address_or_the_name),
 		cmocka_unit_test(bad_files_are_refused),
