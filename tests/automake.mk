@@ -235,7 +235,7 @@ noinst_HEADERS += tests/unit/route-bed.h
 noinst_HEADERS += tests/unit/switch.h tests/unit/verb-bed.h tests/unit/bed.h tests/unit/random-match.h
 noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/buffers.py tests/openflow/errors.py \
-	tests/openflow/hostile.py tests/openflow/osken-multiparts.py tests/openflow/wire.py
+	tests/openflow/hostile.py tests/openflow/hostile-tls.py tests/openflow/osken-multiparts.py tests/openflow/wire.py
 noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/faulty-disk.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
 	tests/openflow/osken-multiparts.py
