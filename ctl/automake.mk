@@ -6,7 +6,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/confirm.c \
 	ctl/dial.c \
 	ctl/dry-run.c \
+	ctl/install.c \
 	ctl/dry-run.h \
+	ctl/install.h \
 	ctl/experimenters.def \
 	ctl/fail-mode.c \
 	ctl/fail-mode.h \

@@ -3,14 +3,13 @@
 #include <stdlib.h>
 
 #include "ctl/flow-set.h"
-#include "ctl/rows.h"
-#include "ctl/verb.h"
+#include "ctl/install.h"
 #include "lib/openflow.h"
 
 struct confirm {
 	struct confirm *next;
-	struct flow_mod mod; /* as it was meant */
-	uint64_t added_ns;
+	struct flow_mod mod;        /* as it was meant */
+	uint64_t added_ns, ends_ns; /* unless confirmed */
 };
 
 static void ops_copy(struct buf *to, const struct buf *from)
@@ -19,13 +18,30 @@ static void ops_copy(struct buf *to, const struct buf *from)
 	buf_octets(to, from->data, from->size);
 }
 
+/* What was not confirmed in time has ended by itself. */
+static void forget_ended(struct daemon *d)
+{
+	uint64_t now = ofproto_now(d->ofproto);
+
+	for (struct confirm **link = &d->confirms, *c; (c = *link);)
+		if (c->ends_ns <= now) {
+			*link = c->next;
+			flow_mod_free(&c->mod);
+			free(c);
+		} else {
+			link = &c->next;
+		}
+}
+
 void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns)
 {
 	struct confirm *c = calloc(1, sizeof *c);
 
 	if (!c)
 		abort();
+	forget_ended(d);
 	c->mod = *mod;
+	c->ends_ns = ofproto_now(d->ofproto) + ns;
 	c->added_ns = ofproto_now(d->ofproto);
 	ops_copy(&c->mod.instructions.apply, &mod->instructions.apply);
 	ops_copy(&c->mod.instructions.write, &mod->instructions.write);

@@ -6,6 +6,7 @@
 
 #include "ctl/file.h"
 #include "ctl/limiters.h"
+#include "ctl/install.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
 #include "ctl/verb.h"

@@ -48,12 +48,6 @@ json_t *sflow_collect(struct daemon *d);
 void sflow_text(const json_t *value, struct buf *text);
 int collectors_restore(struct daemon *d, struct refusal *r);
 
-/* Rules that wait for `sluice-ctl confirm`: they were installed to expire after `ns`; confirming
- * installs them as they were meant.  verb-switch.c */
-void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns);
-void confirm_forget(struct daemon *d); /* the last one added: it was refused */
-void confirms_free(struct daemon *d);
-
 /* An enum panic_state: false, "pass", or "detach", whatever the rules do. */
 json_t *panic_json(unsigned state);
 

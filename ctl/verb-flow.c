@@ -2,8 +2,8 @@
 /* Verbs for one rule, or for those that one FLOW covers. */
 #include <stdlib.h>
 
-#include "ctl/dry-run.h"
 #include "ctl/flow-set.h"
+#include "ctl/install.h"
 #include "ctl/rows.h"
 #include "ctl/verb.h"
 #include "lib/openflow.h"
@@ -35,46 +35,25 @@ static int run_mod(struct verb_call *call, struct flow_mod *mod)
 	return error;
 }
 
-static void say_dry_run(struct verb_call *call, struct flow_mod *mod)
-{
-	json_t *value = dry_run_collect(call->daemon, &mod->match);
-	struct buf text = {0};
-
-	flow_mod_free(mod);
-	dry_run_text(value, &text);
-	verb_done(call, &text, value);
-}
-
 void do_add_flow(struct verb_call *call)
 {
-	const char *expire = args_option(&call->args, "--expire");
-	const char *confirm = args_option(&call->args, "--confirm");
 	struct daemon *d = call->daemon;
+	struct install install;
 	struct flow_mod mod;
 	struct refusal r = {0};
-	uint64_t ns = 0;
 
-	if (call_flow(call, OFPFC_ADD, &mod, &r)) {
+	if (install_options(call, &install, &r) || call_flow(call, OFPFC_ADD, &mod, &r)) {
 		verb_refuse(call, &r);
 		return;
 	}
-	if (expire && (parse_time(expire, &mod.expire_ns) || !mod.expire_ns))
-		refuse(&r, BAD_VALUE, "--expire", "%.40s is no time; 30s, 10m, 1h are", expire);
-	if (confirm && (parse_time(confirm, &ns) || !ns))
-		refuse(&r, BAD_VALUE, "--confirm", "%.40s is no time; 30 (seconds), 2m are",
-		       confirm);
-	if (r.code) {
-		flow_mod_free(&mod);
-		verb_refuse(call, &r);
+	mod.expire_ns = install.expire_ns;
+	if (install.dry_run) {
+		install_dry_run(call, &mod);
 		return;
 	}
-	if (args_option(&call->args, "--dry-run")) {
-		say_dry_run(call, &mod);
-		return;
-	}
-	if (confirm)
-		confirm_add(d, &mod, ns);
-	if (run_mod(call, &mod) && confirm)
+	if (install.confirm_ns)
+		confirm_add(d, &mod, install.confirm_ns);
+	if (run_mod(call, &mod) && install.confirm_ns)
 		confirm_forget(d);
 }
 
@@ -86,6 +65,8 @@ void do_mod_flows(struct verb_call *call)
 
 	if (call_flow(call, strict ? OFPFC_MODIFY_STRICT : OFPFC_MODIFY, &mod, &r))
 		verb_refuse(call, &r);
+	else if (args_option(&call->args, "--dry-run"))
+		install_dry_run(call, &mod);
 	else
 		run_mod(call, &mod);
 }

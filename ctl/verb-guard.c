@@ -4,6 +4,7 @@
 
 #include "ctl/dry-run.h"
 #include "ctl/guard.h"
+#include "ctl/install.h"
 #include "lib/openflow.h"
 #include "ofproto/admit.h"
 
@@ -16,6 +17,10 @@ void do_add_guard(struct verb_call *call)
 
 	if (guard_rule_asked(call, &mod, &r)) {
 		verb_refuse(call, &r);
+		return;
+	}
+	if (args_option(&call->args, "--dry-run")) {
+		install_dry_run(call, &mod);
 		return;
 	}
 	guard_install(call, &mod, NULL, json_object());
@@ -168,6 +173,10 @@ void do_block(struct verb_call *call)
 
 	if (block_asked(call, &mod, &r)) {
 		verb_refuse(call, &r);
+		return;
+	}
+	if (args_option(&call->args, "--dry-run")) {
+		install_dry_run(call, &mod);
 		return;
 	}
 	value = json_object();

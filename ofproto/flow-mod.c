@@ -265,12 +265,11 @@ static struct flow flow_from(const struct ofproto *o, const struct flow_mod *fm)
 	};
 }
 
-static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+/* Whether it may come; `old` has its place, NULL: nobody. */
+static int admit_new(struct ofproto *o, const struct flow_mod *fm, const struct entry *old,
+		     struct refusal *r)
 {
-	struct entry *old = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match), *fresh;
 	struct flow flow = flow_from(o, fm);
-	bool renewed = old && fm->table == TABLE_GUARD;
-	bool counts_on = old && !(fm->flags & OFPFF_RESET_COUNTS);
 
 	if (match_exists(&fm->match, r))
 		return -EINVAL;
@@ -287,8 +286,22 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 	if (flows_full(o))
 		return refuse(r, TABLE_FULL, "table",
 			      "there are %u rules, as many as the switch holds", o->flows.n_staged);
-	if (!old && table_admits(o->dp.table[fm->table], &fm->match, r)) {
-		o->flows.n_refused[fm->table]++;
+	return old ? 0 : table_admits(o->dp.table[fm->table], &fm->match, r);
+}
+
+static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	struct entry *old = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match), *fresh;
+	struct flow flow = flow_from(o, fm);
+	bool renewed = old && fm->table == TABLE_GUARD;
+	bool counts_on = old && !(fm->flags & OFPFF_RESET_COUNTS);
+	struct refusal why = {0};
+
+	if (admit_new(o, fm, old, &why)) {
+		if (why.code == REFUSED_TOO_MANY_MASKS || why.code == REFUSED_COMPILE_BUDGET)
+			o->flows.n_refused[fm->table]++;
+		if (r)
+			*r = why;
 		return -EINVAL;
 	}
 	/* What takes a rule's place goes on from its counters (TS-023, 6.4), but not from its age.
@@ -448,14 +461,32 @@ static int flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter 
 	return error;
 }
 
+/* A guard rule as it would be put there; what is the caller's stays so: nothing of it is freed. */
+static int completed(const struct flow_mod *fm, struct flow_mod *out, struct refusal *r)
+{
+	*out = *fm;
+	return fm->table != TABLE_GUARD || is_delete(fm) ? 0
+							 : guard_complete(&out->instructions, r);
+}
+
 int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
 		     struct refusal *r)
 {
-	struct flow_mod guard = *fm; /* what is the caller's stays so: nothing of it is freed */
+	struct flow_mod whole;
 
-	if (fm->table != TABLE_GUARD || is_delete(fm))
-		return flow_mod(o, fm, w, r);
-	return guard_complete(&guard.instructions, r) ? -EINVAL : flow_mod(o, &guard, w, r);
+	return completed(fm, &whole, r) ? -EINVAL : flow_mod(o, &whole, w, r);
+}
+
+int ofproto_flow_try(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	struct flow_mod whole;
+
+	if (completed(fm, &whole, r) || check(o, &whole, r))
+		return -EINVAL;
+	if (fm->command != OFPFC_ADD)
+		return admit_all(o, &whole, r);
+	return admit_new(o, &whole, entry_find(o, fm->table, fm->origin, fm->priority, &fm->match),
+			 r);
 }
 
 /* ---- Restart ----------------------------------------------------------------------------- */

@@ -131,6 +131,8 @@ void flow_mod_free(struct flow_mod *fm);
 
 int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
 		     struct refusal *r);
+/* Whether it would be refused; nothing is changed. */
+int ofproto_flow_try(struct ofproto *o, const struct flow_mod *fm, struct refusal *r);
 
 /* FLOW text: ovs-ofctl's syntax, one rule (`table=0,priority=5,ip,nw_src=10.0.0.0/8,
  * actions=output:2`).  `command` decides whether actions are needed or allowed; strict ones are

@@ -18,6 +18,7 @@
 #include "ctl/collectors.h"
 #include "ctl/offline.h"
 #include "ctl/reading.h"
+#include "ctl/install.h"
 #include "ctl/rows.h"
 #include "ctl/stats.h"
 #include "ctl/watcher.h"

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "ctl/mgmt.h"
+#include "ctl/install.h"
 #include "ctl/rows.h"
 #include "lib/log.h"
 
