@@ -265,8 +265,33 @@ static void load(struct verb_call *call, const char *content)
 	verb_waits(call, w, ofproto_set_load(o, name, content, w, &r), &r);
 }
 
+/* Lines without a member: blanks and comments. */
+static bool is_empty(const char *content)
+{
+	while (*content) {
+		content += strspn(content, " \t\r\n");
+		if (*content && *content != '#')
+			return false;
+		content += strcspn(content, "\n");
+	}
+	return true;
+}
+
+/* A list whose download failed is the same to rules as nobody. */
 void do_set_load(struct verb_call *call)
 {
+	struct ofproto *o = call->daemon->ofproto;
+	const char *name = call->args.word[0];
+	bool undoes = call->actor && call->actor->undoes;
+	struct refusal r = {0};
+
+	if (!undoes && is_empty(call->args.word[1]) && ofproto_set_is_asked(o, name)) {
+		refuse(&r, NEEDS_FORCE, "FILE",
+		       "there is no member in it, and a rule asks set %.40s; set-flush empties it",
+		       name);
+		verb_refuse(call, &r);
+		return;
+	}
 	load(call, call->args.word[1]);
 }
 

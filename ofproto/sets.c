@@ -94,6 +94,13 @@ static const struct flow *user_of(struct ofproto *o, uint64_t id)
 	return NULL;
 }
 
+bool ofproto_set_is_asked(struct ofproto *o, const char *name)
+{
+	const struct set_entry *e = set_entry_find(o, name);
+
+	return e && user_of(o, e->set->id);
+}
+
 static int check_id(struct ofproto *o, uint64_t id, struct refusal *r)
 {
 	struct set_entry *e = set_entry_by_id(o, id);

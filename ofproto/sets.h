@@ -31,6 +31,8 @@ int ofproto_add_set(struct ofproto *o, struct words words, const char *content, 
 bool ofproto_set_is(struct ofproto *o, struct words words);
 /* Refused while a rule names it. */
 int ofproto_del_set(struct ofproto *o, const char *name, struct waiter *w, struct refusal *r);
+/* A rule names it. */
+bool ofproto_set_is_asked(struct ofproto *o, const char *name);
 /* Words are `MEMBER[,timeout=TIME]`; taking out what is not there is no error. */
 int ofproto_set_add(struct ofproto *o, const char *name, struct words members, struct waiter *w,
 		    struct refusal *r);

@@ -338,6 +338,7 @@ HOUSE = \
 	tests/house/leftovers.py \
 	tests/house/limits.py \
 	tests/house/namespaces.py \
+	tests/house/refusals.py \
 	tests/house/spdx.py \
 	tests/house/verbs.py
 TESTS += $(HOUSE) tests/iptfs-vectors.py
