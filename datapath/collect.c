@@ -121,6 +121,7 @@ void stage_collect(struct worker *w, struct batch *b)
 	struct pkt *p;
 	unsigned n = 0;
 
+	b->claimed = false;
 	BATCH_FOR_EACH (p, b) {
 		struct conn_id id;
 		struct conn *c;
@@ -132,6 +133,7 @@ void stage_collect(struct worker *w, struct batch *b)
 				continue;
 			if (c)
 				collect_conn(w, p, c, &id);
+			b->claimed |= !!c;
 		}
 		b->pkt[n++] = p;
 	}

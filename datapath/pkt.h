@@ -78,6 +78,7 @@ struct pkt {
 
 struct batch {
 	unsigned n;
+	bool claimed;         /* there are aggregates among them (stage_collect) */
 	unsigned at;          /* decapsulation, which is resumable, has got this far */
 	struct conn *popping; /* the connection it stopped in: the packet itself may be gone */
 	struct pkt *pkt[BATCH_MAX];

@@ -70,7 +70,7 @@ static const struct rule *lookup(struct worker *w, const struct pkt *p, unsigned
 	return r;
 }
 
-static void count_rule(struct worker *w, const struct pkt *p, uint32_t id)
+static ALWAYS_INLINE void count_rule(struct worker *w, const struct pkt *p, uint32_t id)
 {
 	struct rule_counters *n = &w->rule[id];
 
@@ -420,11 +420,17 @@ static int find_and_keep(struct worker *w, struct batch *b, struct pkt *p, struc
 
 /* ---- The stage ------------------------------------------------------------------------------ */
 
+/* Where a rule does nothing but drop, there is nothing to run. */
 static ALWAYS_INLINE void pass_on(struct worker *w, struct batch *b, struct pkt *p, int reason)
 {
-	if (likely(reason < 0))
-		b->pkt[b->n++] = p;
-	else if (reason != PATH_GONE)
+	if (reason < 0) {
+		if (!(p->program->flags & PROGRAM_DROPS) || unlikely(p->sample)) {
+			b->pkt[b->n++] = p;
+			return;
+		}
+		reason = DROP_RULE;
+	}
+	if (likely(reason != PATH_GONE))
 		drop(w, p, (enum drop_reason)reason);
 }
 

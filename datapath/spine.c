@@ -5,6 +5,10 @@ void spine_run(struct worker *w, struct batch *b)
 {
 	stage_parse(w, b);
 	stage_collect(w, b);
+	if (!b->claimed) {
+		spine_rules(w, b);
+		return;
+	}
 	stage_early(w, b);
 	stage_handoff(w, b);
 	spine_decap(w, b);

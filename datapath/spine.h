@@ -4,7 +4,8 @@
  *	rx → parse → outer (collect) → early verdict → decap (1→N, resumable) → key → sample
  *	   → cache → rules → actions → tx  any stage: drop(pkt, REASON) · trace(pkt, STAGE)
  *
- * spine_run() calls the stages in that order and does nothing else.  Every stage takes (struct
+ * spine_run() calls the stages in that order and does nothing else; batches without an aggregate
+ * leave out those from the early verdict to decapsulation.  Every stage takes (struct
  * worker *, struct batch *), lets through what goes on (compacting the batch) and ends the rest.
  * No log, allocation, contended lock or system call happens between rx and tx; only ports
  * make system calls. */

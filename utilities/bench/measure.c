@@ -196,6 +196,12 @@ static void lap_spine(struct bed *bed, struct laps *l)
 	lap(l, BENCH_parse);
 	stage_collect(w, &b);
 	lap(l, BENCH_collect);
+	if (!b.claimed) {
+		lap_rules(w, &b, l);
+		stage_tx(w);
+		lap(l, BENCH_tx);
+		return;
+	}
 	stage_early(w, &b);
 	lap(l, BENCH_early);
 	stage_handoff(w, &b);

@@ -101,7 +101,7 @@ const struct scenario scenario_stage_rules = {
 		"lookup",
 	.rules = all_rules,
 	.traffic = all_traffic,
-	.actions = "drop",
+	.actions = "output:2",
 	.cache = true,
 	.open = ready_open,
 	.close = ready_close,
