@@ -7,12 +7,12 @@
 
 enum { TAG_SIZE = 4, TAG_AT = 12, TPID_C = 0x8100, TPID_S = 0x88a8 };
 
-/* The tag at `at`, where an Ethernet type stands: its TCI, or -1. */
+/* The tag at `at`, where an Ethernet type stands, with the type behind it: its TCI, or -1. */
 static int tag_at(const struct pkt *p, uint16_t at)
 {
 	uint16_t type;
 
-	if (p->seg[0].len < at + TAG_SIZE)
+	if (p->seg[0].len < at + TAG_SIZE + 2)
 		return -1;
 	type = get_be16(p->data + at);
 	return type == TPID_C || type == TPID_S ? get_be16(p->data + at + 2) : -1;

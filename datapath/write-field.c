@@ -20,12 +20,9 @@ enum header {
 	IN_ETH,
 	IN_TAG,
 	IN_TYPE, /* the Ethernet type behind the tags */
-	IN_IPV4,
-	IN_IPV6,
-	IN_ARP,
-	IN_MPLS,
-	IN_PBB,
+	IN_L3,
 	IN_L4,
+	IN_ND, /* a neighbour message, as far as its options */
 	IN_ND_OPTION,
 };
 
@@ -53,7 +50,7 @@ enum {
 	PROTO_SCTP = 132,
 };
 
-enum { ETH_IPV4 = 0x0800, ETH_ARP = 0x0806, ETH_IPV6 = 0x86dd, ETH_PBB = 0x88e7 };
+enum { ETH_IPV4 = 0x0800, ETH_IPV6 = 0x86dd, ND_SIZE = 24 };
 
 static const struct place places[N_FIELDS] = {
 	[FIELD_ETH_DST] = {IN_ETH, 0, 6, 0, 0},
@@ -61,14 +58,15 @@ static const struct place places[N_FIELDS] = {
 	[FIELD_ETH_TYPE] = {IN_TYPE, 0, 2, 0, 0},
 	[FIELD_VLAN_VID] = {IN_TAG, 14, 2, 0, 0},
 	[FIELD_VLAN_PCP] = {IN_TAG, 14, 2, 13, 0},
-	[FIELD_IP_DSCP] = {IN_IPV4, 0, 2, 2, SUM_IPV4},
-	[FIELD_IP_ECN] = {IN_IPV4, 0, 2, 0, SUM_IPV4},
-	[FIELD_NW_TTL] = {IN_IPV4, 8, 2, 8, SUM_IPV4},
-	[FIELD_IPV4_SRC] = {IN_IPV4, 12, 4, 0, SUM_IPV4 | SUM_PSEUDO},
-	[FIELD_IPV4_DST] = {IN_IPV4, 16, 4, 0, SUM_IPV4 | SUM_PSEUDO},
-	[FIELD_IPV6_SRC] = {IN_IPV6, 8, 16, 0, SUM_PSEUDO},
-	[FIELD_IPV6_DST] = {IN_IPV6, 24, 16, 0, SUM_PSEUDO},
-	[FIELD_IPV6_FLABEL] = {IN_IPV6, 0, 4, 0, 0},
+	[FIELD_IP_DSCP] = {IN_L3, 0, 2, 2, SUM_IPV4},
+	[FIELD_IP_ECN] = {IN_L3, 0, 2, 0, SUM_IPV4},
+	[FIELD_NW_TTL] = {IN_L3, 8, 2, 8, SUM_IPV4},
+	[FIELD_IP_PROTO] = {IN_L3, 0, 0, 0, 0}, /* write_proto() */
+	[FIELD_IPV4_SRC] = {IN_L3, 12, 4, 0, SUM_IPV4 | SUM_PSEUDO},
+	[FIELD_IPV4_DST] = {IN_L3, 16, 4, 0, SUM_IPV4 | SUM_PSEUDO},
+	[FIELD_IPV6_SRC] = {IN_L3, 8, 16, 0, SUM_PSEUDO},
+	[FIELD_IPV6_DST] = {IN_L3, 24, 16, 0, SUM_PSEUDO},
+	[FIELD_IPV6_FLABEL] = {IN_L3, 0, 4, 0, 0},
 	[FIELD_TCP_SRC] = {IN_L4, 0, 2, 0, SUM_L4},
 	[FIELD_TCP_DST] = {IN_L4, 2, 2, 0, SUM_L4},
 	[FIELD_UDP_SRC] = {IN_L4, 0, 2, 0, SUM_L4},
@@ -79,53 +77,64 @@ static const struct place places[N_FIELDS] = {
 	[FIELD_ICMPV4_CODE] = {IN_L4, 0, 2, 0, SUM_L4},
 	[FIELD_ICMPV6_TYPE] = {IN_L4, 0, 2, 8, SUM_L4},
 	[FIELD_ICMPV6_CODE] = {IN_L4, 0, 2, 0, SUM_L4},
-	[FIELD_IPV6_ND_TARGET] = {IN_L4, 8, 16, 0, SUM_L4},
+	[FIELD_IPV6_ND_TARGET] = {IN_ND, 8, 16, 0, SUM_L4},
 	[FIELD_IPV6_ND_SLL] = {IN_ND_OPTION, 2, 6, 0, SUM_L4},
 	[FIELD_IPV6_ND_TLL] = {IN_ND_OPTION, 2, 6, 0, SUM_L4},
-	[FIELD_ARP_OP] = {IN_ARP, 6, 2, 0, 0},
-	[FIELD_ARP_SHA] = {IN_ARP, 8, 6, 0, 0},
-	[FIELD_ARP_SPA] = {IN_ARP, 14, 4, 0, 0},
-	[FIELD_ARP_THA] = {IN_ARP, 18, 6, 0, 0},
-	[FIELD_ARP_TPA] = {IN_ARP, 24, 4, 0, 0},
-	[FIELD_MPLS_LABEL] = {IN_MPLS, 0, 4, 12, 0},
-	[FIELD_MPLS_TC] = {IN_MPLS, 0, 4, 9, 0},
-	[FIELD_MPLS_BOS] = {IN_MPLS, 0, 4, 8, 0},
-	[FIELD_PBB_ISID] = {IN_PBB, 0, 4, 0, 0},
+	[FIELD_ARP_OP] = {IN_L3, 6, 2, 0, 0},
+	[FIELD_ARP_SHA] = {IN_L3, 8, 6, 0, 0},
+	[FIELD_ARP_SPA] = {IN_L3, 14, 4, 0, 0},
+	[FIELD_ARP_THA] = {IN_L3, 18, 6, 0, 0},
+	[FIELD_ARP_TPA] = {IN_L3, 24, 4, 0, 0},
+	[FIELD_MPLS_LABEL] = {IN_L3, 0, 4, 12, 0},
+	[FIELD_MPLS_TC] = {IN_L3, 0, 4, 9, 0},
+	[FIELD_MPLS_BOS] = {IN_L3, 0, 4, 8, 0},
+	[FIELD_PBB_ISID] = {IN_L3, 0, 4, 0, 0},
 };
 
 /* IPv6's places of fields that both versions have. */
 static const struct place places6[N_FIELDS] = {
-	[FIELD_IP_DSCP] = {IN_IPV6, 0, 2, 6, 0},
-	[FIELD_IP_ECN] = {IN_IPV6, 0, 2, 4, 0},
-	[FIELD_NW_TTL] = {IN_IPV6, 6, 2, 0, 0},
+	[FIELD_IP_DSCP] = {IN_L3, 0, 2, 6, 0},
+	[FIELD_IP_ECN] = {IN_L3, 0, 2, 4, 0},
+	[FIELD_NW_TTL] = {IN_L3, 6, 2, 0, 0},
 };
 
-/* The option of a neighbour message that carries this link-layer address (RFC 4861, 4.6.1): its
- * offset, or 0. */
+/* The option of a neighbour message that carries this link-layer address (RFC 4861, 4.6.1), the
+ * last one within the headers, as parse.c has it: its offset, or 0. */
 static uint16_t nd_option(const struct pkt *p, enum field_id id)
 {
 	uint8_t wanted = id == FIELD_IPV6_ND_SLL ? 1 : 2;
-	uint32_t end = MIN(p->seg[0].len, (uint32_t)PKT_HEADERS), at = p->l4 + 24u;
+	uint16_t found = 0;
 
-	while (at + 8 <= end && p->data[at + 1]) {
+	for (uint32_t at = p->l4 + (uint32_t)ND_SIZE; at + 8 <= p->payload;
+	     at += p->data[at + 1] * 8u) {
+		if (!p->data[at + 1])
+			break;
 		if (p->data[at] == wanted && p->data[at + 1] == 1)
-			return (uint16_t)at;
-		at += p->data[at + 1] * 8u;
+			found = (uint16_t)at;
 	}
-	return 0;
+	return found;
 }
 
 static bool is_tag(const struct pkt *p, unsigned at)
 {
-	uint16_t type = p->seg[0].len >= at + 4 ? get_be16(p->data + at) : 0;
+	uint16_t type = p->seg[0].len >= at + 6 ? get_be16(p->data + at) : 0;
 
 	return type == 0x8100 || type == 0x88a8;
 }
 
-/* Where the header of a place begins in this packet; -EINVAL: it has none. */
+/* The packet has the header that the field is in: rules' matches say so, buckets and packet-outs
+ * have none. */
+static bool has_header(const struct pkt *p, const struct field *f)
+{
+	static const struct outer_key none;
+	const struct prereq_facts facts = prereq_facts_of(&p->key, &none);
+
+	return field_is_there(f, &facts);
+}
+
+/* Where the header of a place begins in a packet that has it; -EINVAL: its octets are not there. */
 static int header_at(const struct pkt *p, const struct place *place, const struct field *f)
 {
-	uint16_t eth_type = be16toh(p->key.eth_type);
 	int at = 0;
 
 	switch (place->header) {
@@ -137,26 +146,17 @@ static int header_at(const struct pkt *p, const struct place *place, const struc
 		for (at = 12; is_tag(p, (unsigned)at);)
 			at += 4;
 		break;
-	case IN_IPV4:
-		at = eth_type == ETH_IPV4 ? p->l3 : 0;
-		break;
-	case IN_IPV6:
-		at = eth_type == ETH_IPV6 ? p->l3 : 0;
-		break;
-	case IN_ARP:
-		at = eth_type == ETH_ARP ? p->l3 : 0;
-		break;
-	case IN_MPLS:
-		at = eth_type == 0x8847 || eth_type == 0x8848 ? p->l3 : 0;
-		break;
-	case IN_PBB:
-		at = eth_type == ETH_PBB ? p->l3 : 0;
+	case IN_L3:
+		at = p->l3;
 		break;
 	case IN_L4:
-		at = p->key.ip_proto == prereqs[f->prereq].ip_proto ? p->l4 : 0;
+		at = p->l4;
+		break;
+	case IN_ND:
+		at = p->payload >= p->l4 + ND_SIZE ? p->l4 : 0;
 		break;
 	case IN_ND_OPTION:
-		at = p->l4 && p->key.ip_proto == PROTO_ICMP6 ? nd_option(p, f - fields) : 0;
+		at = p->l4 ? nd_option(p, f - fields) : 0;
 		break;
 	}
 	return at ? at : -EINVAL;
@@ -343,7 +343,7 @@ static int write_proto(struct worker *w, struct pkt *p, uint8_t proto)
 	uint8_t old[2], fresh[2];
 	int error;
 
-	if (!p->l3 || (!v4 && p->key.eth_type != htobe16(ETH_IPV6)))
+	if (!p->l3)
 		return -EINVAL;
 	at = v4 ? p->l3 + 9 : chain_of(p).next_at;
 	end = MAX(at + 1, sum_at ? sum_at + 2 : 0);
@@ -372,7 +372,9 @@ enum act_result set_field_run(struct worker *w, struct pkt *p, const struct fiel
 
 	if (places6[id].header && p->key.eth_type == htobe16(ETH_IPV6))
 		place = &places6[id];
-	if (id == FIELD_IP_PROTO)
+	if (place->header != IN_KEY && !has_header(p, v->field))
+		error = -EINVAL;
+	else if (id == FIELD_IP_PROTO)
 		error = write_proto(w, p, v->value[0]);
 	else if (place->header != IN_KEY)
 		error = write_place(w, p, place, v);

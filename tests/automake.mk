@@ -2,6 +2,7 @@
 # made of more than that file).
 UNITS = \
 	tests/unit/test-action \
+	tests/unit/test-action-hostile \
 	tests/unit/test-action-run \
 	tests/unit/test-admit \
 	tests/unit/test-afxdp \
@@ -111,6 +112,8 @@ TESTS += $(UNITS)
 UNIT_LIBS = $(LDADD)
 
 FRAME_TEXT = tests/unit/frame-text.c tests/unit/frame-text.h
+tests_unit_test_action_hostile_SOURCES = tests/unit/test-action-hostile.c $(FRAME_TEXT)
+tests_unit_test_action_hostile_LDADD = $(UNIT_LIBS)
 tests_unit_test_conformance_SOURCES = tests/unit/test-conformance.c tests/unit/conformance-push.def tests/unit/conformance-set.def tests/unit/conformance-ttl.def $(FRAME_TEXT)
 tests_unit_test_conformance_LDADD = $(UNIT_LIBS)
 tests_unit_test_conformance_match_SOURCES = tests/unit/test-conformance-match.c tests/unit/conformance-match.def $(FRAME_TEXT)

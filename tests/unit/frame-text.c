@@ -378,7 +378,7 @@ static void finish(struct build *b)
 			put_be16(at + 2, (uint16_t)(b->f.size - l->at));
 			put_be16(at + 10, folded(sum_of(0, at, (at[0] & 0xf) * 4u)));
 		} else if (l->kind == IP6) {
-			put_be16(at + 4, (uint16_t)(b->f.size - l->at - 40));
+			put_be16(at + 4, (uint16_t)number(l, "len", b->f.size - l->at - 40));
 		} else if (ip && l->kind >= TCP && l->kind <= NA) {
 			finish_transport(b, ip, l);
 		}

@@ -10,7 +10,7 @@
  *
  *	eth        dst src type        arp       op sha spa tha tpa
  *	vlan svlan vid pcp cfi type    ip4       tos id frag ttl proto src dst opt
- *	mpls mplsm label tc bos ttl    ip6       tc fl hop proto src dst
+ *	mpls mplsm label tc bos ttl    ip6       tc fl hop proto len src dst
  *	           type (of the next)  hop dst frag(off) rt(left) ah    (IPv6 extension headers)
  *	pbb        pcp isid dst src    tcp       src dst flags
  *	           type                udp       src dst sum
