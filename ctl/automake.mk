@@ -76,6 +76,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/tls-load.h \
 	ctl/tls.c \
 	ctl/tls.h \
+	ctl/table-features.c \
 	ctl/top.c \
 	ctl/top.h \
 	ctl/usage.c \

@@ -2,6 +2,7 @@
 /* Tables (TS-023, 7.3.4.1, 7.3.5.4, 7.3.5.5).  All tables can do the same; only where goto_table
  * may lead differs.  The misses' properties are left out, as the standard has it where they are
  * the same. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "ctl/msg.h"
@@ -134,6 +135,13 @@ static void put_fields(struct buf *b, uint16_t property, enum which_fields which
 		if (experimenter)
 			buf_u32(b, SLUICE_EXPERIMENTER);
 	}
+	/* Conditions: their length is the condition's. */
+	for (unsigned i = 0; extended && which == ALL_FIELDS && i < N_CONDS; i++) {
+		buf_u16(b, OFPXMC_EXPERIMENTER);
+		buf_u8(b, (uint8_t)(cond_class(i)->oxm << 1));
+		buf_u8(b, 4);
+		buf_u32(b, SLUICE_EXPERIMENTER);
+	}
 	property_end(b, begin);
 }
 
@@ -149,25 +157,51 @@ static void put_properties(struct buf *b, unsigned table, unsigned n_tables, boo
 	put_fields(b, OFPTFPT_APPLY_SETFIELD, SETTABLE, extended);
 }
 
+static void put_features(struct ofconn *c, unsigned table, struct buf *b)
+{
+	size_t begin = b->size;
+
+	buf_u16(b, 0);
+	buf_u8(b, (uint8_t)table);
+	buf_put(b, 5);
+	buf_put(b, sizeof((struct ofp_table_features *)0)->name); /* nobody named it */
+	buf_u64(b, UINT64_MAX); /* metadata that can be matched, and written */
+	buf_u64(b, UINT64_MAX);
+	buf_u32(b, 0);
+	buf_u32(b, RULE_IDS);
+	put_properties(b, table, ofproto_n_tables(c->server->ofproto), c->extended);
+	put_be16(b->data + begin, (uint16_t)(b->size - begin));
+}
+
 static bool table_features_next(struct ofconn *c, struct ofreply *reply, struct buf *page)
 {
 	struct table_dump *dump = container_of(reply, struct table_dump, reply);
-	unsigned n_tables = ofproto_n_tables(c->server->ofproto), table = dump->table++;
-	size_t begin = page->size;
+	unsigned table = dump->table++;
 
-	if (table >= n_tables)
+	if (table >= ofproto_n_tables(c->server->ofproto))
 		return false;
-	buf_u16(page, 0);
-	buf_u8(page, (uint8_t)table);
-	buf_put(page, 5);
-	buf_put(page, sizeof((struct ofp_table_features *)0)->name); /* nobody named it */
-	buf_u64(page, UINT64_MAX); /* metadata that can be matched, and written */
-	buf_u64(page, UINT64_MAX);
-	buf_u32(page, 0);
-	buf_u32(page, RULE_IDS);
-	put_properties(page, table, n_tables, c->extended);
-	put_be16(page->data + begin, (uint16_t)(page->size - begin));
+	put_features(c, table, page);
 	return true;
+}
+
+/* Each table that the body has is asked for as it is. */
+static bool asks_for_nothing(struct ofconn *c, const struct reader *body)
+{
+	struct buf ours = {0};
+	const uint8_t *at = body->at;
+	bool same = true;
+
+	for (size_t left = reader_left(body); left && same;) {
+		size_t size = get_be16(at);
+
+		ours.size = 0;
+		put_features(c, at[offsetof(struct ofp_table_features, table_id)], &ours);
+		same = size == ours.size && !memcmp(at, ours.data, size);
+		at += size;
+		left -= size;
+	}
+	buf_free(&ours);
+	return same;
 }
 
 int multipart_table_features(struct ofconn *c, struct ofmsg *m, struct refusal *r)
@@ -175,7 +209,9 @@ int multipart_table_features(struct ofconn *c, struct ofmsg *m, struct refusal *
 	bool parts = c->more_octets && c->more_xid == m->xid;
 
 	c->more_octets = 0;
-	if (parts || reader_left(&m->body))
+	if (table_features_check(m->body, ofproto_n_tables(c->server->ofproto), r))
+		return -EINVAL;
+	if (parts || !asks_for_nothing(c, &m->body))
 		return refuse(
 			r, TABLE_FEATURES, "body",
 			"the tables' features cannot be changed; an empty body asks for them");

@@ -12,14 +12,32 @@ import sys
 
 from wire import *
 
-# Sent before the rows, and answered without an error: two groups, of which the second forwards to
-# the first; bundle 1 is open, bundle 2 closed, bundle 3 about to fail.
+# Sent before the rows, and answered without an error: the connection is the master, of generation
+# 100; there are a meter, two groups, of which the second forwards to the first, and a chain of 16
+# groups; bundle 1 is open, bundle 2 closed, and buffer 1 was emptied.
+def to_group(number):
+    return bucket(struct.pack('!HHI', 22, 8, number))
+
+
+def role(number, generation):
+    return message(24, struct.pack('!I4xQ', number, generation))
+
+
 BEFORE = [
+    role(2, 100),
+    message(29, h('0000 0001 00000007') + band()),
     group_mod(0, 0, 1, bucket(output(1))),
-    group_mod(0, 0, 2, bucket(h('0016 0008 00000001'))),
+    group_mod(0, 0, 2, to_group(1)),
+    *(group_mod(0, 0, 101 + i, to_group(100 + i) if i else b'') for i in range(16)),
     bundle(OPEN), bundle(OPEN, 2), bundle(CLOSE, 2),
-    bundle_add(flow_mod(instructions=apply_actions(output(1))), 3),
-    bundle_add(flow_mod(instructions=h('0006 0008 00000001')), 3),
+]
+
+# What a slave may not say (TS-023, 6.3.5).
+SLAVE_ROWS = [
+    ('packet-out', packet_out(output(1))), ('flow-mod', flow_mod()),
+    ('group-mod', group_mod(2, 0, 1)), ('meter-mod', message(29, h('0002 0000 00000007'))),
+    ('port-mod', message(16, struct.pack('!I4x6s2xIII4x', 1, bytes(6), 1, 1, 0))),
+    ('table-mod', message(17, h('00 000000 00000000'))), ('bundle', bundle(OPEN)),
 ]
 
 ROWS = [
@@ -35,8 +53,10 @@ ROWS = [
     ('BAD_LEN flow-mod', message(14, bytes(40)), 1, 6),
     ('BAD_LEN multipart', multipart(13, bytes(8)), 1, 6),
     ('BAD_LEN actions_len', packet_out(length=8, frame=b''), 1, 6),
-    ('BUFFER_UNKNOWN flow-mod', flow_mod(buffer=1), 1, 8),
-    ('BUFFER_UNKNOWN packet-out', packet_out(buffer=1), 1, 8),
+    ('BUFFER_UNKNOWN flow-mod', flow_mod(buffer=9), 1, 8),
+    ('BUFFER_UNKNOWN packet-out', packet_out(buffer=9), 1, 8),
+    ('BUFFER_EMPTY flow-mod', flow_mod(buffer=1), 1, 7),
+    ('BUFFER_EMPTY packet-out', packet_out(output(1), b'', buffer=1), 1, 7),
     ('BAD_TABLE_ID', multipart(1, b'\x64' + FLOW_REQUEST[1:] + match()), 1, 9),
     ('BAD_PORT packet-out', packet_out(in_port=77), 1, 11),
     ('BAD_PORT port-stats', multipart(4, struct.pack('!II', 77, 0)), 1, 11),
@@ -51,6 +71,9 @@ ROWS = [
      flow_mod(instructions=apply_actions(output(1, length=24))), 2, 1),
     ('BAD_ACTION BAD_EXPERIMENTER',
      flow_mod(instructions=apply_actions(h('ffff 0010 00002320 0000000000000000'))), 2, 2),
+    ('BAD_ACTION BAD_EXP_TYPE',
+     flow_mod(instructions=apply_actions(h('ffff 0010 534c5543 7fff 000000000000'))), 2, 3),
+    ('BAD_QUEUE', flow_mod(instructions=apply_actions(h('0015 0008 00000005'))), 2, 8),
     ('BAD_OUT_PORT', flow_mod(instructions=apply_actions(output(0xffffffff))), 2, 4),
     ('BAD_OUT_PORT zero', flow_mod(instructions=apply_actions(output(0))), 2, 4),
     ('BAD_OUT_PORT packet-out', packet_out(output(0xffffff55)), 2, 4),
@@ -101,6 +124,8 @@ ROWS = [
     ('INVALID_GROUP weight', group_mod(0, 0, 3, bucket(weight=1)), 6, 1),
     ('WEIGHT_UNSUPPORTED', group_mod(0, 1, 3, bucket(weight=1) + bucket(weight=65535) * 9), 6, 2),
     ('OUT_OF_BUCKETS', group_mod(0, 0, 3, bucket() * 257), 6, 4),
+    ('CHAINING_UNSUPPORTED', group_mod(0, 0, 3, to_group(116)), 6, 5),
+    ('CHAINING_UNSUPPORTED in the middle', group_mod(1, 0, 101, to_group(1)), 6, 5),
     ('WATCH_UNSUPPORTED', group_mod(0, 0, 3, bucket(port=1)), 6, 6),
     ('LOOP', group_mod(1, 0, 1, bucket(h('0016 0008 00000002'))), 6, 7),
     ('LOOP itself', group_mod(0, 0, 3, bucket(h('0016 0008 00000003'))), 6, 7),
@@ -131,9 +156,12 @@ ROWS = [
     ('QUEUE_OP BAD_QUEUE', multipart(5, struct.pack('!II', 1, 3)), 9, 1),
     ('SWITCH_CONFIG BAD_FLAGS', message(9, h('0001 0080')), 10, 0),
     ('ROLE BAD_ROLE', message(24, struct.pack('!I4xQ', 4, 0)), 11, 2),
+    ('ROLE STALE', role(2, 99), 11, 0),
+    ('ROLE STALE slave', role(3, 0x8000000000000065), 11, 0),
     ('UNKNOWN_METER', flow_mod(instructions=h('0006 0008 00000001')), 12, 3),
     ('METER_MOD BAD_COMMAND', message(29, h('0003 0000 00000001')), 12, 4),
     ('METER_MOD UNKNOWN_METER', message(29, h('0001 0001 00000001')), 12, 3),
+    ('METER_EXISTS', message(29, h('0000 0001 00000007') + band()), 12, 1),
     ('METER_MOD INVALID_METER', message(29, h('0000 0001 fffffffe')), 12, 2),
     ('METER_MOD INVALID_METER 0', message(29, h('0000 0001 00000000')), 12, 2),
     ('METER_MOD BAD_FLAGS', message(29, h('0000 0003 00000001')), 12, 5),
@@ -146,7 +174,24 @@ ROWS = [
     ('METER_MOD OUT_OF_BANDS', message(29, h('0000 0001 00000001') + 9 * band()), 12, 11),
     ('METER_MOD a short band', message(29, h('0000 0001 00000001') + h('0001 0008 00000001')), 1, 6),
     ('METER_STATS UNKNOWN_METER', multipart(9, h('00000005 00000000')), 12, 3),
-    ('TABLE_FEATURES EPERM', multipart(12, bytes(64)), 13, 5),
+    ('TABLE_FEATURES EPERM', multipart(12, features()), 13, 5),
+    ('TABLE_FEATURES EPERM in parts', multipart(12, features(h('0000 0008 0001 0004')), 0), 13, 5),
+    ('TABLE_FEATURES BAD_TABLE', multipart(12, features(table=200)), 13, 0),
+    ('TABLE_FEATURES BAD_TYPE', multipart(12, features(h('0009 0008 00000000'))), 13, 2),
+    ('TABLE_FEATURES BAD_TYPE experimenter', multipart(12, features(h('ffff 0008 00002320'))), 13, 2),
+    ('TABLE_FEATURES BAD_LEN', multipart(12, bytes(64)), 13, 3),
+    ('TABLE_FEATURES BAD_LEN short', multipart(12, bytes(9)), 13, 3),
+    ('TABLE_FEATURES BAD_LEN beyond', multipart(12, features(length=72)), 13, 3),
+    ('TABLE_FEATURES BAD_LEN property', multipart(12, features(h('0000 0010 00000000'))), 13, 3),
+    ('TABLE_FEATURES BAD_LEN property short', multipart(12, features(h('0000 0003 00000000'))), 13, 3),
+    ('TABLE_FEATURES BAD_LEN instruction', multipart(12, features(h('0000 0008 0001 0008'))), 13, 3),
+    ('TABLE_FEATURES BAD_LEN field', multipart(12, features(h('0008 0006 8000 0000'))), 13, 3),
+    ('TABLE_FEATURES BAD_ARGUMENT instruction', multipart(12, features(h('0000 0008 0009 0004'))), 13, 4),
+    ('TABLE_FEATURES BAD_ARGUMENT action', multipart(12, features(h('0004 0008 0063 0004'))), 13, 4),
+    ('TABLE_FEATURES BAD_ARGUMENT field', multipart(12, features(h('0008 0008 8000fe04'))), 13, 4),
+    ('TABLE_FEATURES BAD_ARGUMENT next', multipart(12, features(h('0002 0005 00 000000'))), 13, 4),
+    ('TABLE_FEATURES BAD_ARGUMENT config', multipart(12, features(config=8)), 13, 4),
+    ('TABLE_FEATURES BAD_ARGUMENT entries', multipart(12, features(entries=0xffffffff)), 13, 4),
     # Bundles (OFPBFC_* of EXT-230: an experimenter's error)
     ('BUNDLE UNKNOWN', bundle(OPEN, 9, properties=h('0001 0008 00000000')), 0xffff, 2300),
     ('BUNDLE BAD_ID close', bundle(CLOSE, 9), 0xffff, 2302),
@@ -172,26 +217,74 @@ ROWS = [
 ]
 
 
-def main():
-    peer = Peer(sys.argv[1])
-    before = peer.rules()
-    good = 0
-    for octets in BEFORE:
-        peer.send(octets + message(20))
-        while True:
-            kind, _ = peer.receive()
-            assert kind != 1
-            if kind == 21:
-                break
-    for name, octets, kind, code in ROWS:
+class Judge:
+    """A connection, a bystander that has to be answered all the while, and how many rows were
+    right."""
+    def __init__(self, path):
+        self.peer, self.bystander = Peer(path), Peer(path)
+        self.good = self.rows = 0
+
+    def accepted(self, *messages):
+        self.peer.send(b''.join(messages) + message(20))
+        kind = None
+        while kind != 21:
+            kind, body = self.peer.receive()
+            assert kind != 1, struct.unpack('!HH', body[:4])
+
+    def row(self, name, peer, octets, error, state):
+        self.rows += 1
         got = peer.error(octets)
-        if got != (kind, code):
-            print('%s: %s instead of %s' % (name, got, (kind, code)))
-        elif peer.rules() != before:
-            print('%s: it changed the rules' % name)
+        if got != error:
+            print('%s: %s instead of %s' % (name, got, error))
+        elif state and self.peer.state() != state:
+            print('%s: it changed something' % name)
+        elif self.bystander.ask(message(2, b'?')) != (3, b'?'):
+            print('%s: the bystander is not answered' % name)
         else:
-            good += 1
-    print('%d of %d' % (good, len(ROWS)))
+            self.good += 1
+
+
+def empty_a_buffer(peer):
+    peer.send(packet_out(output(0xfffffffd, max_len=20)))
+    kind, body = peer.receive()
+    assert kind == 10 and body[:4] == h('00000001')
+    peer.send(packet_out(output(1), b'', buffer=1))
+
+
+def features_there_and_back(judge):
+    """What the tables can do may be asked for as it is; our fields and conditions (60 to 63) are
+    for those who have spoken of one."""
+    peer = Peer(sys.argv[1])
+    ours = [h('ffff %02x04 534c5543' % (number << 1)) for number in range(60, 64)]
+    for extended in False, True:
+        there = peer.ask(multipart(12))
+        back = peer.ask(multipart(12, there[1][8:]))
+        judge.rows += 1
+        if there[0] == 19 and back == there and all((o in there[1]) == extended for o in ours):
+            judge.good += 1
+        else:
+            print('table features differ%s' % (', extended' if extended else ''))
+        peer.ask(multipart(1, FLOW_REQUEST + match(h('ffff3208 534c5543 00001001'))))
+
+
+def main():
+    judge = Judge(sys.argv[1])
+    peer, bystander = judge.peer, judge.bystander
+    judge.accepted(*BEFORE)
+    assert bystander.ask(role(3, 100))[0] == 25
+    empty_a_buffer(peer)
+    state = peer.state()
+    for name, octets, kind, code in ROWS:
+        judge.row(name, peer, octets, (kind, code), state)
+    for name, octets in SLAVE_ROWS:
+        judge.row('IS_SLAVE ' + name, bystander, octets, (1, 10), state)
+    features_there_and_back(judge)
+    # And until there is no room.
+    judge.accepted(*(group_mod(0, 0, 1000 + i) for i in range(16384 - 18)))
+    judge.row('OUT_OF_GROUPS', peer, group_mod(0, 0, 3), (6, 3), None)
+    judge.accepted(*(message(29, struct.pack('!HHI', 0, 1, 1000 + i)) for i in range(16383)))
+    judge.row('OUT_OF_METERS', peer, message(29, h('0000 0001 00000008')), (12, 10), None)
+    print('%d of %d' % (judge.good, judge.rows))
 
 
 main()

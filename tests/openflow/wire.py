@@ -81,6 +81,11 @@ def bundle_add(inner, number=1, flags=0):
     return onf(2301, struct.pack('!IHH', number, 0, flags) + inner)
 
 
+def features(properties=b'', table=0, length=None, config=0, entries=10):
+    return struct.pack('!HB5x32sQQII', 64 + len(properties) if length is None else length, table,
+                       b'', 0, 0, config, entries) + properties
+
+
 OPEN, CLOSE, COMMIT, DISCARD = 0, 2, 4, 6
 
 
@@ -128,3 +133,9 @@ class Peer:
         """The flow dump without what time changes."""
         _, body = self.ask(multipart(1, FLOW_REQUEST + match()))
         return body[8:12] + body[20:]
+
+    def state(self):
+        """What messages can change: rules, groups, meters, ports, and what is the connection's."""
+        return [self.rules()] + [self.ask(octets) for octets in (
+            multipart(7), multipart(10, struct.pack('!II', 0xffffffff, 0)), multipart(13),
+            message(26), message(7), message(24, bytes(16)))]
