@@ -211,6 +211,58 @@ static void every_case(void **state)
 	}
 }
 
+/* ---- Paths --------------------------------------------------------------------------------- */
+
+static const struct path {
+	const char *in, *rules, *out[2];
+} paths[] = {
+#define PATH(IN, RULES, TWO, THREE) {IN, RULES, {TWO, THREE}},
+#include "tests/unit/conformance-path.def"
+#undef PATH
+};
+
+static void comes_out(const struct path *c, unsigned n)
+{
+	const struct dummy_frame *f = dummy_take(port[2 + n]);
+	struct frame_octets out = {.size = 0};
+
+	if (c->out[n])
+		out = frame_of(c->out[n]);
+	if ((f ? f->size : 0) != out.size || (f && memcmp(f->octet, out.at, out.size))) {
+		say("out", f ? f->octet : NULL, f ? f->size : 0);
+		say("expected", out.at, out.size);
+		fail_msg("%s: port %u: %s", c->in, 2 + n, c->rules);
+	}
+	if (f)
+		dummy_release(port[2 + n]);
+	assert_int_equal(switch_taken(port[2 + n]), 0);
+}
+
+static void every_path(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct frame_octets in = frame_of(paths[i].in);
+		char rules[512], *save = NULL;
+
+		snprintf(rules, sizeof rules, "%s", paths[i].rules);
+		for (char *rule = strtok_r(rules, ";", &save); rule;
+		     rule = strtok_r(NULL, ";", &save))
+			add(rule, NULL);
+		/* Once more, of what the cache holds. */
+		for (unsigned n = 0; n < 2; n++) {
+			assert_int_equal(dummy_inject(port[1], in.at, in.size), 0);
+			while (worker_turn(ofproto_datapath(o)->worker[0]))
+				;
+			comes_out(&paths[i], 0);
+			comes_out(&paths[i], 1);
+		}
+		clear();
+	}
+}
+
+/* ---- Packet-ins ----------------------------------------------------------------------------- */
+
 /* What controllers are told of. */
 static struct told {
 	struct listener listener;
@@ -280,6 +332,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_case),
+		cmocka_unit_test(every_path),
 		cmocka_unit_test(invalid_ttls_are_told),
 	};
 
