@@ -268,7 +268,7 @@ class Testpmd:
     name = "testpmd"
 
     def missing(self):
-        return None if shutil.which("dpdk-testpmd") else "dpdk-testpmd is not installed"
+        return None if shutil.which("dpdk-testpmd") else "dpdk-testpmd (Debian: dpdk-dev) is not installed"
 
     def measure(self, bed):
         bed.start(DUT, "dpdk-testpmd", "--no-huge", "-m", "1024", "--no-pci", "--no-shconf", "--no-telemetry",
