@@ -130,8 +130,8 @@ static const char *const schemas[SCHEMA] = {
 	" members BLOB NOT NULL);"
 	"CREATE INDEX set_log_name ON set_log(name);"
 	"PRAGMA user_version = 3;",
-	"ALTER TABLE flow ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
-	"PRAGMA user_version = 4;",
+	("ALTER TABLE flow ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
+	 "PRAGMA user_version = 4;"),
 };
 
 static int upgrade(struct store *s, int version)
