@@ -447,7 +447,7 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/demo/bed.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
 	tests/system/common.sh tests/system/forge.py tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
-	tests/system/openflow.sh tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
+	tests/system/control.sh tests/system/openflow.sh tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
 	tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/verdicts.py tests/system/veth.sh \
 	tests/system/zerocopy.py tests/system/zerocopy.sh
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
