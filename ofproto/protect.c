@@ -2,6 +2,7 @@
 #include "ofproto/protect.h"
 
 #include <linux/if_ether.h>
+#include <stdlib.h>
 
 #include "datapath/range.h"
 #include "ofproto/admit.h"
@@ -86,6 +87,113 @@ static bool next_protected(struct walk *w, struct prefix *p)
 			return member_prefix(e->set, &m.key, false, p);
 	}
 	return false;
+}
+
+/* All that is protected of a family, in order and apart: many members are looked at. */
+typedef unsigned __int128 u128;
+
+struct span {
+	u128 lo, hi;
+};
+
+struct spans {
+	uint64_t gen;
+	unsigned n[2], room[2]; /* IPv4, IPv6 */
+	struct span *at[2];
+};
+
+static struct span span_of(const struct prefix *p)
+{
+	struct span s = {0};
+
+	for (unsigned i = 0; i < p->size; i++)
+		s.lo = s.lo << 8 | p->octet[i];
+	s.hi = s.lo | (p->len < 8 * p->size ? ((u128)1 << (8 * p->size - p->len)) - 1 : 0);
+	return s;
+}
+
+static int by_lo(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+/* Prefixes are apart, or one is in the other. */
+static unsigned merge(struct span *at, unsigned n)
+{
+	unsigned kept = 0;
+
+	if (n)
+		qsort(at, n, sizeof *at, by_lo);
+	for (unsigned i = 0; i < n; i++)
+		if (!kept || at[i].lo > at[kept - 1].hi)
+			at[kept++] = at[i];
+		else
+			at[kept - 1].hi = MAX(at[kept - 1].hi, at[i].hi);
+	return kept;
+}
+
+static const struct spans *spans_of(struct ofproto *o)
+{
+	struct spans *s = o->sets.spans;
+	struct walk w = {.o = o};
+	struct prefix p;
+
+	if (s && s->gen == o->sets.gen)
+		return s;
+	if (!s)
+		s = o->sets.spans = mem_new(sizeof *s);
+	s->gen = o->sets.gen;
+	s->n[0] = s->n[1] = 0;
+	while (next_protected(&w, &p)) {
+		unsigned v = p.size == 16;
+
+		if (s->n[v] == s->room[v]) {
+			s->room[v] = s->room[v] ? 2 * s->room[v] : 64;
+			s->at[v] = realloc(s->at[v], s->room[v] * sizeof *s->at[v]);
+			if (!s->at[v])
+				abort();
+		}
+		s->at[v][s->n[v]++] = span_of(&p);
+	}
+	for (unsigned v = 0; v < 2; v++)
+		s->n[v] = merge(s->at[v], s->n[v]);
+	return s;
+}
+
+void protect_free(struct ofproto *o)
+{
+	for (unsigned v = 0; o->sets.spans && v < 2; v++)
+		free(o->sets.spans->at[v]);
+	free(o->sets.spans);
+}
+
+static bool is_protected(struct ofproto *o, const struct prefix *p)
+{
+	const struct spans *s = spans_of(o);
+	const struct span *at = s->at[p->size == 16], q = span_of(p);
+	unsigned lo = 0, hi = s->n[p->size == 16];
+
+	while (lo < hi) { /* the first one that does not end before it */
+		unsigned mid = (lo + hi) / 2;
+
+		if (at[mid].hi < q.lo)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->n[p->size == 16] && at[lo].lo <= q.hi;
+}
+
+bool protect_keeps_out(struct ofproto *o, const struct set *s, const struct set_key *key)
+{
+	bool pair = s->type == SET_IPV4_IPV4 || s->type == SET_IPV6_IPV6;
+	struct prefix p;
+
+	return member_prefix(s, key, false, &p) &&
+	       (is_protected(o, &p) ||
+		(pair && member_prefix(s, key, true, &p) && is_protected(o, &p)));
 }
 
 int protect_check_set(const struct ofproto *o, const struct set *s, struct refusal *r)
@@ -189,19 +297,17 @@ static bool set_overlaps(const struct set *s, bool second, const struct prefix *
 static const struct set_facts *facts_of(struct ofproto *o, struct set_entry *e)
 {
 	struct set_facts *facts = &e->facts;
-	struct walk w = {.o = o};
+	bool prefixes = set_type_has_prefixes(e->set->type);
 	struct set_cursor c = {0};
 	struct set_member m;
-	struct prefix p;
 
 	if (facts->gen == o->sets.gen)
 		return facts;
 	*facts = (struct set_facts){.gen = o->sets.gen};
-	while (!facts->wide && set_type_has_prefixes(e->set->type) &&
-	       set_table_next(e->set->table, &c, &m))
-		facts->wide = m.key.len < ADMIT_BITS;
-	while (!facts->meets && next_protected(&w, &p))
-		facts->meets = set_overlaps(e->set, false, &p) || set_overlaps(e->set, true, &p);
+	while (set_table_next(e->set->table, &c, &m)) {
+		facts->wide |= prefixes && m.key.len < ADMIT_BITS;
+		facts->meets |= protect_keeps_out(o, e->set, &m.key);
+	}
 	return facts;
 }
 
@@ -315,49 +421,59 @@ static bool may_be_of(const struct match *m, const struct pair *pair)
 	       type == pair->eth_type[1];
 }
 
-/* The field by which the pair of addresses covers the prefix; N_FIELDS: it does not. */
-static enum field_id covers_by(struct ofproto *o, const struct match *m, const struct pair *pair,
-			       const struct prefix *p)
+/* What a match asks of addresses: looked at once for all that is protected. */
+struct asked {
+	const struct match *m;
+	struct asked_pair {
+		bool may_be, src, dst; /* packets of it may meet the match; what it names */
+	} pair[2][2];                  /* IPv4, IPv6; in the packet, outside of it */
+	bool neighbour;
+	bool whole[2]; /* no address is named, and nothing narrow in the family's protocols */
+	bool any;      /* it may cover something at all */
+};
+
+static struct asked ask(struct ofproto *o, const struct match *m)
 {
-	const struct field *src = &fields[pair->src], *dst = &fields[pair->dst];
-	bool named = names(m, src);
+	const struct field *nd = &fields[FIELD_IPV6_ND_TARGET];
+	struct asked a = {.m = m, .neighbour = match_meets(m, nd) && names(m, nd)};
+	bool named = false, narrow;
 
-	if (named && hits(o, m, src, p))
-		return pair->src;
-	if (!named && names(m, dst) && hits(o, m, dst, p))
-		return pair->dst;
-	return N_FIELDS;
-}
-
-/* A match of no address takes the protected's packets with the others'. */
-static bool covers_all(struct ofproto *o, const struct match *m, const struct prefix *p)
-{
-	const struct pair *inner = &pairs[p->size == 16][0];
-
-	if (!may_be_of(m, inner) || match_narrowing(o, m, true) >= ADMIT_BITS)
-		return false;
 	for (unsigned v = 0; v < 2; v++)
-		for (unsigned i = 0; i < 2; i++)
-			if (names(m, &fields[pairs[v][i].src]) ||
-			    names(m, &fields[pairs[v][i].dst]))
-				return false;
-	return hits(o, m, &fields[inner->src], p) || hits(o, m, &fields[inner->dst], p);
+		for (unsigned i = 0; i < 2; i++) {
+			struct asked_pair *p = &a.pair[v][i];
+
+			p->may_be = may_be_of(m, &pairs[v][i]);
+			p->src = p->may_be && names(m, &fields[pairs[v][i].src]);
+			p->dst = p->may_be && names(m, &fields[pairs[v][i].dst]);
+			named |= p->src || p->dst;
+		}
+	narrow = named || match_narrowing(o, m, true) >= ADMIT_BITS;
+	for (unsigned v = 0; v < 2; v++)
+		a.whole[v] = !narrow && a.pair[v][0].may_be;
+	a.any = named || a.neighbour || a.whole[0] || a.whole[1];
+	return a;
 }
 
-static const char *covers(struct ofproto *o, const struct match *m, const struct prefix *p)
+/* The field by which the match covers the prefix; NULL: it does not. */
+static const char *covers(struct ofproto *o, const struct asked *a, const struct prefix *p)
 {
-	const struct pair *of = pairs[p->size == 16];
+	unsigned v = p->size == 16;
+	const struct field *nd = &fields[FIELD_IPV6_ND_TARGET];
 
 	for (unsigned i = 0; i < 2; i++) {
-		enum field_id by = may_be_of(m, &of[i]) ? covers_by(o, m, &of[i], p) : N_FIELDS;
+		const struct field *src = &fields[pairs[v][i].src], *dst = &fields[pairs[v][i].dst];
 
-		if (by != N_FIELDS)
-			return fields[by].name;
+		if (a->pair[v][i].src && hits(o, a->m, src, p))
+			return src->name;
+		if (!a->pair[v][i].src && a->pair[v][i].dst && hits(o, a->m, dst, p))
+			return dst->name;
 	}
-	if (p->size == 16 && match_meets(m, &fields[FIELD_IPV6_ND_TARGET]) &&
-	    names(m, &fields[FIELD_IPV6_ND_TARGET]) && hits(o, m, &fields[FIELD_IPV6_ND_TARGET], p))
-		return fields[FIELD_IPV6_ND_TARGET].name;
-	return covers_all(o, m, p) ? "match" : NULL;
+	if (v && a->neighbour && hits(o, a->m, nd, p))
+		return nd->name;
+	if (a->whole[v] && (hits(o, a->m, &fields[pairs[v][0].src], p) ||
+			    hits(o, a->m, &fields[pairs[v][0].dst], p)))
+		return "match";
+	return NULL;
 }
 
 static void prefix_text(const struct prefix *p, char text[SET_MEMBER_TEXT])
@@ -375,12 +491,13 @@ static void prefix_text(const struct prefix *p, char text[SET_MEMBER_TEXT])
 
 int protect_admits(struct ofproto *o, const struct flow *f, struct refusal *r)
 {
+	const struct asked a = ask(o, &f->match);
 	struct walk w = {.o = o};
 	char text[SET_MEMBER_TEXT];
 	struct prefix p;
 
-	while (next_protected(&w, &p)) {
-		const char *field = covers(o, &f->match, &p);
+	while (a.any && next_protected(&w, &p)) {
+		const char *field = covers(o, &a, &p);
 
 		if (!field)
 			continue;
@@ -395,21 +512,6 @@ int protect_admits(struct ofproto *o, const struct flow *f, struct refusal *r)
 
 /* ---- Members -----------------------------------------------------------------------------------
  */
-
-bool protect_keeps_out(struct ofproto *o, const struct set *s, const struct set_key *key)
-{
-	struct walk w = {.o = o};
-	struct prefix p, q[2];
-	unsigned n = member_prefix(s, key, false, &q[0]);
-
-	if (n && (s->type == SET_IPV4_IPV4 || s->type == SET_IPV6_IPV6))
-		n += member_prefix(s, key, true, &q[1]);
-	while (n && next_protected(&w, &p))
-		for (unsigned i = 0; i < n; i++)
-			if (overlap(&p, &q[i]))
-				return true;
-	return false;
-}
 
 /* A rule that denies and asks for addresses in the set. */
 static const struct flow *denier_of(struct ofproto *o, uint64_t set)
@@ -450,35 +552,48 @@ static int refuse_member(const struct set_entry *e, const struct set_member *m,
 	return -EINVAL;
 }
 
-/* A rule that is there and would cover what is to be protected. */
-static const struct flow *coverer_of(struct ofproto *o, const struct prefix *p)
+/* The rule would cover a member that is to be protected. */
+static bool flow_covers(struct ofproto *o, const struct flow *f, const struct set_entry *e,
+			const struct set_table *t, struct set_member *m)
 {
-	for (unsigned t = 0; t < N_TABLES; t++)
-		for (const struct entry *e = o->flows.table[t]; e; e = e->next)
-			if (!e->leaving && admit_denies(o, &e->flow) &&
-			    covers(o, &e->flow.match, p) && !admit_is_default(o, &e->flow))
-				return &e->flow;
-	return NULL;
+	const struct asked a = ask(o, &f->match);
+	struct set_cursor c = {0};
+	struct prefix p;
+
+	while (a.any && set_table_next(t, &c, m))
+		if (member_prefix(e->set, &m->key, false, &p) && covers(o, &a, &p))
+			return !admit_is_default(o, f);
+	return false;
+}
+
+static int admits_protected(struct ofproto *o, const struct set_entry *e, const struct set_table *t,
+			    struct refusal *r)
+{
+	struct set_member m;
+
+	for (unsigned i = 0; i < N_TABLES; i++)
+		for (const struct entry *rule = o->flows.table[i]; rule; rule = rule->next)
+			if (!rule->leaving && admit_denies(o, &rule->flow) &&
+			    flow_covers(o, &rule->flow, e, t, &m))
+				return refuse_member(e, &m, &rule->flow, r);
+	return 0;
 }
 
 int protect_admits_members(struct ofproto *o, struct set_entry *e, const struct set_table *t,
 			   struct refusal *r)
 {
-	const struct flow *denier = denier_of(o, e->set->id), *by;
-	bool may_be_wide = denier && denier->wide;
+	const struct flow *denier = denier_of(o, e->set->id);
 	struct set_cursor c = {0};
 	struct set_member m;
 	struct prefix p;
 
-	while ((e->set->protects || denier) && set_table_next(t, &c, &m)) {
+	if (e->set->protects && admits_protected(o, e, t, r))
+		return -EINVAL;
+	while (denier && set_table_next(t, &c, &m)) {
 		if (!member_prefix(e->set, &m.key, false, &p))
 			return 0;
-		by = e->set->protects ? coverer_of(o, &p) : NULL;
-		if (denier &&
-		    ((p.len < ADMIT_BITS && !may_be_wide) || protect_keeps_out(o, e->set, &m.key)))
-			by = denier;
-		if (by)
-			return refuse_member(e, &m, by, r);
+		if ((p.len < ADMIT_BITS && !denier->wide) || protect_keeps_out(o, e->set, &m.key))
+			return refuse_member(e, &m, denier, r);
 	}
 	return 0;
 }

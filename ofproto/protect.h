@@ -45,5 +45,6 @@ bool protect_set_is_wide(struct ofproto *o, uint64_t set);
  * changed, or stayed as it was. */
 void protect_pending(struct ofproto *o, struct set_entry *e, const struct set_table *t);
 void protect_settled(struct ofproto *o, struct set_entry *e);
+void protect_free(struct ofproto *o);
 
 #endif

@@ -384,6 +384,7 @@ void sets_destroy(struct ofproto *o)
 	for (unsigned i = 0; i < SETS_MAX; i++)
 		if (o->sets.entry[i])
 			set_entry_free(o->sets.entry[i]);
+	protect_free(o);
 	if (named == o) {
 		named = NULL;
 		set_names = NULL;

@@ -100,7 +100,8 @@ struct sets {
 	uint64_t octets_most;       /* SETS_OCTETS */
 	uint64_t octets, octets_ns; /* of all tables, and when that was looked at */
 	uint64_t sweep_ns;
-	uint64_t gen; /* of contents and of what is protected; never 0 */
+	uint64_t gen;        /* of contents and of what is protected; never 0 */
+	struct spans *spans; /* protect.c: all that is protected, in order */
 };
 
 void sets_init(struct ofproto *o);

@@ -168,6 +168,35 @@ static void sets_in_rules(void **state)
 	assert_int_equal(tries(CONTROLLER, "ip,nw_src=@bad,actions=drop"), REFUSED_PROTECTED);
 }
 
+/* Prefixes in one another, at both ends, of both families. */
+static void prefixes_in_order(void **state)
+{
+	static const char *const protects[] = {"0.0.0.0/8", "198.51.100.64/26", "255.255.255.255"};
+	static const struct {
+		const char *member;
+		bool out;
+	} rows[] = {
+		{"0.1.2.3", true},          {"1.0.0.0", false},           {"198.51.99.255", false},
+		{"198.51.100.0", true},     {"198.51.101.0", false},      {"198.51.0.0/16", true},
+		{"255.255.255.254", false}, {"255.255.255.254/31", true}, {"192.0.2.6/31", true},
+		{"192.0.2.8/31", false},    {"9.0.0.0/8", false}};
+	char text[80];
+
+	(void)state;
+	switch_flow(d.ofproto, OFPFC_ADD, "ip,nw_src=@bad,actions=drop");
+	for (unsigned i = 0; i < ARRAY_SIZE(protects); i++) {
+		snprintf(text, sizeof text, "set-add|home|%s", protects[i]);
+		says(&d, CLI, text);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(text, sizeof text, "set-add|bad|%s", rows[i].member);
+		if (rows[i].out)
+			refuses(&d, CLI, text, "protected");
+		else
+			says(&d, CLI, text);
+	}
+}
+
 static void a_rule_stands_in_the_way(void **state)
 {
 	(void)state;
@@ -236,6 +265,36 @@ static void on_its_way(void **state)
 	assert_int_equal(tries(CONTROLLER, "ip,nw_dst=192.0.2.7,actions=drop"), 0);
 }
 
+/* As many as there may be, in contents that come one behind the other before any is in force. */
+static void many(void **state)
+{
+	const char *make[] = {"home", "type=ipv4", "protected=yes"};
+	struct refusal r = {0};
+	struct buf content = {0};
+	char text[64];
+
+	(void)state;
+	ofproto_destroy(d.ofproto);
+	d.ofproto = switch_up(":memory:");
+	assert_int_equal(ofproto_add_set(d.ofproto, (struct words){3, make}, NULL, NULL, &r), 0);
+	for (unsigned k = 0; k < 5; k++) {
+		content.size = 0;
+		for (unsigned i = 0; i < 1024; i++)
+			buf_printf(&content, "10.%u.%u.%u\n", k, i / 128, 2 * (i % 128));
+		assert_int_equal(ofproto_set_load(d.ofproto, "home", buf_text(&content), NULL, &r),
+				 0);
+	}
+	for (unsigned k = 0; k < 5; k++)
+		for (unsigned i = 0; i < 64; i++) {
+			snprintf(text, sizeof text, "ip,nw_dst=10.%u.3.%u,actions=drop", k, i);
+			assert_int_equal(tries(CONTROLLER, text), i % 2 ? 0 : REFUSED_PROTECTED);
+		}
+	assert_int_equal(ofproto_sync(d.ofproto, &r), 0);
+	assert_int_equal(tries(CONTROLLER, "ip,nw_dst=10.3.3.2,actions=drop"), 0);
+	assert_int_equal(tries(CONTROLLER, "ip,nw_dst=10.4.3.2,actions=drop"), REFUSED_PROTECTED);
+	buf_free(&content);
+}
+
 #define TEST(F) cmocka_unit_test_setup_teardown(F, set_up, tear_down)
 
 int main(void)
@@ -245,10 +304,12 @@ int main(void)
 		TEST(whole_protocols),
 		TEST(others_are_none_of_it),
 		TEST(sets_in_rules),
+		TEST(prefixes_in_order),
 		TEST(a_rule_stands_in_the_way),
 		TEST(what_a_protected_set_is),
 		TEST(packets_add_none),
 		TEST(on_its_way),
+		TEST(many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
