@@ -137,6 +137,27 @@ for length in range(8):
         liars += 1
 check('lengths shorter than a header, %d parted:' % liars)
 
+def bundle_add(number, inner):
+    """EXT-230, with 64 kB of what a group delete does not look at."""
+    return message(4, 9, struct.pack('!IIIHH', 0x4f4e4600, 2301, number, 0, 0) + inner)
+
+
+BIG = message(15, 9, struct.pack('!HBxI', 2, 0, 9) + bytes(60000))
+bundlers = [Peer() for _ in range(6)]
+refused = 0
+for peer in bundlers:
+    for number in range(200):
+        peer.send(bundle_add(number, BIG))
+    peer.send(BARRIER)
+    while peer.receive()[0] == 1:
+        refused += 1
+check('bundles without an end, %s refused:' % ('most' if refused > 500 else refused))
+for peer in bundlers:
+    peer.socket.close()
+bundler = Peer()
+bundler.send(bundle_add(1, BIG) + BARRIER)
+assert bundler.receive()[0] == 21, 'what others held is not free again'
+
 barriers = Peer()
 barriers.stuff(BARRIER * 1000, 1 << 20)
 check('barriers in heaps, not read:')
