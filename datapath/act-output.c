@@ -61,10 +61,10 @@ static int parse(const char *arg, struct buf *ops, struct refusal *r)
 	error = check(port, r);
 	if (error)
 		return error;
-	if (colon && (port != OFPP_CONTROLLER || parse_u64(colon + 1, &len) || len > UINT16_MAX))
+	if (colon && (parse_u64(colon + 1, &len) || len > UINT16_MAX))
 		return refuse(r, ACTION_ARGUMENT, "output",
-			      "'%.64s': only CONTROLLER takes a length, of 0 to 65535", arg);
-	put_op(ops, port, port == OFPP_CONTROLLER ? (uint16_t)len : 0);
+			      "'%.64s': the length behind a port is of 0 to 65535 octets", arg);
+	put_op(ops, port, colon || port == OFPP_CONTROLLER ? (uint16_t)len : 0);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ static void format(const struct op *op, struct buf *text)
 	if (op->arg < OFPP_MAX)
 		buf_printf(text, "output:");
 	port_format(op->arg, text);
-	if (op->arg == OFPP_CONTROLLER)
+	if (op->arg == OFPP_CONTROLLER || max_len(op))
 		buf_printf(text, ":%u", max_len(op));
 }
 

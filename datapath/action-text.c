@@ -117,7 +117,7 @@ static int parse_set_alias(const struct word *word, enum field_id id, struct buf
 	return error ? error : set_field_put(ops, &v, r);
 }
 
-/* `controller(max_len=N)` and `CONTROLLER:N`; every other port by its name alone. */
+/* `controller(max_len=N)` and `CONTROLLER:N`; other ports too, of whom it is only read back. */
 static int parse_port(const struct word *word, struct buf *ops, struct refusal *r)
 {
 	const char *len = word->arg;

@@ -79,6 +79,7 @@ static void text_reads_back(void **state)
 	reads_as("", "drop");
 	reads_as("drop", "drop");
 	reads_as("2", "output:2");
+	reads_as("output:2:65509,IN_PORT:5,output:3:0", "output:2:65509,IN_PORT:5,output:3");
 	reads_as("output:2,output=3, output:4", "output:2,output:3,output:4");
 	reads_as("normal,FLOOD,ALL,LOCAL,in_port,TABLE", "NORMAL,FLOOD,ALL,LOCAL,IN_PORT,TABLE");
 	reads_as("controller", "CONTROLLER:65535");
@@ -125,6 +126,7 @@ static const struct {
 } pairs[] = {
 	{"drop", ""},
 	{"output:2", "0004 0018 00000000  0000 0010 00000002 0000 000000000000"},
+	{"output:2:65509", "0004 0018 00000000  0000 0010 00000002 ffe5 000000000000"},
 	{"CONTROLLER:128,NORMAL", "0004 0028 00000000  0000 0010 fffffffd 0080 000000000000"
 				  "0000 0010 fffffffa 0000 000000000000"},
 	{"pop_vlan,push_vlan:0x88a8",
@@ -211,7 +213,7 @@ static void max_len_is_read_back(void **state)
 
 	(void)state;
 	assert_int_equal(get(hex, &i, &r), 0);
-	says(&i, "output:2");
+	says(&i, "output:2:128");
 	instructions_put(&i, &wire);
 	assert_int_equal(wire.size, size);
 	assert_memory_equal(wire.data, octets, size);
@@ -273,7 +275,7 @@ static void text_refusals(void **state)
 	text_refused("output:0", REFUSED_BAD_OUT_PORT);
 	text_refused("output:0xffffffff", REFUSED_BAD_OUT_PORT);
 	text_refused("output:0xffffff01", REFUSED_BAD_OUT_PORT);
-	text_refused("output:2:5", REFUSED_ACTION_ARGUMENT);
+	text_refused("output:2:65536", REFUSED_ACTION_ARGUMENT);
 	text_refused("CONTROLLER:65536", REFUSED_ACTION_ARGUMENT);
 	text_refused("push_vlan:0x800", REFUSED_ACTION_ARGUMENT);
 	text_refused("mod_nw_ttl:256", REFUSED_ACTION_ARGUMENT);
