@@ -3,6 +3,8 @@ lib_libsl_a_SOURCES = \
 	lib/addr.c \
 	lib/addr.h \
 	lib/base.h \
+	lib/crash.c \
+	lib/crash.h \
 	lib/crc32c.c \
 	lib/crc32c.h \
 	lib/csum.c \

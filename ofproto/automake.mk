@@ -59,7 +59,10 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/shadow.h \
 	ofproto/state.h \
 	ofproto/standalone.c \
+	ofproto/store-file.h \
 	ofproto/store-ops.c \
+	ofproto/store-past.c \
+	ofproto/store-past.h \
 	ofproto/store.c \
 	ofproto/store.h \
 	ofproto/timeouts.c \

@@ -26,7 +26,8 @@ void changes_init(struct ofproto *o)
 
 uint64_t change_version(const struct ofproto *o)
 {
-	return o->dp.version + (o->changes.in_flight ? 2 : 1);
+	/* A group without steps (counters) has no version of its own: workers' caches stay. */
+	return o->dp.version + (o->changes.in_flight && o->changes.flight.first ? 2 : 1);
 }
 
 void change_step(struct ofproto *o, struct step *s)
@@ -82,7 +83,8 @@ static void publish(struct ofproto *o)
 	for (s = g.first; s; s = s->next)
 		if (s->class->publish)
 			s->class->publish(o, s);
-	rcu_set(o->dp.version, o->dp.version + 1);
+	if (g.first)
+		rcu_set(o->dp.version, o->dp.version + 1);
 	o->changes.in_flight = false;
 	group_init(&o->changes.flight);
 	if (g.first) {
@@ -139,6 +141,7 @@ static void seal(struct ofproto *o)
 	c->flight = c->open;
 	group_init(&c->open);
 	c->in_flight = true;
+	c->n_sealed++;
 	c->hurry = false;
 	c->seal_ns = TIMER_NEVER;
 	if (c->flight.ops)

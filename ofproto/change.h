@@ -62,8 +62,9 @@ struct changes {
 	bool hurry;       /* a barrier: seal as soon as nothing is in flight */
 	uint64_t seal_ns; /* when the open group is sealed at the latest */
 	uint64_t n_committed, n_failed;
-	bool failing;   /* the last commit failed */
-	bool unwritten; /* what is staged now is nothing for the store */
+	uint64_t n_sealed; /* groups that are closed: the number of the open one */
+	bool failing;      /* the last commit failed */
+	bool unwritten;    /* what is staged now is nothing for the store */
 };
 
 void changes_init(struct ofproto *o);

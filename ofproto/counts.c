@@ -33,6 +33,8 @@ void counts_run(struct ofproto *o)
 		c->next_ns = now + COUNTS_S * NSEC_PER_SEC;
 		c->all_now = c->all;
 		c->all = false;
+		change_store(o, store_op_lives());
+		any = true;
 	}
 	end = MIN(c->at + COUNTS_SLICE, o->flows.next_id);
 	for (; c->at < end; c->at++)
@@ -41,7 +43,7 @@ void counts_run(struct ofproto *o)
 	if (c->at == o->flows.next_id)
 		c->at = 0;
 	if (any) {
-		c->group = change_version(o);
+		c->group = o->changes.n_sealed;
 		change_staged(o, NULL);
 	}
 }
@@ -55,14 +57,14 @@ uint64_t counts_deadline(const struct ofproto *o)
 		return TIMER_NEVER;
 	if (!c->at)
 		return c->next_ns;
-	return c->group == change_version(o) ? TIMER_NEVER : c->next_ns - COUNTS_S * NSEC_PER_SEC;
+	return c->group == o->changes.n_sealed ? TIMER_NEVER : c->next_ns - COUNTS_S * NSEC_PER_SEC;
 }
 
 void counts_failed(struct ofproto *o)
 {
 	o->counts.all = true;
 	o->counts.at = 0;
-	o->counts.group = 0;
+	o->counts.group = UINT64_MAX;
 	o->counts.next_ns = ofproto_now(o) + COUNTS_S * NSEC_PER_SEC;
 }
 

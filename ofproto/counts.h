@@ -5,7 +5,7 @@
  * Every COUNTS_S seconds all rules are looked at, COUNTS_SLICE ids in one group of changes, and
  * those that packets have met since the last time are written: packets, octets, when the last one
  * came.  In order, at the end, all are.  A flush that the store refuses is made up for by the next
- * one.  Control thread. */
+ * one.  With each flush the store hears that the switch lives (store-past.h).  Control thread. */
 #ifndef SLUICE_OFPROTO_COUNTS_H
 #define SLUICE_OFPROTO_COUNTS_H
 
@@ -15,7 +15,7 @@ enum { COUNTS_S = 10, COUNTS_SLICE = 4096 };
 
 struct counts {
 	uint64_t next_ns;  /* when the next flush begins */
-	uint64_t group;    /* the version of the group that has this flush's last slice */
+	uint64_t group;    /* the number of the group that has this flush's last slice */
 	uint32_t at;       /* the next rule id; 0: no flush is on its way */
 	bool all, all_now; /* whether all that counted are written, for something was not: next, now
 			    */

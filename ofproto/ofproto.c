@@ -13,6 +13,7 @@
 #include "ofproto/kernel.h"
 #include "ofproto/memory.h"
 #include "ofproto/state.h"
+#include "ofproto/store-past.h"
 #include "ofproto/trace.h"
 
 /* ---- Clocks -------------------------------------------------------------------------------- */
@@ -176,6 +177,31 @@ static int begin(struct ofproto *o, struct refusal *r)
 	return error;
 }
 
+/* In words; what cannot be set aside is not run either, since rules are bypassed. */
+static void set_aside(struct ofproto *o)
+{
+	struct store_aside aside;
+	struct refusal r = {0};
+
+	if (store_set_aside(o->store, &aside, &r)) {
+		LOG(ERR, "store: crashed again and again, and changes cannot be set aside: %s",
+		    r.text);
+		return;
+	}
+	if (!aside.entry) {
+		LOG(ERR, "store: crashed again and again, but nothing was changed in the last "
+			 "minute before: nothing is set aside");
+		return;
+	}
+	LOG(ERR,
+	    "store: crashed again and again: changes of the last minute before are set aside: %u "
+	    "rules out, %u in again, %u changes of other things; `log` shows the rules as entry "
+	    "%lld, `undo "
+	    "%lld` brings them back%s%s",
+	    aside.n_out, aside.n_in, aside.n_other, (long long)aside.entry, (long long)aside.entry,
+	    aside.copy[0] ? ", and all is as it was in " : "", aside.copy);
+}
+
 static int restore(struct ofproto *o, struct refusal *r)
 {
 	struct restore restore = {
@@ -214,7 +240,9 @@ static int restore(struct ofproto *o, struct refusal *r)
 	if (!error && !restore.begun)
 		error = begin(o, r);
 	settings_init(o);
-	timeouts_run(o); /* what ended while we were away */
+	if (!restore.begun)
+		change_store(o, store_op_proven()); /* there is nothing before it */
+	timeouts_run(o);                            /* what ended while we were away */
 	if (error)
 		return error;
 	error = ofproto_sync(o, r);
@@ -260,6 +288,8 @@ static int open_all(struct ofproto *o, const struct ofproto_config *config, stru
 		if (!o->store)
 			return -EINVAL;
 		watch(o, store_fd(o->store));
+		if (config->set_aside)
+			set_aside(o);
 	}
 	if (open_marks(o, config->db, r))
 		return -EINVAL;

@@ -36,6 +36,7 @@ struct ofproto_config {
 	uint32_t spin_us;         /* that a worker stays awake after work */
 	const int *cpus;          /* of n_workers; -1: anywhere */
 	struct panic_page *panic; /* outlives the switch; NULL: none */
+	bool set_aside; /* it crashed again and again: what has not proven itself is set aside */
 };
 
 /* Opens the store, brings back what it holds (ports, connections, rules; in effect before the first

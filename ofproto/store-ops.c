@@ -48,6 +48,16 @@ struct store_op *store_op_flow_count(const struct store_flow *f)
 	return op;
 }
 
+struct store_op *store_op_lives(void)
+{
+	return op_new(STORE_LIVES);
+}
+
+struct store_op *store_op_proven(void)
+{
+	return op_new(STORE_PROVEN);
+}
+
 struct store_op *store_op_journal(void)
 {
 	return op_new(STORE_JOURNAL_PUT);

@@ -13,23 +13,10 @@
 #include <unistd.h>
 
 #include "ofproto/memory.h"
+#include "ofproto/store-file.h"
+#include "ofproto/store-past.h"
 
-enum { SCHEMA = 4 };
-
-struct store {
-	sqlite3 *db;
-	char *file;
-	sqlite3_stmt *put[N_STORE_WHATS]; /* by store_what */
-	int fd;                           /* eventfd: through */
-	pthread_t thread;
-	bool threaded;
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	struct store_op *ops; /* to commit; the thread's until `through` */
-	bool waiting, through, stop;
-	int error;
-	char why[200];
-};
+enum { SCHEMA = 5 };
 
 /* ---- The file ---------------------------------------------------------------------------- */
 
@@ -42,6 +29,8 @@ static const char *const statements[] = {
 		"bytes, used) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[STORE_FLOW_DEL] = "DELETE FROM flow WHERE id = ?4",
 	[STORE_FLOW_COUNT] = "UPDATE flow SET packets = ?7, bytes = ?8, used = ?9 WHERE id = ?4",
+	[STORE_LIVES] = "DELETE FROM past WHERE seq <= ?4",
+	[STORE_PROVEN] = "DELETE FROM past",
 	[STORE_JOURNAL_PUT] = "INSERT INTO journal VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[STORE_JOURNAL_TRIM] = "DELETE FROM journal WHERE id < ?4",
 	[STORE_SET_PUT] = "INSERT OR REPLACE INTO set_content(name, members) VALUES(?1, ?2)",
@@ -63,7 +52,7 @@ static void sync_directory(const char *file)
 	free(copy);
 }
 
-static int make_private(const char *file, struct refusal *r)
+int store_make_private(const char *file, struct refusal *r)
 {
 	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
@@ -77,18 +66,18 @@ static int make_private(const char *file, struct refusal *r)
 	return 0;
 }
 
-static int run(struct store *s, const char *sql)
+int store_run(struct store *s, const char *sql)
 {
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
-static int read_number(struct store *s, const char *sql)
+int64_t store_number(struct store *s, const char *sql)
 {
 	sqlite3_stmt *q = NULL;
-	int n = -1;
+	int64_t n = -1;
 
 	if (!sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) && sqlite3_step(q) == SQLITE_ROW)
-		n = sqlite3_column_int(q, 0);
+		n = sqlite3_column_int64(q, 0);
 	sqlite3_finalize(q);
 	return n;
 }
@@ -96,8 +85,8 @@ static int read_number(struct store *s, const char *sql)
 /* No page of it is torn or lost. */
 static bool is_sound(struct store *s)
 {
-	return read_number(s, "SELECT count(*) FROM pragma_quick_check(1) "
-			      "WHERE quick_check <> 'ok'") == 0;
+	return store_number(s, "SELECT count(*) FROM pragma_quick_check(1) "
+			       "WHERE quick_check <> 'ok'") == 0;
 }
 
 /* What SQLite says, and what would do. */
@@ -132,15 +121,16 @@ static const char *const schemas[SCHEMA] = {
 	"PRAGMA user_version = 3;",
 	("ALTER TABLE flow ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
 	 "PRAGMA user_version = 4;"),
+	(PAST_SCHEMA "PRAGMA user_version = 5;"),
 };
 
 static int upgrade(struct store *s, int version)
 {
-	int error = run(s, "BEGIN");
+	int error = store_run(s, "BEGIN");
 
 	for (; !error && version < SCHEMA; version++)
-		error = run(s, schemas[version]);
-	return error ? error : run(s, "COMMIT");
+		error = store_run(s, schemas[version]);
+	return error ? error : store_run(s, "COMMIT");
 }
 
 /* Deleted keys are overwritten (secure_delete), in the file as soon as it is checkpointed. */
@@ -148,7 +138,7 @@ static int set_up(struct store *s, const char *file, struct refusal *r)
 {
 	int version, error;
 
-	error = run(
+	error = store_run(
 		s,
 		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 		"PRAGMA secure_delete=ON; BEGIN EXCLUSIVE; COMMIT;");
@@ -157,13 +147,13 @@ static int set_up(struct store *s, const char *file, struct refusal *r)
 			      "%s is in use by another daemon; --db takes another file", file);
 	if (error)
 		return unusable(s, error, r);
-	version = read_number(s, "PRAGMA user_version");
+	version = (int)store_number(s, "PRAGMA user_version");
 	if (version > SCHEMA)
 		return refuse(r, STORE, "db",
 			      "%s was written by a newer version (schema %d, known is %d); run "
 			      "that version, or --db takes another file",
 			      file, version, SCHEMA);
-	if (!version && read_number(s, "SELECT count(*) FROM sqlite_master"))
+	if (!version && store_number(s, "SELECT count(*) FROM sqlite_master"))
 		return refuse(r, STORE, "db",
 			      "%s is another program's database; --db takes another file", file);
 	if (version >= 0)
@@ -184,7 +174,7 @@ struct store *store_open(const char *file, struct refusal *r)
 	pthread_cond_init(&s->cond, NULL);
 	s->file = mem_text(file);
 	s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (!memory && make_private(file, r))
+	if (!memory && store_make_private(file, r))
 		goto refused;
 	if (s->fd < 0 ||
 	    sqlite3_open_v2(file, &s->db,
@@ -272,6 +262,8 @@ static int write_op(struct store *s, const struct store_op *op)
 	const char *texts[] = {op->kind, op->name, op->text};
 	int n = sqlite3_bind_parameter_count(q), error;
 
+	if (op->what == STORE_LIVES)
+		numbers[0] = past_proven(s);
 	if (op->what == STORE_JOURNAL_PUT)
 		return op->journal.who ? write_journal(q, &op->journal) : 0;
 	if (op->what >= STORE_SET_PUT)
@@ -288,12 +280,12 @@ static int write_op(struct store *s, const struct store_op *op)
 
 static int transact(struct store *s, const struct store_op *ops)
 {
-	int error = run(s, "BEGIN"), system_error;
+	int error = store_run(s, "BEGIN"), system_error;
 
 	for (; ops && !error; ops = ops->next)
 		error = write_op(s, ops);
 	if (!error)
-		error = run(s, "COMMIT");
+		error = store_run(s, "COMMIT");
 	if (!error)
 		return 0;
 	system_error = sqlite3_system_errno(s->db);
@@ -302,7 +294,7 @@ static int transact(struct store *s, const struct store_op *ops)
 		 sqlite3_errcode(s->db) == SQLITE_FULL || system_error == ENOSPC
 			 ? "; make room and say it again"
 			 : "");
-	run(s, "ROLLBACK");
+	store_run(s, "ROLLBACK");
 	return -EIO;
 }
 

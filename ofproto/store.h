@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store: what lasts, in one SQLite file.
  *
- * Three tables: *objects* (ports, connections, settings) by kind and name, in the words of the
+ * Tables: *objects* (ports, connections, settings) by kind and name, in the words of the
  * verb that made them; *flows* by a number, as FLOW text with what that text does not say; and the
  * *journal* of changes (journal.h).
- * A set's members are a blob and a log of changes of it (set-store.c).
+ * A set's members are a blob and a log of changes of it (set-store.c).  The *past* is what undoes
+ * the last minute's changes (store-past.h).
  * There are keys in it: the file's mode is 0600 and no message repeats its content.
  *
  * The file is locked for as long as the daemon lives.  It is written ahead (WAL) with
@@ -28,6 +29,8 @@ enum store_what {
 	STORE_FLOW_PUT,
 	STORE_FLOW_DEL,
 	STORE_FLOW_COUNT,
+	STORE_LIVES,
+	STORE_PROVEN,
 	STORE_JOURNAL_PUT,
 	STORE_JOURNAL_TRIM,
 	STORE_SET_PUT,
@@ -69,6 +72,9 @@ struct store_op *store_op_object(const char *kind, const char *name,
 struct store_op *store_op_flow(const struct store_flow *f);
 struct store_op *store_op_flow_del(int64_t id);
 struct store_op *store_op_flow_count(const struct store_flow *f); /* id, packets, bytes, used_ns */
+/* The switch lives: the time of store-past.h goes on.  All that there is has proven itself. */
+struct store_op *store_op_lives(void);
+struct store_op *store_op_proven(void);
 /* An entry to come, which store_op_journal_fill() completes before the commit; or it is none. */
 struct store_op *store_op_journal(void);
 void store_op_journal_fill(struct store_op *op, const struct store_journal *j);

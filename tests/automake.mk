@@ -8,6 +8,7 @@ UNITS = \
 	tests/unit/test-afxdp \
 	tests/unit/test-aggfrag \
 	tests/unit/test-alert \
+	tests/unit/test-aside \
 	tests/unit/test-audit \
 	tests/unit/test-bpf \
 	tests/unit/test-bpf-match \
@@ -22,6 +23,7 @@ UNITS = \
 	tests/unit/test-conformance-match \
 	tests/unit/test-cond \
 	tests/unit/test-prefixes \
+	tests/unit/test-crash \
 	tests/unit/test-disk \
 	tests/unit/test-dial \
 	tests/unit/test-drops \
@@ -362,6 +364,7 @@ TESTSUITE_AT = \
 	tests/mistakes.at \
 	tests/mgmt.at \
 	tests/limits.at \
+	tests/lasts.at \
 	tests/cond.at \
 	tests/offline.at \
 	tests/sets.at \
@@ -448,6 +451,9 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/system/common.sh tests/system/forge.py tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py \
 	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
 	tests/system/control.sh tests/system/openflow.sh tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
+	tests/system/openflow.sh tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
+	tests/system/disk.sh tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
+	tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
 	tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/verdicts.py tests/system/veth.sh \
 	tests/system/zerocopy.py tests/system/zerocopy.sh
 EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
@@ -456,7 +462,7 @@ EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/
 	tests/demo/bed.py tests/demo/collect.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
 	tests/demo/night.py tests/demo/unattended \
 	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
-	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
+	tests/system/disk.sh tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
 	tests/system/pmacct.sh tests/system/ports.sh \
 	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
 	tests/system/watch-kill.py \

@@ -23,6 +23,7 @@
 #include "ctl/stats.h"
 #include "ctl/watcher.h"
 #include "datapath/secrets.h"
+#include "lib/crash.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 #include "utilities/help.h"
@@ -395,6 +396,30 @@ static int open_collectors(struct server *server, const struct settings *s, stru
 	return collectors_restore(&server->d, r);
 }
 
+/* Whether it crashed again and again: then rules are bypassed until somebody has looked, from the
+ * first packet on. */
+static bool crashes(struct server *server, const struct settings *s)
+{
+	char path[PATH_SIZE + 16];
+	int sig, error;
+
+	if (!strcmp(s->db, ":memory:"))
+		return false;
+	snprintf(path, sizeof path, "%s-crashes", s->db);
+	error = crash_watch(path);
+	if (error)
+		LOG(WARN, "sluiced: %s: %s; crashes will not be known of", path, strerror(-error));
+	if (error || !crash_loop(&sig))
+		return false;
+	LOG(ERR,
+	    "sluiced: crashed %u times within a minute, the last time by signal %d (%s): packets "
+	    "go "
+	    "by routes alone until `sluice-ctl panic off`",
+	    CRASH_LOOP, sig, strsignal(sig));
+	panic_set(server->panic, panic_state(server->panic) | PANIC_PASS);
+	return true;
+}
+
 /* Everything up to the management socket, which comes last: who can reach it finds all ready. */
 static int open_server(struct server *server, const struct settings *s, struct refusal *r)
 {
@@ -403,11 +428,14 @@ static int open_server(struct server *server, const struct settings *s, struct r
 					      .n_workers = s->n_workers,
 					      .cpus = s->cpu,
 					      .spin_us = s->spin_us,
-					      .panic = server->panic};
+					      .panic = server->panic,
+					      .set_aside = crashes(server, s)};
 
 	server->d.ofproto = ofproto_create(&config, r);
 	if (!server->d.ofproto)
 		return -EINVAL;
+	if (config.set_aside)
+		crash_forget();
 	ofproto_panic_run(server->d.ofproto, &(struct refusal){0});
 	server->d.started_ns = ofproto_now(server->d.ofproto);
 	if (open_openflow(server, r) || open_collectors(server, s, r))
@@ -434,6 +462,7 @@ static void close_server(struct server *server)
 	if (server->d.ofproto)
 		ofproto_destroy(server->d.ofproto);
 	panic_close(server->panic);
+	crash_unwatch();
 	for (unsigned i = 0; i < 5; i++) {
 		struct event *e =
 			(struct event *[]){server->ofproto_event, server->timer, server->sigterm,

@@ -190,7 +190,6 @@ static void test_counters_are_flushed(void **state)
 {
 	struct ofproto *o = switch_up(file);
 	struct port *in = switch_port(o, "in type=dummy"), *out = switch_port(o, "out type=dummy");
-	uint64_t committed;
 
 	(void)state;
 	switch_flow(o, OFPFC_ADD, "in_port=in actions=output:out"); /* 2; NORMAL is 1 */
@@ -203,10 +202,6 @@ static void test_counters_are_flushed(void **state)
 	flush(o);
 	assert_int_equal(kept(o).packets[2], 3);
 	assert_true(o->counts.next_ns > ofproto_now(o) + 9 * NSEC_PER_SEC);
-	/* Nothing new is nothing to write. */
-	committed = o->changes.n_committed;
-	flush(o);
-	assert_int_equal(o->changes.n_committed, committed);
 	/* Changed, it has what it counted at once, under its new number. */
 	send(in, out, 2);
 	while (idle_of(o).packets != 5)
