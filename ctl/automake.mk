@@ -38,6 +38,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg-bundle.c \
 	ctl/msg-echo.c \
 	ctl/msg-experimenter.c \
+	ctl/msg-ext.c \
 	ctl/msg-features.c \
 	ctl/msg-flow-mod.c \
 	ctl/msg-flow-stats.c \

@@ -15,7 +15,7 @@ static const struct {
 int msg_experimenter(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
 	uint32_t experimenter = pull_u32(&m->body), exp_type = pull_u32(&m->body);
-	bool known = experimenter == SLUICE_EXPERIMENTER; /* which has none yet */
+	bool known = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (rows[i].experimenter != experimenter)

@@ -96,7 +96,7 @@ static void put_next_tables(struct buf *b, unsigned table, unsigned n_tables)
 	property_end(b, begin);
 }
 
-static void put_actions(struct buf *b, uint16_t property, bool to_write)
+static void put_actions(struct buf *b, uint16_t property, bool to_write, bool extended)
 {
 	size_t begin = property_begin(b, property);
 
@@ -108,6 +108,11 @@ static void put_actions(struct buf *b, uint16_t property, bool to_write)
 			continue;
 		buf_u16(b, (uint16_t)a->of_type);
 		buf_u16(b, 4);
+	}
+	if (extended && !to_write) { /* ours, as one: its types have no place here */
+		buf_u16(b, OFPAT_EXPERIMENTER);
+		buf_u16(b, 8);
+		buf_u32(b, SLUICE_EXPERIMENTER);
 	}
 	property_end(b, begin);
 }
@@ -149,8 +154,8 @@ static void put_properties(struct buf *b, unsigned table, unsigned n_tables, boo
 {
 	put_instructions(b, table + 1 == n_tables);
 	put_next_tables(b, table, n_tables);
-	put_actions(b, OFPTFPT_WRITE_ACTIONS, true);
-	put_actions(b, OFPTFPT_APPLY_ACTIONS, false);
+	put_actions(b, OFPTFPT_WRITE_ACTIONS, true, extended);
+	put_actions(b, OFPTFPT_APPLY_ACTIONS, false, extended);
 	put_fields(b, OFPTFPT_MATCH, ALL_FIELDS, extended);
 	put_fields(b, OFPTFPT_WILDCARDS, WILDCARDS, extended);
 	put_fields(b, OFPTFPT_WRITE_SETFIELD, SETTABLE, extended);

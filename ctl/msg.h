@@ -66,6 +66,9 @@ const struct port *of_next_port(struct ofserver *s, uint32_t *ofport);
 /* Whether a request for table features says what can be said (OFPTFFC_*). */
 int table_features_check(struct reader body, unsigned n_tables, struct refusal *r);
 
+/* Behind an error, to who wants it: struct sluice_refusal. */
+void ext_reason(struct ofconn *c, const struct oferror *e, const struct refusal *r);
+
 /* A rule that standard messages can say (TS-023 decoders stop at what they do not know). */
 bool of_flow_is_standard(const struct flow *f);
 /* The peer speaks of our fields, or of our actions: it is told of them, too. */

@@ -164,6 +164,8 @@ void ofconn_refuse(struct ofconn *c, const uint8_t *offending, size_t size, cons
 	    refusal_name(r->code), r->text);
 	snprintf(c->last_error, sizeof c->last_error, "%s: %.120s", refusal_name(r->code), r->text);
 	ofconn_send_error(c, &e);
+	if (c->reasons)
+		ext_reason(c, &e, r);
 }
 
 /* ---- Long replies ----------------------------------------------------------------------- */

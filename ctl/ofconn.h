@@ -23,7 +23,7 @@
 #include "ctl/openflow.h"
 #include "ctl/packet-buffers.h"
 #include "lib/cursor.h"
-#include "lib/openflow-wire.h"
+#include "lib/openflow-ext.h"
 #include "lib/openflow.h"
 
 enum {
@@ -87,6 +87,7 @@ struct ofconn {
 	void *told_arg;
 
 	bool processing, deaf, barrier, eof, goodbye, probed, extended, greeted;
+	bool reasons; /* it wants sluice_refusal behind errors */
 	bool visitor; /* by a local listener: tools that come and go, not worth a line of the log */
 	unsigned n_waiters;
 	uint32_t more_xid, more_octets; /* a multipart request in several messages */
@@ -138,6 +139,9 @@ static inline uint32_t ofconn_xid(struct ofconn *c)
 {
 	return ++c->xid;
 }
+
+/* Of our experimenter, SLUICE_ET_*. */
+void of_begin_ext(struct buf *b, uint32_t exp_type, uint32_t xid);
 
 /* OFPT_ERROR for the message whose first octets are `offending`. */
 struct oferror {

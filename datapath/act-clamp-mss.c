@@ -137,7 +137,7 @@ static void put(const struct op *op, struct buf *wire)
 const struct action_class act_clamp_mss = {
 	.name = "clamp_mss",
 	.of_type = OFPAT_EXPERIMENTER,
-	.exp_type = 6,
+	.exp_type = SLUICE_AT_CLAMP_MSS,
 	.order = SET_NEVER,
 	.run = run,
 	.parse = parse,

@@ -16,7 +16,7 @@ static int get(struct reader *body, struct buf *ops, struct refusal *r)
 const struct action_class act_connlimit = {
 	.name = "connlimit",
 	.of_type = OFPAT_EXPERIMENTER,
-	.exp_type = 4,
+	.exp_type = SLUICE_AT_CONNLIMIT,
 	.order = SET_NEVER,
 	.run = connlimit_run,
 	.parse = parse,

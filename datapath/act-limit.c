@@ -164,7 +164,7 @@ static void put(const struct op *op, struct buf *wire)
 const struct action_class act_limit = {
 	.name = "limit",
 	.of_type = OFPAT_EXPERIMENTER,
-	.exp_type = 1,
+	.exp_type = SLUICE_AT_LIMIT,
 	.order = SET_NEVER,
 	.run = run,
 	.parse = parse,

@@ -16,7 +16,7 @@ static int get(struct reader *body, struct buf *ops, struct refusal *r)
 const struct action_class act_limiter = {
 	.name = "limiter",
 	.of_type = OFPAT_EXPERIMENTER,
-	.exp_type = 3,
+	.exp_type = SLUICE_AT_LIMITER,
 	.order = SET_NEVER,
 	.run = limiter_run,
 	.parse = parse,

@@ -103,7 +103,7 @@ static void put(const struct op *op, struct buf *wire)
 const struct action_class act_reject = {
 	.name = "reject",
 	.of_type = OFPAT_EXPERIMENTER,
-	.exp_type = 7,
+	.exp_type = SLUICE_AT_REJECT,
 	.order = SET_NEVER,
 	.outputs = true,
 	.ends = true,

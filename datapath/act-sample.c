@@ -61,7 +61,7 @@ static void put(const struct op *op, struct buf *wire)
 const struct action_class act_sample = {
 	.name = "sample",
 	.of_type = OFPAT_EXPERIMENTER,
-	.exp_type = 2,
+	.exp_type = SLUICE_AT_SAMPLE,
 	.order = SET_NEVER,
 	.run = run,
 	.parse = parse,

@@ -313,7 +313,7 @@ static void put(const struct op *op, struct buf *wire)
 const struct action_class act_set_add = {
 	.name = "set_add",
 	.of_type = OFPAT_EXPERIMENTER,
-	.exp_type = 5,
+	.exp_type = SLUICE_AT_SET_ADD,
 	.order = SET_NEVER,
 	.effects = true,
 	.run = run,

@@ -299,7 +299,7 @@ static void release(const struct cond *c)
 
 const struct cond_class cond_bpf = {
 	.name = "program",
-	.oxm = 62,
+	.oxm = SLUICE_OXM_BPF,
 	.holds = holds,
 	.parse_word = parse_word,
 	.word = word,

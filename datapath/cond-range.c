@@ -417,7 +417,7 @@ void ranges_imply(struct match *m)
 
 const struct cond_class cond_range = {
 	.name = "range",
-	.oxm = 60,
+	.oxm = SLUICE_OXM_RANGE,
 	.holds = holds,
 	.parse = parse,
 	.format = format,

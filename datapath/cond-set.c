@@ -188,7 +188,7 @@ static bool same_set(const struct cond *wide, const struct cond *narrow)
 
 const struct cond_class cond_set = {
 	.name = "set",
-	.oxm = 61,
+	.oxm = SLUICE_OXM_SET,
 	.holds = holds,
 	.parse = parse,
 	.format = format,
@@ -199,7 +199,7 @@ const struct cond_class cond_set = {
 
 const struct cond_class cond_set_pair = {
 	.name = "set",
-	.oxm = 63,
+	.oxm = SLUICE_OXM_SET_PAIR,
 	.holds = holds,
 	.parse_word = parse_pair,
 	.word = pair_word,

@@ -15,9 +15,8 @@
 #include "datapath/cond.h"
 #include "datapath/prereq.h"
 #include "lib/cursor.h"
+#include "lib/openflow-ext.h"
 #include "lib/refuse.h"
-
-enum { SLUICE_EXPERIMENTER = 0x534c5543 }; /* "SLUC": our experimenter id on every wire */
 
 enum field_id {
 #define FIELD(ID, ...) FIELD_##ID,

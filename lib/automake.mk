@@ -15,6 +15,7 @@ lib_libsl_a_SOURCES = \
 	lib/hash.h \
 	lib/log.c \
 	lib/log.h \
+	lib/openflow-ext.h \
 	lib/openflow-wire.h \
 	lib/openflow.h \
 	lib/options.c \

@@ -338,8 +338,6 @@ enum ofp_meter_flags {
 	OFPMF_PKTPS = 1 << 1,
 	OFPMF_BURST = 1 << 2,
 	OFPMF_STATS = 1 << 3,
-	/* Ours: the unit is the aggregate, before decryption.  Said to peers of our extension. */
-	SLUICE_METER_AGGREGATE = 1 << 15,
 };
 enum ofp_meter_band_type { OFPMBT_DROP = 1, OFPMBT_DSCP_REMARK = 2, OFPMBT_EXPERIMENTER = 0xffff };
 

@@ -245,7 +245,7 @@ noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/faul
 EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
 	tests/openflow/osken-multiparts.py
 	tests/openflow/hostile.py tests/openflow/osken-multiparts.py \
-	tests/openflow/osken-switch.py tests/openflow/wire.py
+	tests/openflow/osken-switch.py tests/openflow/wire.py tests/openflow/extension.py tests/openflow/protocol.py
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)
 
 tests_fuzz_fuzz_aggfrag_SOURCES = tests/fuzz/fuzz-aggfrag.c tests/unit/iptfs-bed.c \
