@@ -78,11 +78,12 @@ struct message_waiter {
 
 void of_waiter_end(struct waiter *waiter)
 {
-	struct message_waiter *w = container_of(waiter, struct message_waiter, waiter);
+	struct message_waiter *w;
 	struct ofconn *c;
 
 	if (!waiter)
 		return;
+	w = container_of(waiter, struct message_waiter, waiter);
 	c = w->conn;
 	c->n_waiters--;
 	free(w);

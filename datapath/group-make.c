@@ -136,6 +136,7 @@ struct group *group_make(const struct group_spec *spec, const uint32_t *counter)
 		actions_as_set(from->actions.data, from->actions.size, &ops);
 		b->size = (uint16_t)(ops.size - b->at);
 	}
+	buf_u64(&ops, 0); /* so that there is memory to point to where no bucket does anything */
 	g->ops = ops.data;
 	make_table(g, spec);
 	return g;

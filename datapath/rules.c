@@ -482,7 +482,8 @@ static void all_rules(struct worker *w, struct batch *b, struct pkt *const pkt[]
 		s.pkt = pkt + i;
 		s.n = MIN(total - i, (unsigned)CACHE_AHEAD);
 		some_rules(w, b, &s);
-		s.key += s.key ? CACHE_AHEAD : 0;
+		if (s.key)
+			s.key += CACHE_AHEAD;
 	}
 	counter_add(&w->table[0].lookups, s.plain);
 	counter_add(&w->table[0].matches, s.plain);
