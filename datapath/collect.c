@@ -9,14 +9,29 @@
 
 #include <linux/if_ether.h>
 
-static void collect_link(const struct pkt *p, struct outer_key *o)
+/* Addresses and tag lie in a frame's key as they do in a record; there the octets behind are
+ * MPLS's.
+ */
+enum {
+	LINK_DU = offsetof(struct du_key, eth_dst),
+	LINK_OUTER = offsetof(struct outer_key, eth_dst),
+	LINK_OCTETS = 16,
+};
+_Static_assert(offsetof(struct du_key, vlan_vid) - LINK_DU ==
+			       offsetof(struct outer_key, vlan_vid) - LINK_OUTER &&
+		       offsetof(struct du_key, eth_src) - LINK_DU ==
+			       offsetof(struct outer_key, eth_src) - LINK_OUTER &&
+		       offsetof(struct outer_key, qinq_vid) - LINK_OUTER == LINK_OCTETS - 2 &&
+		       offsetof(struct du_key, mpls_tc) - LINK_DU == LINK_OCTETS - 2,
+	       "one copy takes them");
+
+static ALWAYS_INLINE void collect_link(const struct pkt *p, struct outer_key *o)
 {
 	uint32_t has = HAS_ETH;
 
-	memcpy(o->eth_dst, p->key.eth_dst, 6);
-	memcpy(o->eth_src, p->key.eth_src, 6);
-	o->vlan_vid = p->key.vlan_vid;
-	if (p->key.vlan_vid) {
+	memcpy((uint8_t *)o + LINK_OUTER, (const uint8_t *)&p->key + LINK_DU, LINK_OCTETS);
+	o->qinq_vid = 0;
+	if (unlikely(p->key.vlan_vid)) {
 		has |= HAS_VLAN;
 		o->vlan_pcp = p->key.vlan_pcp;
 		/* parse.c has seen that a second tag, if its type says so, is whole. */
@@ -25,7 +40,7 @@ static void collect_link(const struct pkt *p, struct outer_key *o)
 			o->qinq_vid = htobe16(OFPVID_PRESENT | (get_be16(p->data + 18) & 0xfff));
 		}
 	}
-	if (p->key.eth_type == htobe16(ETH_P_MPLS_UC) && p->l3) {
+	if (unlikely(p->key.eth_type == htobe16(ETH_P_MPLS_UC)) && p->l3) {
 		has |= HAS_MPLS;
 		o->mpls_label = p->key.mpls_label;
 		o->mpls_tc = p->key.mpls_tc;

@@ -59,9 +59,10 @@ void pkts_received(struct worker *w, struct queue *q, struct pkt *const pkt[], u
 		outer->key.queue = index;
 		p->in_port = id;
 		bytes += octets;
-		if (unlikely(w->trace_left))
-			trace_begin(w, p);
-		trace(w, p, RX, id, octets);
+	}
+	for (unsigned i = 0; unlikely(w->trace_left) && i < n; i++) {
+		trace_begin(w, pkt[i]);
+		trace(w, pkt[i], RX, id, pkt_octets(pkt[i]));
 	}
 	counter_add(&w->n.rx, n);
 	counter_add(&count->rx_packets, n);
