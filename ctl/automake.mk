@@ -4,16 +4,12 @@ ctl_libctl_a_SOURCES = \
 	ctl/collectors.h \
 	ctl/config.c \
 	ctl/confirm.c \
-	ctl/confirms.c \
-	ctl/confirms.h \
 	ctl/dial.c \
 	ctl/dry-run.c \
 	ctl/install.c \
 	ctl/dry-run.h \
 	ctl/install.h \
 	ctl/experimenters.def \
-	ctl/exp-multiparts.def \
-	ctl/ext-list.c \
 	ctl/fail-mode.c \
 	ctl/fail-mode.h \
 	ctl/file.c \
@@ -32,8 +28,6 @@ ctl_libctl_a_SOURCES = \
 	ctl/method.h \
 	ctl/guard.c \
 	ctl/guard.h \
-	ctl/guard-words.c \
-	ctl/guard-words.h \
 	ctl/mgmt-client.c \
 	ctl/mgmt-socket.c \
 	ctl/mgmt-socket.h \
@@ -42,7 +36,6 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg-async.c \
 	ctl/msg-barrier.c \
 	ctl/msg-bundle.c \
-	ctl/msg-conn.c \
 	ctl/msg-echo.c \
 	ctl/msg-experimenter.c \
 	ctl/msg-ext.c \
@@ -51,14 +44,11 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg-flow-stats.c \
 	ctl/msg-group.c \
 	ctl/msg-hello.c \
-	ctl/msg-limiter.c \
 	ctl/msg-meter.c \
 	ctl/msg-multipart.c \
 	ctl/msg-packet-out.c \
 	ctl/msg-port.c \
 	ctl/msg-role.c \
-	ctl/msg-rule-mod.c \
-	ctl/msg-set.c \
 	ctl/msg-table.c \
 	ctl/msg.c \
 	ctl/msg.h \
@@ -77,6 +67,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/report.c \
 	ctl/rows.c \
 	ctl/rows.h \
+	ctl/rpc.c \
+	ctl/rpc.h \
 	ctl/sample-socket.c \
 	ctl/sample-socket.h \
 	ctl/sflow.c \
@@ -90,6 +82,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/table-features.c \
 	ctl/top.c \
 	ctl/top.h \
+	ctl/turn.c \
+	ctl/turn.h \
 	ctl/usage.c \
 	ctl/usage.h \
 	ctl/verb-collector.c \

@@ -11,7 +11,9 @@
 #include "lib/addr.h"
 #include "lib/log.h"
 
-enum { BACKLOG = 128 };
+/* So many are let in before those who were are looked at: a hello that has come already counts
+ * before the next ones need room. */
+enum { BACKLOG = 128, ACCEPTS_A_TURN = 16 };
 
 static void remote_text(const struct of_method *m, const struct sockaddr *address, char *text,
 			size_t room)
@@ -53,9 +55,7 @@ static void handshake_done(void *arg, struct bufferevent *bev, const char *remot
 		method_conn(m, bev, remote);
 		return;
 	}
-	m->n_turned_away++;
-	snprintf(m->last_error, sizeof m->last_error, "%.60s: %.90s", remote, why);
-	LOG(INFO, "openflow: %s: turned away: %s", remote, why);
+	method_turned_away(m, remote, why);
 }
 
 static void accept_tls(struct of_method *m, int fd, const char *remote)
@@ -76,10 +76,14 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct
 		     int size, void *arg)
 {
 	struct of_method *m = arg;
+	const struct timeval none = {0, 0};
 	char remote[128];
 
-	(void)listener;
 	(void)size;
+	if (++m->n_accepted == ACCEPTS_A_TURN) {
+		evconnlistener_disable(listener);
+		event_add(m->again, &none);
+	}
 	remote_text(m, address, remote, sizeof remote);
 	method_no_delay(m, fd);
 	if (m->method.tls)
@@ -94,8 +98,10 @@ static void accept_failed(struct evconnlistener *listener, void *arg)
 	struct of_method *m = arg;
 	const struct timeval second = {1, 0};
 
-	LOG(WARN, "openflow: %s: cannot accept: %s; trying again in a second", m->text,
-	    strerrordesc_np(EVUTIL_SOCKET_ERROR()));
+	m->n_accept_failed++;
+	snprintf(m->last_error, sizeof m->last_error, "cannot accept: %s",
+		 strerrordesc_np(EVUTIL_SOCKET_ERROR()));
+	LOG(WARN, "openflow: %s: %s; trying again in a second", m->text, m->last_error);
 	evconnlistener_disable(listener);
 	event_add(m->again, &second);
 }
@@ -106,6 +112,7 @@ static void accept_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	m->n_accepted = 0;
 	evconnlistener_enable(m->listener);
 }
 

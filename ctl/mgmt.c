@@ -16,17 +16,12 @@
 #include <unistd.h>
 
 #include "ctl/mgmt-socket.h"
+#include "ctl/rpc.h"
+#include "ctl/turn.h"
 #include "ctl/verb.h"
 #include "lib/log.h"
 
-/* Error codes of JSON-RPC 2.0, section 5.1; a refusal is ours. */
-enum {
-	RPC_PARSE = -32700,
-	RPC_INVALID = -32600,
-	RPC_NO_METHOD = -32601,
-	RPC_PARAMS = -32602,
-	RPC_REFUSED = -32000,
-};
+#define TOO_LONG "a line of more than 64 MiB"
 
 struct line {
 	struct line *next;
@@ -52,6 +47,12 @@ struct peer {
 	unsigned n_lines;
 	size_t scanned; /* octets of input known to hold no end of a line */
 	bool reading, closing;
+	bool asked; /* a whole line has come */
+	/* A batch on its way: the next request is `batch_at`.  NULL: none. */
+	json_t *batch;
+	struct line *batch_line;
+	size_t batch_at;
+	struct turn turn;
 	struct ucred who;
 };
 
@@ -59,8 +60,11 @@ struct mgmt {
 	struct daemon *daemon;
 	uint8_t origin; /* of what is asked for here */
 	struct evconnlistener *listener;
-	struct peer *peers;
+	struct event *again; /* to accept, after a failure or a turn */
+	unsigned n_accepted; /* this turn */
+	struct peer *peers;  /* the newest first */
 	unsigned n_peers;
+	struct turns turns;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -68,25 +72,16 @@ static void peer_read(struct peer *p);
 
 /* ---- Answers ---- */
 
-static json_t *rpc_error(int code, const char *message, json_t *data)
+static void line_answer(struct line *l, size_t index, json_t *answer);
+
+/* What is left of a batch is not run. */
+static void batch_drop(struct peer *p)
 {
-	json_t *error = json_object();
-
-	json_put(error, "code", json_integer(code));
-	json_put(error, "message", json_text(message));
-	if (data)
-		json_put(error, "data", data);
-	return error;
-}
-
-static json_t *refusal_data(const struct refusal *r)
-{
-	json_t *data = json_object();
-
-	json_put(data, "code", json_string(refusal_name(r->code)));
-	json_put(data, "field", json_text(r->field));
-	json_put(data, "reason", json_text(r->text));
-	return data;
+	if (!p->batch)
+		return;
+	for (size_t i = p->batch_at; i < json_array_size(p->batch); i++)
+		line_answer(p->batch_line, i, NULL);
+	json_decref(p->batch);
 }
 
 static void peer_free(struct peer *p)
@@ -101,10 +96,12 @@ static void peer_free(struct peer *p)
 		}
 		l = next;
 	}
+	batch_drop(p);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
 	p->mgmt->n_peers--;
+	turn_free(&p->turn);
 	bufferevent_free(p->bev);
 	free(p);
 }
@@ -112,7 +109,8 @@ static void peer_free(struct peer *p)
 /* One that wants to go, and has nothing more to get, goes. */
 static void peer_end_if_idle(struct peer *p)
 {
-	if (p->closing && !p->n_lines && !evbuffer_get_length(bufferevent_get_output(p->bev)))
+	if (p->closing && !turn_waits(&p->turn) && !p->n_lines &&
+	    !evbuffer_get_length(bufferevent_get_output(p->bev)))
 		peer_free(p);
 }
 
@@ -174,17 +172,6 @@ static void line_answer(struct line *l, size_t index, json_t *answer)
 
 /* ---- Requests ---- */
 
-/* `part` is the member `key`: result or error. */
-static json_t *rpc_answer(json_t *id, const char *key, json_t *part)
-{
-	json_t *answer = json_object();
-
-	json_put(answer, "jsonrpc", json_string("2.0"));
-	json_put(answer, "id", id ? json_incref(id) : json_null());
-	json_put(answer, key, part);
-	return answer;
-}
-
 static void request_end(struct request *q, const char *key, json_t *part)
 {
 	json_t *id = json_object_get(q->root, "id");
@@ -211,7 +198,7 @@ static void request_done(struct verb_call *call, json_t *result)
 static void request_refused(struct verb_call *call, const struct refusal *r)
 {
 	request_end(container_of(call, struct request, call), "error",
-		    rpc_error(call->misused ? RPC_PARAMS : RPC_REFUSED, r->text, refusal_data(r)));
+		    rpc_error(call->misused ? RPC_PARAMS : RPC_REFUSED, r->text, r));
 }
 
 /* Who changed what; keys stay out of the log. */
@@ -222,33 +209,6 @@ static void log_change(const struct verb *v, const struct verb_call *call)
 	verb_shown(v, call, &text);
 	LOG(INFO, "mgmt: %s, %s: %s", origin_names[call->origin], call->who, buf_text(&text));
 	buf_free(&text);
-}
-
-/* NULL, or why the object is no request. */
-static const char *request_fault(json_t *root)
-{
-	json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params"), *word;
-	const char *version = json_string_value(json_object_get(root, "jsonrpc"));
-	size_t i;
-
-	if (!json_is_object(root))
-		return "a request is an object";
-	if (!version || strcmp(version, "2.0"))
-		return "jsonrpc is not \"2.0\"";
-	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
-		return "id is neither a string nor a number";
-	if (!json_is_string(json_object_get(root, "method")))
-		return "method is no string";
-	if (json_is_object(params))
-		params = json_object_get(params, "words");
-	if (params && !json_is_array(params))
-		return "params is no array, and has no array of words";
-	json_array_foreach(params, i, word)
-	{
-		if (!json_is_string(word))
-			return "params holds something that is no string";
-	}
-	return NULL;
 }
 
 static void request_words(struct request *q, const json_t *params)
@@ -265,7 +225,7 @@ static void request_words(struct request *q, const json_t *params)
 
 static void request_run(struct peer *p, struct line *l, size_t index, json_t *root)
 {
-	const char *fault = request_fault(root);
+	const char *fault = rpc_request_fault(root);
 	json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params");
 	const char *method = json_string_value(json_object_get(root, "method"));
 	const struct verb *v = fault ? NULL : verb_find(method);
@@ -330,9 +290,15 @@ static void line_fault(struct peer *p, int code, const char *message)
 static void line_run(struct peer *p, const char *text, size_t size)
 {
 	json_error_t error;
-	json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-	size_t n = json_array_size(root);
+	json_t *root;
+	size_t n;
 
+	if (rpc_values(text, size) > MGMT_VALUES_MAX) {
+		line_fault(p, RPC_INVALID, "a line of more than 2097152 values");
+		return;
+	}
+	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	n = json_array_size(root);
 	if (!root) {
 		line_fault(p, RPC_PARSE, error.text);
 	} else if (!json_is_array(root)) {
@@ -341,10 +307,9 @@ static void line_run(struct peer *p, const char *text, size_t size)
 		line_fault(p, RPC_INVALID,
 			   n ? "a batch of more than 256 requests" : "an empty batch");
 	} else {
-		struct line *l = line_new(p, true, n);
-
-		for (size_t i = 0; i < n; i++) /* the line lives until the last has answered */
-			request_run(p, l, i, json_array_get(root, i));
+		p->batch = json_incref(root);
+		p->batch_line = line_new(p, true, n);
+		p->batch_at = 0;
 	}
 	json_decref(root);
 }
@@ -353,7 +318,7 @@ static void line_run(struct peer *p, const char *text, size_t size)
 
 static bool peer_full(const struct peer *p)
 {
-	return p->n_lines >= MGMT_IN_FLIGHT_MAX ||
+	return turn_waits(&p->turn) || p->n_lines >= MGMT_IN_FLIGHT_MAX ||
 	       evbuffer_get_length(bufferevent_get_output(p->bev)) > MGMT_OUTPUT_MAX;
 }
 
@@ -373,28 +338,64 @@ static char *peer_line(struct peer *p, size_t *size)
 	return evbuffer_readln(in, size, EVBUFFER_EOL_LF);
 }
 
-/* Runs what has arrived, as far as the bounds let it. */
-static void peer_read(struct peer *p)
+/* What comes from it is not looked at any more. */
+static void peer_too_much(struct peer *p, const char *why)
 {
 	struct evbuffer *in = bufferevent_get_input(p->bev);
+
+	evbuffer_drain(in, evbuffer_get_length(in));
+	p->scanned = 0;
+	p->closing = true;
+	line_fault(p, RPC_INVALID, why);
+}
+
+static void batch_next(struct peer *p)
+{
+	json_t *batch = p->batch;
+	size_t i = p->batch_at++;
+	bool last = p->batch_at == json_array_size(batch);
+
+	if (last)
+		p->batch = NULL;
+	request_run(p, p->batch_line, i, json_array_get(batch, i));
+	if (last)
+		json_decref(batch);
+}
+
+/* One request of a batch, or one line of the input; false when there is no whole one. */
+static bool peer_next(struct peer *p)
+{
 	size_t size;
 	char *text;
 
+	if (p->batch) {
+		batch_next(p);
+		return true;
+	}
+	text = peer_line(p, &size);
+	if (!text)
+		return false;
+	p->asked = true;
+	if (size > MGMT_LINE_MAX)
+		line_fault(p, RPC_INVALID, TOO_LONG);
+	else if (strspn(text, " \t\r") < size)
+		line_run(p, text, size);
+	explicit_bzero(text, size);
+	free(text);
+	return true;
+}
+
+/* Runs what has arrived, as far as the bounds and a turn let it. */
+static void peer_read(struct peer *p)
+{
+	struct evbuffer *in = bufferevent_get_input(p->bev);
+
 	p->reading = true;
-	while (!peer_full(p) && (text = peer_line(p, &size))) {
-		if (size > MGMT_LINE_MAX)
-			line_fault(p, RPC_INVALID, "a line of more than 16 MiB");
-		else if (strspn(text, " \t\r") < size)
-			line_run(p, text, size);
-		explicit_bzero(text, size);
-		free(text);
-	}
-	if (!peer_full(p) && evbuffer_get_length(in) > MGMT_LINE_MAX) {
-		evbuffer_drain(in, evbuffer_get_length(in));
-		p->scanned = 0;
-		line_fault(p, RPC_INVALID, "a line of more than 16 MiB");
-		p->closing = true;
-	}
+	while (!peer_full(p) && turn_goes_on(&p->turn) && peer_next(p))
+		;
+	turn_end(&p->turn);
+	if (!peer_full(p) && evbuffer_get_length(in) > MGMT_LINE_MAX)
+		peer_too_much(p, TOO_LONG);
 	p->reading = false;
 	if (p->closing || peer_full(p))
 		bufferevent_disable(p->bev, EV_READ);
@@ -402,10 +403,46 @@ static void peer_read(struct peer *p)
 		bufferevent_enable(p->bev, EV_READ);
 }
 
+static void on_turn(void *arg)
+{
+	struct peer *p = arg;
+
+	peer_read(p);
+	peer_end_if_idle(p);
+}
+
+/* What all peers together hold in lines that are not whole is bounded: who holds the most goes. */
+static void mind_input(struct mgmt *m)
+{
+	struct peer *most = NULL;
+	size_t sum = 0, longest = 0;
+
+	for (struct peer *p = m->peers; p; p = p->next) {
+		size_t size = evbuffer_get_length(bufferevent_get_input(p->bev));
+
+		sum += size;
+		if (size > longest) {
+			longest = size;
+			most = p;
+		}
+	}
+	if (sum <= MGMT_INPUT_MAX)
+		return;
+	LOG(WARN, "mgmt: uid %u, pid %d: hung up on: peers hold %zu octets of lines, it %zu",
+	    (unsigned)most->who.uid, (int)most->who.pid, sum, longest);
+	m->daemon->n_mgmt_turned_away++;
+	most->asked = true;
+	peer_too_much(most, "lines of all peers together are too long; yours is the longest");
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
+	struct peer *p = arg;
+	struct mgmt *m = p->mgmt;
+
 	(void)bev;
-	peer_read(arg);
+	peer_read(p);
+	mind_input(m);
 }
 
 /* All output has gone. */
@@ -431,13 +468,13 @@ static void on_event(struct bufferevent *bev, short events, void *arg)
 }
 
 /* In the words of the protocol, as far as they fit: who may not speak is not waited for. */
-static void turn_away(int fd, const struct refusal *r)
+static void turn_away(struct mgmt *m, int fd, const struct refusal *r)
 {
-	json_t *answer =
-		rpc_answer(NULL, "error", rpc_error(RPC_REFUSED, r->text, refusal_data(r)));
+	json_t *answer = rpc_answer(NULL, "error", rpc_error(RPC_REFUSED, r->text, r));
 	char *text = json_dumps(answer, JSON_COMPACT);
 
 	LOG(WARN, "mgmt: %s; turned away", r->text);
+	m->daemon->n_mgmt_turned_away++;
 	if (text && send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	free(text);
@@ -445,10 +482,52 @@ static void turn_away(int fd, const struct refusal *r)
 	close(fd);
 }
 
+/* Room for one more: at the bound, the oldest that has asked nothing yet gives way. */
+static bool make_room(struct mgmt *m)
+{
+	struct peer *oldest = NULL;
+
+	if (m->n_peers < MGMT_PEERS_MAX)
+		return true;
+	for (struct peer *p = m->peers; p; p = p->next)
+		if (!p->asked)
+			oldest = p;
+	if (!oldest)
+		return false;
+	LOG(WARN, "mgmt: uid %u, pid %d: hung up on: nothing asked yet, and others are waiting",
+	    (unsigned)oldest->who.uid, (int)oldest->who.pid);
+	m->daemon->n_mgmt_turned_away++;
+	peer_free(oldest);
+	return true;
+}
+
+/* No descriptor is left, or no memory: the queue of the listener can wait a second. */
+static void on_accept_failed(struct evconnlistener *listener, void *arg)
+{
+	const struct timeval second = {1, 0};
+	struct mgmt *m = arg;
+
+	m->daemon->n_mgmt_accept_failed++;
+	LOG(WARN, "mgmt: cannot accept: %s; trying again in a second",
+	    strerrordesc_np(EVUTIL_SOCKET_ERROR()));
+	evconnlistener_disable(listener);
+	event_add(m->again, &second);
+}
+
+static void on_again(evutil_socket_t fd, short events, void *arg)
+{
+	struct mgmt *m = arg;
+
+	(void)fd;
+	(void)events;
+	m->n_accepted = 0;
+	evconnlistener_enable(m->listener);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
 		      int size, void *arg)
 {
-	const struct timeval patience = {30, 0};
+	const struct timeval patience = {30, 0}, none = {0, 0};
 	struct mgmt *m = arg;
 	struct refusal r = {0};
 	struct ucred who;
@@ -456,16 +535,20 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 	(void)addr;
 	(void)size;
+	if (++m->n_accepted == MGMT_ACCEPTS_A_TURN) {
+		evconnlistener_disable(listener);
+		event_add(m->again, &none);
+	}
 	if (mgmt_socket_peer(fd, m->path, &who))
 		refuse(&r, NOT_PERMITTED, "",
 		       "uid %u, pid %d: neither root, nor sluiced's user, nor in the group of "
 		       "%.100s",
 		       (unsigned)who.uid, (int)who.pid, m->path);
-	else if (m->n_peers >= MGMT_PEERS_MAX)
+	else if (!make_room(m))
 		refuse(&r, LIMIT, "", "there are %d connections, as many as may be at one time",
 		       MGMT_PEERS_MAX);
 	if (r.code) {
-		turn_away(fd, &r);
+		turn_away(m, fd, &r);
 		return;
 	}
 	p = calloc(1, sizeof *p);
@@ -478,6 +561,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 					BEV_OPT_CLOSE_ON_FREE);
 	if (!p->bev)
 		abort();
+	turn_init(&p->turn, &m->turns, m->daemon->base, on_turn, p);
 	p->next = m->peers;
 	p->link = &m->peers;
 	if (p->next)
@@ -514,6 +598,10 @@ struct mgmt *mgmt_create(struct daemon *d, const char *path, uint8_t origin, str
 		free(m);
 		return NULL;
 	}
+	m->again = event_new(d->base, -1, 0, on_again, m);
+	if (!m->again)
+		abort();
+	evconnlistener_set_error_cb(m->listener, on_accept_failed);
 	return m;
 }
 
@@ -522,6 +610,7 @@ void mgmt_destroy(struct mgmt *m)
 	if (!m)
 		return;
 	evconnlistener_free(m->listener);
+	event_free(m->again);
 	while (m->peers)
 		peer_free(m->peers);
 	unlink(m->path);

@@ -30,11 +30,14 @@
 #include "ofproto/ofproto.h"
 
 enum {
-	MGMT_LINE_MAX = 64 << 20, /* octets of one request: a million members of a set */
+	MGMT_LINE_MAX = 64 << 20,   /* octets of one request: a million members of a set */
+	MGMT_INPUT_MAX = 128 << 20, /* octets of lines that all peers have begun */
 	MGMT_PEERS_MAX = 64,
+	MGMT_ACCEPTS_A_TURN = 16,  /* before those let in are looked at */
 	MGMT_IN_FLIGHT_MAX = 64,   /* lines of one peer that are not answered yet */
 	MGMT_OUTPUT_MAX = 8 << 20, /* octets that a peer has not fetched before it is read again */
 	MGMT_BATCH_MAX = 256,
+	MGMT_VALUES_MAX = 2 << 20, /* values of one line: each costs many times its octets */
 };
 
 struct mgmt;
@@ -50,6 +53,8 @@ struct daemon {
 	struct confirm *confirms;      /* rules that wait for `confirm`; confirm.c */
 	struct watcher *watcher;       /* what the watcher said; watcher.h */
 	struct readings *readings;     /* of counters, for rates; reading.h */
+	uint64_t n_mgmt_turned_away;   /* strangers, and those there was no room for */
+	uint64_t n_mgmt_accept_failed; /* no descriptor was left */
 	bool offline;
 };
 

@@ -23,7 +23,9 @@ struct of_method {
 	struct event *again;          /* to dial, or to accept, after a failure */
 	struct event *deadline;       /* of dialling, handshake included */
 	unsigned n_failures;          /* to dial, one after the other */
-	unsigned n_turned_away;       /* by TLS, of those who came */
+	uint64_t n_turned_away;       /* of those who came: by TLS, or for want of room */
+	unsigned n_accepted;          /* this turn */
+	uint64_t n_accept_failed;     /* the queue had to wait: no descriptor was left */
 	char last_error[160];
 	char *options; /* behind the text */
 	char text[];
@@ -47,6 +49,8 @@ void method_dial(struct of_method *m);
 /* One more connection, if there is room: at the bound, the oldest that has not said hello gives
  * way. The bufferevent is taken; NULL: no room. */
 struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const char *remote);
+/* One who came and does not stay: counted, said, and in the log. */
+void method_turned_away(struct of_method *m, const char *remote, const char *why);
 /* Small messages leave at once. */
 void method_no_delay(const struct of_method *m, evutil_socket_t fd);
 /* A session by the files as they are now.  Whoever is connected and would not be let in with them

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/confirms.h"
 #include "ctl/msg.h"
 #include "ctl/tls.h"
 #include "lib/log.h"
@@ -15,6 +14,7 @@ static void ofconn_readable(struct bufferevent *bev, void *arg);
 static void ofconn_writable(struct bufferevent *bev, void *arg);
 static void ofconn_event(struct bufferevent *bev, short what, void *arg);
 static void ofconn_tick(evutil_socket_t fd, short what, void *arg);
+static void ofconn_turn(void *arg);
 
 struct ofconn *ofconn_create(struct ofserver *server, struct bufferevent *bev, const char *method,
 			     const char *remote)
@@ -28,7 +28,6 @@ struct ofconn *ofconn_create(struct ofserver *server, struct bufferevent *bev, c
 	c->bev = bev;
 	c->method = method;
 	c->refs = 1;
-	c->origin = ORIGIN_CONTROLLER;
 	c->role = OFPCR_ROLE_EQUAL;
 	c->miss_send_len = OFP_DEFAULT_MISS_SEND_LEN;
 	c->since_ns = ofproto_now(server->ofproto);
@@ -44,6 +43,7 @@ struct ofconn *ofconn_create(struct ofserver *server, struct bufferevent *bev, c
 	c->timer = event_new(server->base, -1, EV_PERSIST, ofconn_tick, c);
 	if (!c->timer)
 		abort();
+	turn_init(&c->turn, &server->turns, server->base, ofconn_turn, c);
 	event_add(c->timer, &second);
 	bufferevent_setcb(bev, ofconn_readable, ofconn_writable, ofconn_event, c);
 	bufferevent_setwatermark(bev, EV_READ, 0, OFCONN_INPUT);
@@ -96,8 +96,8 @@ void ofconn_end(struct ofconn *c, const char *why)
 	c->state = OFCONN_ENDED;
 	reply_end(c);
 	bundles_discard(c);
-	confirms_free(&c->confirms);
 	event_free(c->timer);
+	turn_free(&c->turn);
 	tls_close(c->bev);
 	bufferevent_free(c->bev);
 	c->bev = NULL;
@@ -181,21 +181,12 @@ void of_begin_multipart(struct buf *b, uint16_t type, uint32_t xid)
 	buf_put(b, 4);
 }
 
-static void begin_page(struct buf *b, const struct ofreply *reply)
-{
-	of_begin_multipart(b, reply->type, reply->xid);
-	if (reply->type == OFPMP_EXPERIMENTER) {
-		buf_u32(b, SLUICE_EXPERIMENTER);
-		buf_u32(b, reply->exp_type);
-	}
-}
-
 /* Sends the page up to `size`; what is behind begins the next one. */
 static void reply_page(struct ofconn *c, struct ofreply *reply, size_t size)
 {
 	struct buf next;
 
-	begin_page(&next, reply);
+	of_begin_multipart(&next, reply->type, reply->xid);
 	buf_octets(&next, reply->page.data + size, reply->page.size - size);
 	put_be16(reply->page.data + offsetof(struct ofp_multipart_request, flags),
 		 OFPMPF_REPLY_MORE);
@@ -218,8 +209,7 @@ static void reply_run(struct ofconn *c)
 		}
 		if (reply->page.size <= UINT16_MAX)
 			continue;
-		if (reply->page.size - before > UINT16_MAX - sizeof(struct ofp_multipart_request) -
-							sizeof(struct sluice_multipart_header)) {
+		if (reply->page.size - before > UINT16_MAX - sizeof(struct ofp_multipart_request)) {
 			LOG(WARN, "openflow: %s: an entry too long for a message is left out",
 			    c->remote);
 			reply->page.size = before;
@@ -231,7 +221,7 @@ static void reply_run(struct ofconn *c)
 
 void ofconn_reply(struct ofconn *c, struct ofreply *reply)
 {
-	begin_page(&reply->page, reply);
+	of_begin_multipart(&reply->page, reply->type, reply->xid);
 	c->reply = reply;
 	reply_run(c);
 }
@@ -242,7 +232,8 @@ void ofconn_reply(struct ofconn *c, struct ofreply *reply)
 static bool ofconn_held_back(const struct ofconn *c)
 {
 	return c->state == OFCONN_ENDED || c->goodbye || c->barrier || c->reply ||
-	       c->n_waiters >= OFCONN_WAITERS || ofconn_output(c) >= OFCONN_OUTPUT_REPLY;
+	       turn_waits(&c->turn) || c->n_waiters >= OFCONN_WAITERS ||
+	       ofconn_output(c) >= OFCONN_OUTPUT_REPLY;
 }
 
 struct ofmsg ofmsg_of(const uint8_t *octets, uint16_t size)
@@ -325,14 +316,20 @@ static void ofconn_mind_reading(struct ofconn *c)
 		bufferevent_enable(c->bev, EV_READ);
 }
 
+static void ofconn_turn(void *arg)
+{
+	ofconn_go_on(arg);
+}
+
 void ofconn_go_on(struct ofconn *c)
 {
 	if (c->processing || c->state == OFCONN_ENDED)
 		return;
 	c->processing = true;
 	ofconn_ref(c);
-	while (!ofconn_held_back(c) && ofconn_next(c))
+	while (!ofconn_held_back(c) && turn_goes_on(&c->turn) && ofconn_next(c))
 		;
+	turn_end(&c->turn);
 	c->processing = false;
 	ofconn_mind_reading(c);
 	if (c->state != OFCONN_ENDED) {

@@ -3,10 +3,11 @@
  *
  * A connection is born when a bufferevent is connected (openflow.c listens and dials), says hello,
  * and is READY once both hellos agree on 1.3.  Messages are handled one after the other, in the
- * order they came.  Three things hold the next one back, and with it the reading of the socket
+ * order they came.  Four things hold the next one back, and with it the reading of the socket
  * (libevent stops at OFCONN_INPUT octets): a barrier that is not done, a multipart reply whose
- * pages are not all out, and a peer that does not read what it asked for.  So a peer's memory is
- * bounded by its own slowness, and a barrier orders what the standard says it orders.
+ * pages are not all out, a peer that does not read what it asked for, and a turn that is over
+ * (turn.h).  So a peer's memory is bounded by its own slowness, a barrier orders what the standard
+ * says it orders, and nobody waits for all that somebody else has sent.
  *
  * A handler gets one message and answers now (of_begin … ofconn_send), later (a waiter that holds a
  * reference, ofconn_ref), page by page (ofconn_reply), or by a refusal, which becomes an
@@ -22,6 +23,7 @@
 
 #include "ctl/openflow.h"
 #include "ctl/packet-buffers.h"
+#include "ctl/turn.h"
 #include "lib/cursor.h"
 #include "lib/openflow-ext.h"
 #include "lib/openflow.h"
@@ -59,6 +61,7 @@ struct ofserver {
 	size_t dump_octets;           /* held by flow dumps on their way */
 	size_t bundle_octets;         /* held by bundles of all connections */
 	struct packet_buffers buffers;
+	struct turns turns;
 };
 
 /* A long reply on its way: made entry by entry as the peer takes it. */
@@ -69,7 +72,6 @@ struct ofreply {
 	bool (*next)(struct ofconn *c, struct ofreply *reply, struct buf *page);
 	void (*end)(struct ofconn *c, struct ofreply *reply); /* frees it; also when cut short */
 	struct buf page;
-	uint32_t exp_type; /* of OFPMP_EXPERIMENTER: ours */
 };
 
 struct ofconn {
@@ -77,6 +79,7 @@ struct ofconn {
 	struct ofconn *next, **link; /* the server's list */
 	struct bufferevent *bev;     /* NULL once ended */
 	struct event *timer;
+	struct turn turn;
 	unsigned refs;
 	enum ofconn_state state;
 	const char *method; /* it came by; lives as long as the socket */
@@ -88,9 +91,7 @@ struct ofconn {
 	void *told_arg;
 
 	bool processing, deaf, barrier, eof, goodbye, probed, extended, greeted;
-	uint8_t origin; /* of what it puts into the guard; ORIGIN_CONTROLLER: it may not */
-	struct confirm *confirms; /* its rules that wait (confirms.h) */
-	bool reasons;             /* it wants sluice_refusal behind errors */
+	bool reasons; /* it wants sluice_refusal behind errors */
 	bool visitor; /* by a local listener: tools that come and go, not worth a line of the log */
 	unsigned n_waiters;
 	uint32_t more_xid, more_octets; /* a multipart request in several messages */

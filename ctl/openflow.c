@@ -65,11 +65,29 @@ void method_no_delay(const struct of_method *m, evutil_socket_t fd)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+static struct of_method **method_find(struct openflow *of, const char *text)
+{
+	struct of_method **m = &of->methods;
+
+	while (*m && strcmp((*m)->text, text))
+		m = &(*m)->next;
+	return m;
+}
+
+void method_turned_away(struct of_method *m, const char *remote, const char *why)
+{
+	m->n_turned_away++;
+	snprintf(m->last_error, sizeof m->last_error, "%.60s: %.90s", remote, why);
+	LOG(INFO, "openflow: %s: turned away: %s", remote, why);
+}
+
 /* Room for one more: at the bound, the oldest that has not said hello gives way (connections are
  * listed the newest first). */
-static bool make_room(struct ofserver *s)
+static bool make_room(struct openflow *of)
 {
+	struct ofserver *s = &of->server;
 	struct ofconn *oldest = NULL;
+	struct of_method *m;
 
 	if (s->n_conns < CONNECTIONS_MAX)
 		return true;
@@ -77,9 +95,13 @@ static bool make_room(struct ofserver *s)
 		if (c->state == OFCONN_HELLO)
 			oldest = c;
 	}
-	if (oldest)
-		ofconn_end(oldest, "no hello yet, and others are waiting");
-	return oldest != NULL;
+	if (!oldest)
+		return false;
+	m = *method_find(of, oldest->method);
+	if (m)
+		method_turned_away(m, oldest->remote, "no hello yet, and others are waiting");
+	ofconn_end(oldest, "");
+	return true;
 }
 
 struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const char *remote)
@@ -87,8 +109,9 @@ struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const c
 	struct ofserver *s = &m->of->server;
 	struct ofconn *c;
 
-	if (m->method.passive && !make_room(s)) {
-		LOG(WARN, "openflow: %s: refused: there are %u connections", remote, s->n_conns);
+	if (m->method.passive && !make_room(m->of)) {
+		method_turned_away(m, remote, "there are 256 connections, as many as may be");
+		tls_close(bev);
 		bufferevent_free(bev);
 		return NULL;
 	}
@@ -96,7 +119,6 @@ struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const c
 	tls_subject(bev, c->subject, sizeof c->subject);
 	if (c->subject[0]) /* logs and the journal say who it is */
 		snprintf(c->remote, sizeof c->remote, "%s %s", remote, c->subject);
-	c->origin = m->method.origin;
 	c->visitor = m->method.passive && m->method.local;
 	return c;
 }
@@ -110,15 +132,6 @@ SSL *method_session(struct of_method *m, struct refusal *r)
 }
 
 /* ---- Methods ---------------------------------------------------------------------------- */
-
-static struct of_method **method_find(struct openflow *of, const char *text)
-{
-	struct of_method **m = &of->methods;
-
-	while (*m && strcmp((*m)->text, text))
-		m = &(*m)->next;
-	return m;
-}
 
 /* Those that came by a method. */
 static void end_conns(struct ofserver *s, const char *method)
@@ -299,6 +312,7 @@ void openflow_peers(struct openflow *of, void (*fn)(void *arg, const struct open
 		struct openflow_peer p = {.method = m->text,
 					  .options = m->options,
 					  .n_turned_away = m->n_turned_away,
+					  .n_accept_failed = m->n_accept_failed,
 					  .last_error = m->last_error[0] ? m->last_error : NULL};
 
 		if (!m->conn)

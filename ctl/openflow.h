@@ -40,12 +40,13 @@ bool openflow_uses_tls(const struct openflow *of);
 unsigned openflow_pause_ms(unsigned n_failures, uint32_t chance);
 
 struct openflow_peer {
-	const char *method;     /* as added */
-	const char *remote;     /* of a connection; NULL for a method without one */
-	const char *options;    /* of a method */
-	const char *subject;    /* of the certificate of a connection; NULL: none */
-	unsigned n_turned_away; /* of a method: kept out by TLS */
-	bool connected;         /* hellos are exchanged */
+	const char *method;       /* as added */
+	const char *remote;       /* of a connection; NULL for a method without one */
+	const char *options;      /* of a method */
+	const char *subject;      /* of the certificate of a connection; NULL: none */
+	uint64_t n_turned_away;   /* of a method: kept out by TLS, or for want of room */
+	uint64_t n_accept_failed; /* of a method: no descriptor was left */
+	bool connected;           /* hellos are exchanged */
 	uint64_t since_ns, n_rx, n_tx, n_errors;
 	const char *last_error; /* NULL: none */
 };

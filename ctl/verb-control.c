@@ -151,6 +151,8 @@ static void list_peer(void *arg, const struct openflow_peer *p)
 		json_put(row, "subject", json_text(p->subject));
 	if (p->n_turned_away)
 		json_put_u64(row, "turned_away", p->n_turned_away);
+	if (p->n_accept_failed)
+		json_put_u64(row, "accept_failed", p->n_accept_failed);
 	json_put(row, "connected", json_boolean(p->connected));
 	json_put_u64(row, "since_ns", p->since_ns);
 	json_put_u64(row, "rx_messages", p->n_rx);

@@ -176,6 +176,20 @@ static json_t *show_ports(struct daemon *d, bool conns, struct buf *text)
 	return list;
 }
 
+static json_t *show_management(const struct daemon *d, struct buf *text)
+{
+	json_t *row = json_object();
+
+	json_put_u64(row, "turned_away", d->n_mgmt_turned_away);
+	json_put_u64(row, "accept_failed", d->n_mgmt_accept_failed);
+	if (d->n_mgmt_turned_away || d->n_mgmt_accept_failed)
+		buf_printf(text,
+			   "management: %" PRIu64 " turned away, %" PRIu64
+			   " times no descriptor for one more\n",
+			   d->n_mgmt_turned_away, d->n_mgmt_accept_failed);
+	return row;
+}
+
 void do_show(struct verb_call *call)
 {
 	struct buf text = {0};
@@ -191,6 +205,7 @@ void do_show(struct verb_call *call)
 	json_put(row, "ports", show_ports(call->daemon, false, &text));
 	json_put(row, "conns", show_ports(call->daemon, true, &text));
 	json_put(row, "controllers", controllers_show(call->daemon, &text));
+	json_put(row, "management", show_management(call->daemon, &text));
 	verb_done(call, &text, row);
 }
 

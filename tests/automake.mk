@@ -107,6 +107,7 @@ UNITS = \
 	tests/unit/test-watch-input \
 	tests/unit/test-tls \
 	tests/unit/test-top \
+	tests/unit/test-turn \
 	tests/unit/test-words
 
 check_PROGRAMS += $(UNITS)
@@ -140,6 +141,7 @@ tests_unit_test_openflow_method_SOURCES = tests/unit/test-openflow-method.c $(ST
 tests_unit_test_openflow_method_LDADD = $(UNIT_LIBS)
 tests_unit_test_openflow_switch_SOURCES = tests/unit/test-openflow-switch.c $(STUB_OFPROTO)
 tests_unit_test_openflow_switch_LDADD = $(UNIT_LIBS)
+tests_unit_test_turn_LDADD = $(UNIT_LIBS)
 tests_unit_test_tls_SOURCES = tests/unit/test-tls.c tests/unit/tls-bed.h $(STUB_OFPROTO)
 tests_unit_test_tls_LDADD = $(UNIT_LIBS)
 tests_unit_test_dial_SOURCES = tests/unit/test-dial.c $(STUB_OFPROTO)

@@ -149,6 +149,10 @@ void process_harden(void)
 
 	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGXFSZ, SIG_IGN); /* a file that must not grow is an error of write(), no more */
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 	if (!setrlimit(RLIMIT_MEMLOCK, &unlimited) || getrlimit(RLIMIT_MEMLOCK, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max; /* as far as one may without privilege */

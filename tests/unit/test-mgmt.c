@@ -63,7 +63,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	mgmt_destroy(m);
-	confirms_free(&d.confirms);
+	confirms_free(&d);
 	ofproto_destroy(d.ofproto);
 	event_free(ofproto_event);
 	event_base_free(d.base);
@@ -443,15 +443,94 @@ static void only_so_many_at_once(void **state)
 	int fd[MGMT_PEERS_MAX + 1];
 
 	(void)state;
+	d.n_mgmt_turned_away = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = dial();
+		if (i < MGMT_PEERS_MAX)
+			assert_int_equal(ask(fd[i], VERSION(1), 1), 0);
+	}
+	assert_non_null(strstr(hear(fd[MGMT_PEERS_MAX]), "\"limit\""));
+	assert_string_equal(hear(fd[MGMT_PEERS_MAX]), "");
+	assert_int_equal(d.n_mgmt_turned_away, 1);
+	assert_int_equal(ask(fd[0], VERSION(1), 1), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	for (unsigned i = 0; i < 4; i++)
+		turn();
+}
+
+/* Who has asked nothing yet goes before who comes now does. */
+static void who_asks_nothing_gives_way(void **state)
+{
+	int asked = dial(), fd[MGMT_PEERS_MAX + 8];
+
+	(void)state;
+	d.n_mgmt_turned_away = 0;
+	assert_int_equal(ask(asked, VERSION(1), 1), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(fd); i++) {
 		fd[i] = dial();
 		turn();
 	}
-	assert_non_null(strstr(hear(fd[MGMT_PEERS_MAX]), "\"limit\""));
-	assert_string_equal(hear(fd[MGMT_PEERS_MAX]), "");
-	assert_int_equal(ask(fd[0], VERSION(1), 1), 0);
+	assert_int_equal(d.n_mgmt_turned_away, 9);
+	assert_string_equal(hear(fd[0]), "");
+	assert_int_equal(ask(fd[9], VERSION(1), 1), 0);
+	assert_int_equal(ask(asked, VERSION(2), 2), 0);
+	close(asked);
 	for (unsigned i = 0; i < ARRAY_SIZE(fd); i++)
 		close(fd[i]);
+	for (unsigned i = 0; i < 4; i++)
+		turn();
+}
+
+static void lines_of_too_many_values_are_told(void **state)
+{
+	static char lots[2 * MGMT_VALUES_MAX + 8];
+	int fd = dial();
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * MGMT_VALUES_MAX; i += 2)
+		memcpy(lots + i, "1,", 2);
+	lots[0] = '[';
+	strcpy(lots + 2 * MGMT_VALUES_MAX, ",1]\n");
+	say_octets(fd, lots, strlen(lots));
+	assert_non_null(strstr(hear(fd), "values"));
+	/* A string is one, whatever it holds. */
+	memcpy(lots, "\"\\\"[", 4);
+	lots[2 * MGMT_VALUES_MAX] = '"';
+	strcpy(lots + 2 * MGMT_VALUES_MAX + 1, "\n");
+	say_octets(fd, lots, strlen(lots));
+	assert_non_null(strstr(hear(fd), "expected"));
+	close(fd);
+}
+
+/* All peers' lines together are bounded: the longest goes, the others stay. */
+static void lines_of_all_are_bounded(void **state)
+{
+	enum { N = 3 };
+	static char lots[48 << 20];
+	int fd[N], good = dial();
+
+	(void)state;
+	memset(lots, ' ', sizeof lots);
+	d.n_mgmt_turned_away = 0;
+	assert_int_equal(ask(good, VERSION(1), 1), 0);
+	for (unsigned i = 0; i < N; i++) {
+		fd[i] = dial();
+		say_octets(fd[i], lots,
+			   i < N - 1 ? sizeof lots : MGMT_INPUT_MAX - (N - 1) * sizeof lots);
+	}
+	for (unsigned i = 0; i < 64; i++)
+		turn();
+	assert_int_equal(d.n_mgmt_turned_away, 0);
+	say_octets(fd[2], lots, 1024);
+	for (unsigned i = 0; i < 64; i++)
+		turn();
+	assert_int_equal(d.n_mgmt_turned_away, 1);
+	assert_int_equal(ask(good, VERSION(2), 2), 0);
+	assert_int_equal(ask(fd[2], VERSION(3), 3), 0);
+	for (unsigned i = 0; i < N; i++)
+		close(fd[i]);
+	close(good);
 	for (unsigned i = 0; i < 4; i++)
 		turn();
 }
@@ -474,6 +553,9 @@ int main(void)
 		cmocka_unit_test(who_leaves_early_harms_nobody),
 		cmocka_unit_test(half_closed_peers_are_answered),
 		cmocka_unit_test(only_so_many_at_once),
+		cmocka_unit_test(who_asks_nothing_gives_way),
+		cmocka_unit_test(lines_of_too_many_values_are_told),
+		cmocka_unit_test(lines_of_all_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

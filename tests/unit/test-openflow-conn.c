@@ -383,6 +383,40 @@ static void configuration(void **state)
 	bench_end(t);
 }
 
+/* Thousands of messages of one peer are not in the way of another's. */
+static void nobody_waits_for_all_that_another_sent(void **state)
+{
+	enum { N = 10000 };
+	static const uint8_t echo[] = {4, OFPT_ECHO_REQUEST, 0, 8, 0, 0, 0, 7};
+	struct bench *t = bench_new();
+	struct peer bad = peer_ready(t), good = peer_ready(t);
+	uint64_t before = bad.c->n_rx;
+	uint8_t octets[65536];
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++)
+		memcpy(octets + i % 1000 * 8, echo, 8);
+	for (unsigned i = 0; i < N / 1000; i++)
+		assert_int_equal(write(bad.fd, octets, 8000), 8000);
+	assert_int_equal(write(good.fd, echo, 8), 8);
+	for (unsigned i = 0; i < 3 && recv(good.fd, octets, 8, MSG_DONTWAIT) != 8; i++)
+		event_base_loop(t->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(good.c->n_rx, 2);
+	assert_in_range(bad.c->n_rx, before + 1, before + 3 * 256);
+	/* And it is answered in full. */
+	while (n < N * 8) {
+		ssize_t got = peer_read(&bad, octets, sizeof octets);
+
+		assert_true(got >= 0);
+		n += (unsigned)got;
+	}
+	assert_int_equal(n, N * 8);
+	peer_end(&bad);
+	peer_end(&good);
+	bench_end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +434,7 @@ int main(void)
 		cmocka_unit_test(output_that_nobody_takes_ends),
 		cmocka_unit_test(roles),
 		cmocka_unit_test(configuration),
+		cmocka_unit_test(nobody_waits_for_all_that_another_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,6 +176,7 @@ static int dial_path(const struct place *pl)
 
 struct seen {
 	unsigned n, n_connected;
+	uint64_t n_turned_away, n_accept_failed;
 	char last_error[160];
 };
 
@@ -185,6 +186,8 @@ static void see(void *arg, const struct openflow_peer *p)
 
 	s->n++;
 	s->n_connected += p->connected;
+	s->n_turned_away += p->n_turned_away;
+	s->n_accept_failed += p->n_accept_failed;
 	if (p->last_error)
 		snprintf(s->last_error, sizeof s->last_error, "%s", p->last_error);
 }
@@ -314,12 +317,40 @@ static void half_open_connections_give_way(void **state)
 	/* 256 connections, and the method itself. */
 	assert_int_equal(peers(&pl).n, 256 + 1);
 	assert_int_equal(peers(&pl).n_connected, GOOD);
+	assert_int_equal(peers(&pl).n_turned_away, GOOD + MORE - 256);
 	for (unsigned i = 0; i < GOOD; i++)
 		close(good[i]);
 	for (unsigned i = 0; i < MORE; i++)
 		close(fd[i]);
 	turn(pl.t);
 	assert_int_equal(peers(&pl).n, 1);
+	place_end(&pl);
+}
+
+/* Of a crowd some are let in and looked at before the next. */
+static void a_crowd_comes_in_groups(void **state)
+{
+	enum { CROWD = 100, GROUP = 16 };
+	struct place pl = place_new();
+	struct refusal r = {0};
+	int fd[CROWD];
+
+	(void)state;
+	assert_int_equal(openflow_add(pl.of, pl.passive, "", &r), 0);
+	for (unsigned i = 0; i < CROWD; i++) {
+		fd[i] = dial_path(&pl);
+		assert_int_equal(write(fd[i], "\4\0\0\10\0\0\0\1", 8), 8);
+	}
+	event_base_loop(pl.t->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(peers(&pl).n, GROUP + 1);
+	event_base_loop(pl.t->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(peers(&pl).n_connected, GROUP);
+	for (unsigned i = 0; i < CROWD / GROUP; i++)
+		turn(pl.t);
+	assert_int_equal(peers(&pl).n_connected, CROWD);
+	for (unsigned i = 0; i < CROWD; i++)
+		close(fd[i]);
+	turn(pl.t);
 	place_end(&pl);
 }
 
@@ -342,6 +373,8 @@ static void descriptors_run_out(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	turn(pl.t);
 	assert_int_equal(peers(&pl).n, 1);
+	assert_int_equal(peers(&pl).n_accept_failed, 1);
+	assert_non_null(strstr(peers(&pl).last_error, "cannot accept"));
 	close(fd);
 	place_end(&pl);
 }
@@ -355,6 +388,7 @@ int main(void)
 		cmocka_unit_test(listeners_and_their_files),
 		cmocka_unit_test(dialling),
 		cmocka_unit_test(half_open_connections_give_way),
+		cmocka_unit_test(a_crowd_comes_in_groups),
 		cmocka_unit_test(descriptors_run_out),
 	};
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A wait is a timer of no time: the loop polls all descriptors before it fires.  `large` stays with
+ * its owner until then, too, so that there is one large piece a round. */
+#include "ctl/turn.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static void come_later(struct turn *t, enum turn_state state)
+{
+	const struct timeval none = {0, 0};
+
+	t->state = state;
+	event_add(t->event, &none);
+}
+
+static void call_next(struct turns *all)
+{
+	struct turn *t = all->first;
+
+	all->large = t;
+	if (!t)
+		return;
+	all->first = t->next;
+	come_later(t, TURN_CALLED);
+}
+
+static void queue(struct turn *t)
+{
+	struct turn **at = &t->all->first;
+
+	while (*at)
+		at = &(*at)->next;
+	t->next = NULL;
+	*at = t;
+	t->state = TURN_QUEUED;
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct turn *t = arg;
+	struct turns *all = t->all;
+
+	(void)fd;
+	(void)what;
+	if (t->state == TURN_RESTS && all->large == t)
+		call_next(all);
+	t->state = TURN_HERE;
+	t->come(t->arg); /* it may be gone behind this, and is then nobody's `large` */
+	if (all->large == t && t->state == TURN_HERE)
+		call_next(all); /* it had nothing to do after all */
+}
+
+void turn_init(struct turn *t, struct turns *all, struct event_base *base, void (*come)(void *arg),
+	       void *arg)
+{
+	*t = (struct turn){.all = all, .come = come, .arg = arg};
+	t->event = event_new(base, -1, 0, on_event, t);
+	if (!t->event)
+		abort();
+}
+
+void turn_free(struct turn *t)
+{
+	for (struct turn **at = &t->all->first; *at; at = &(*at)->next) {
+		if (*at == t) {
+			*at = t->next;
+			break;
+		}
+	}
+	if (t->all->large == t)
+		call_next(t->all);
+	event_free(t->event);
+	t->n = 0;
+}
+
+/* The thread's own time decides: what else the machine does makes nobody's piece large.  It costs
+ * more to ask for, and is asked for where the other says that it matters. */
+static bool was_large(const struct turn *t)
+{
+	return now_ns(CLOCK_MONOTONIC) - t->began_ns >= TURN_LARGE_NS &&
+	       now_ns(CLOCK_THREAD_CPUTIME_ID) - t->began_busy_ns >= TURN_LARGE_NS;
+}
+
+static void over(struct turn *t, bool more)
+{
+	struct turns *all = t->all;
+
+	t->n = 0;
+	t->is_large = was_large(t);
+	if (t->is_large && !all->large)
+		all->large = t;
+	if (t->is_large || more)
+		come_later(t, TURN_RESTS);
+	else if (all->large == t)
+		call_next(all);
+}
+
+bool turn_goes_on(struct turn *t)
+{
+	struct turns *all = t->all;
+
+	if (t->n) {
+		if (t->n++ < TURN_PIECES && now_ns(CLOCK_MONOTONIC) - t->began_ns < TURN_NS)
+			return true;
+		over(t, true);
+		return false;
+	}
+	if (t->is_large && all->large && all->large != t) {
+		queue(t);
+		return false;
+	}
+	if (t->is_large)
+		all->large = t;
+	t->began_ns = now_ns(CLOCK_MONOTONIC);
+	t->began_busy_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	t->n = 1;
+	return true;
+}
+
+void turn_end(struct turn *t)
+{
+	if (t->n)
+		over(t, false);
+}
