@@ -4,12 +4,16 @@ ctl_libctl_a_SOURCES = \
 	ctl/collectors.h \
 	ctl/config.c \
 	ctl/confirm.c \
+	ctl/confirms.c \
+	ctl/confirms.h \
 	ctl/dial.c \
 	ctl/dry-run.c \
 	ctl/install.c \
 	ctl/dry-run.h \
 	ctl/install.h \
 	ctl/experimenters.def \
+	ctl/exp-multiparts.def \
+	ctl/ext-list.c \
 	ctl/fail-mode.c \
 	ctl/fail-mode.h \
 	ctl/file.c \
@@ -28,6 +32,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/method.h \
 	ctl/guard.c \
 	ctl/guard.h \
+	ctl/guard-words.c \
+	ctl/guard-words.h \
 	ctl/mgmt-client.c \
 	ctl/mgmt-socket.c \
 	ctl/mgmt-socket.h \
@@ -36,6 +42,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg-async.c \
 	ctl/msg-barrier.c \
 	ctl/msg-bundle.c \
+	ctl/msg-conn.c \
 	ctl/msg-echo.c \
 	ctl/msg-experimenter.c \
 	ctl/msg-ext.c \
@@ -44,11 +51,14 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg-flow-stats.c \
 	ctl/msg-group.c \
 	ctl/msg-hello.c \
+	ctl/msg-limiter.c \
 	ctl/msg-meter.c \
 	ctl/msg-multipart.c \
 	ctl/msg-packet-out.c \
 	ctl/msg-port.c \
 	ctl/msg-role.c \
+	ctl/msg-rule-mod.c \
+	ctl/msg-set.c \
 	ctl/msg-table.c \
 	ctl/msg.c \
 	ctl/msg.h \

@@ -191,23 +191,6 @@ void flow_set_free(struct flow_set *s)
 	*s = (struct flow_set){0};
 }
 
-static int key_against(const void *key, const void *entry)
-{
-	return strcmp(key, ((const struct flow_entry *)entry)->key);
-}
-
-bool flow_set_has(const struct flow_set *s, const struct flow_mod *mod)
-{
-	char *key = flow_mod_text(mod, true), *text = flow_mod_text(mod, false);
-	const struct flow_entry *e =
-		s->n ? bsearch(key, s->entry, s->n, sizeof *s->entry, key_against) : NULL;
-	bool same = e && !strcmp(e->text, text);
-
-	free(key);
-	free(text);
-	return same;
-}
-
 size_t flow_set_diff(const struct flow_set *now, const struct flow_set *then, bool keep,
 		     struct flow_change **changes)
 {

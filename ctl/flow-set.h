@@ -29,8 +29,6 @@ void flow_set_free(struct flow_set *s);
 /* The text of a flow_mod as if it were installed, with ports' names; `key`: only what makes it the
  * same rule.  free() it. */
 char *flow_mod_text(const struct flow_mod *mod, bool key);
-/* The very rule, with its instructions and timeouts, is there. */
-bool flow_set_has(const struct flow_set *s, const struct flow_mod *mod);
 
 /* `was` NULL: comes; `comes` NULL: goes; both: replaced.  Borrowed from two sets. */
 struct flow_change {

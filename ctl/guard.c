@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/guard.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/openflow.h"
 
 /* ---- Words ---- */
-
-/* What FLOW may say here: the guard ends rules by their expiry alone, and tells no controller. */
-static int check_words(const struct flow_mod *mod, struct refusal *r)
-{
-	bool adds = mod->command == OFPFC_ADD;
-
-	if (mod->table != TABLE_GUARD && mod->table != (adds ? 0 : OFPTT_ALL))
-		return refuse(r, BAD_TABLE, "table",
-			      "this verb is the guard's; rules of table %u are add-flow's and "
-			      "del-flows'",
-			      mod->table);
-	if (mod->hard_timeout)
-		return refuse(r, BAD_TIMEOUT, "hard_timeout",
-			      "a guard rule ends by --expire, not by hard_timeout");
-	if (mod->flags & ~OFPFF_RESET_COUNTS)
-		return refuse(r, BAD_FLAGS, "flags",
-			      "a guard rule has no flags of OpenFlow's; reset_counts is taken");
-	return 0;
-}
 
 static int parse(const struct verb_call *call, const char *text, uint8_t command,
 		 struct flow_mod *mod, struct refusal *r)
@@ -35,7 +15,7 @@ static int parse(const struct verb_call *call, const char *text, uint8_t command
 
 	if (error)
 		return error;
-	error = check_words(mod, r);
+	error = guard_check_words(mod, r);
 	if (error)
 		flow_mod_free(mod);
 	mod->table = TABLE_GUARD;
@@ -56,19 +36,6 @@ int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, st
 
 	free(text);
 	return error;
-}
-
-int guard_check_reason(const char *reason, struct refusal *r)
-{
-	if (!*reason || strlen(reason) > GUARD_REASON_MAX)
-		return refuse(r, BAD_VALUE, "--reason",
-			      "a reason has 1 to %d octets; this one has %zu", GUARD_REASON_MAX,
-			      strlen(reason));
-	for (const unsigned char *c = (const unsigned char *)reason; *c; c++)
-		if (iscntrl(*c) || (c[0] == 0xc2 && c[1] < 0xa0)) /* of ASCII, of UTF-8 */
-			return refuse(r, BAD_VALUE, "--reason",
-				      "a reason is one line; this one has a control character");
-	return 0;
 }
 
 int guard_expiry(const struct verb_call *call, const char *option, struct flow_mod *mod,
@@ -104,7 +71,7 @@ int guard_rule_asked(struct verb_call *call, struct flow_mod *mod, struct refusa
 		return refuse(r, SYNTAX, "--reason",
 			      "%s wants --reason TEXT: why the rule is there", call->verb->name);
 	}
-	error = guard_permits(call, r);
+	error = guard_permits(call->daemon->ofproto, call->origin, r);
 	if (!error)
 		error = guard_flow(call, OFPFC_ADD, mod, r);
 	if (error)
@@ -116,14 +83,6 @@ int guard_rule_asked(struct verb_call *call, struct flow_mod *mod, struct refusa
 	if (error)
 		flow_mod_free(mod);
 	return error;
-}
-
-int guard_permits(const struct verb_call *call, struct refusal *r)
-{
-	if (call->origin != ORIGIN_WATCH || !ofproto_panic(call->daemon->ofproto))
-		return 0;
-	return refuse(r, NOT_PERMITTED, "panic",
-		      "panic is on, so automation is off; `sluice-ctl panic off` ends it");
 }
 
 /* ---- Rules ---- */

@@ -7,11 +7,8 @@
 #ifndef SLUICE_CTL_GUARD_H
 #define SLUICE_CTL_GUARD_H
 
+#include "ctl/guard-words.h"
 #include "ctl/verb.h"
-
-enum { GUARD_REASON_MAX = 255 };
-
-#define GUARD_EXPIRE_DEFAULT_NS (3600 * NSEC_PER_SEC)
 
 /* FLOW in the call's words, for `command`: a flow_mod of the guard, of the call's origin. */
 int guard_flow(struct verb_call *call, uint8_t command, struct flow_mod *mod, struct refusal *r);
@@ -23,13 +20,9 @@ int guard_flow_text(const struct verb_call *call, const char *text, struct flow_
 /* A whole rule: FLOW, --reason, --expire, --forever.  Borrows the reason from the call. */
 int guard_rule_asked(struct verb_call *call, struct flow_mod *mod, struct refusal *r);
 
-int guard_check_reason(const char *reason, struct refusal *r);
 /* How long it lasts, by --forever or the option of that name; an hour without either. */
 int guard_expiry(const struct verb_call *call, const char *option, struct flow_mod *mod,
 		 struct refusal *r);
-
-/* Origin watch is refused while panic is on. */
-int guard_permits(const struct verb_call *call, struct refusal *r);
 
 /* `table=guard,priority=5,MATCH`: what del-guard wants. */
 void guard_key(uint16_t priority, const struct match *m, struct buf *text);

@@ -7,6 +7,7 @@
 #ifndef SLUICE_CTL_INSTALL_H
 #define SLUICE_CTL_INSTALL_H
 
+#include "ctl/confirms.h"
 #include "ctl/verb.h"
 
 struct install {
@@ -19,10 +20,5 @@ int install_options(const struct verb_call *call, struct install *i, struct refu
 
 /* Answers a dry run of one rule; frees it. */
 void install_dry_run(struct verb_call *call, struct flow_mod *mod);
-
-/* Rules that wait for `confirm`: remembers what was meant, and makes `mod` expire after `ns`. */
-void confirm_add(struct daemon *d, struct flow_mod *mod, uint64_t ns);
-void confirm_forget(struct daemon *d); /* the last one added: it was refused */
-void confirms_free(struct daemon *d);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "lib/addr.h"
 #include "lib/openflow.h"
+#include "datapath/table.h"
 #include "lib/options.h"
 
 static int parse_port(const char *text, uint16_t *port, struct refusal *r)
@@ -178,6 +179,19 @@ static int take_peer(struct method *m, const char *peer, struct refusal *r)
 	return 0;
 }
 
+/* Who comes by it may put rules into the guard, as this origin. */
+static int take_origin(struct method *m, struct options *opt, struct refusal *r)
+{
+	static const char *const words[] = {"cli", "bgp", "watch", NULL};
+	static const uint8_t origins[] = {ORIGIN_CLI, ORIGIN_BGP, ORIGIN_WATCH};
+	unsigned i = ARRAY_SIZE(origins);
+	int error = option_word(opt, "origin", words, &i, r);
+
+	if (!error && i < ARRAY_SIZE(origins))
+		m->origin = origins[i];
+	return error;
+}
+
 int method_options(struct method *m, unsigned n, const char *const *words, struct refusal *r)
 {
 	struct options opt;
@@ -188,6 +202,9 @@ int method_options(struct method *m, unsigned n, const char *const *words, struc
 		return error;
 	peer = option(&opt, "peer");
 	error = peer ? take_peer(m, peer, r) : 0;
+	m->origin = ORIGIN_CONTROLLER;
+	if (!error)
+		error = take_origin(m, &opt, r);
 	if (!error)
 		error = option_bool(&opt, "plain", &m->plain, r);
 	if (!error)

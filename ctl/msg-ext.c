@@ -27,17 +27,11 @@ int msg_ext_hello(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	c->reasons = flags & SLUICE_HELLO_REASONS;
 	of_begin_ext(&b, SLUICE_ET_HELLO, m->xid);
 	buf_u16(&b, MIN(version, (uint16_t)SLUICE_EXT_VERSION));
-	buf_u8(&b, SLUICE_ORIGIN_NONE);
+	buf_u8(&b, c->origin == ORIGIN_CONTROLLER ? SLUICE_ORIGIN_NONE : c->origin);
 	buf_u8(&b, 0);
 	buf_u32(&b, flags & SLUICE_HELLO_REASONS);
 	ofconn_send(c, &b);
 	return 0;
-}
-
-/* A word in `room` octets, zeros behind it. */
-static void put_word(struct buf *b, const char *word, size_t room)
-{
-	memcpy(buf_put(b, room), word, MIN(strlen(word), room));
 }
 
 void ext_reason(struct ofconn *c, const struct oferror *e, const struct refusal *r)
@@ -48,8 +42,8 @@ void ext_reason(struct ofconn *c, const struct oferror *e, const struct refusal 
 	buf_u16(&b, e->type);
 	buf_u16(&b, e->code);
 	buf_u32(&b, 0);
-	put_word(&b, refusal_name(r->code), sizeof((struct sluice_refusal *)0)->name);
-	put_word(&b, r->field, sizeof((struct sluice_refusal *)0)->field);
+	ext_put_name(&b, refusal_name(r->code), sizeof((struct sluice_refusal *)0)->name);
+	ext_put_name(&b, r->field, sizeof((struct sluice_refusal *)0)->field);
 	buf_octets(&b, r->text, strlen(r->text));
 	ofconn_send(c, &b);
 }

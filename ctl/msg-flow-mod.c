@@ -47,9 +47,8 @@ static bool is_delete(const struct flow_mod *fm)
 	return fm->command == OFPFC_DELETE || fm->command == OFPFC_DELETE_STRICT;
 }
 
-/* buffer_id: of a delete none, whatever it says. */
-static int flow_mod_get(struct ofconn *c, struct reader *body, struct flow_mod *fm,
-			uint32_t *buffer_id, struct refusal *r)
+int of_get_flow_mod(struct ofconn *c, struct reader *body, struct flow_mod *fm, uint32_t *buffer_id,
+		    struct refusal *r)
 {
 	int error;
 
@@ -109,7 +108,7 @@ int msg_flow_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 
 	flow_mod_init(&fm);
 	fm.origin = ORIGIN_CONTROLLER;
-	error = flow_mod_get(c, &m->body, &fm, &buffer_id, r);
+	error = of_get_flow_mod(c, &m->body, &fm, &buffer_id, r);
 	if (!error && m->part == OFMSG_CHECKED)
 		error = check_bundled(buffer_id, r);
 	else if (!error)

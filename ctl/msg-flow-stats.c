@@ -11,8 +11,6 @@
 #include "ctl/msg.h"
 #include "datapath/table.h"
 
-enum { DUMPS_OCTETS = 64 * 1024 * 1024 }; /* all dumps on their way, of all peers */
-
 void of_note_extension(struct ofconn *c, const struct match *m)
 {
 	struct field_set set;
@@ -119,9 +117,8 @@ static int dump_note(struct flow_visit *visit, const struct flow *f, const struc
 	return 0;
 }
 
-/* struct ofp_flow_stats; false (and nothing written) for what the peer could not read. */
-static bool put_flow(const struct ofconn *c, const struct flow *f, const struct flow_stats *stats,
-		     struct buf *b)
+bool of_put_flow(const struct ofconn *c, const struct flow *f, const struct flow_stats *stats,
+		 struct buf *b)
 {
 	size_t begin = b->size;
 
@@ -157,7 +154,7 @@ static bool dump_next(struct ofconn *c, struct ofreply *reply, struct buf *page)
 		const struct flow *f =
 			ofproto_flow(c->server->ofproto, dump->id[dump->at++], &stats);
 
-		if (f && f->created_ns <= dump->begun_ns && put_flow(c, f, &stats, page))
+		if (f && f->created_ns <= dump->begun_ns && of_put_flow(c, f, &stats, page))
 			return true;
 	}
 	return false;
@@ -185,7 +182,7 @@ int multipart_flow(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	dump = calloc(1, sizeof *dump);
 	if (!dump)
 		abort();
-	dump->reply = (struct ofreply){OFPMP_FLOW, m->xid, dump_next, dump_end, {0}};
+	dump->reply = (struct ofreply){OFPMP_FLOW, m->xid, dump_next, dump_end, {0}, 0};
 	dump->begun_ns = ofproto_now(s->ofproto);
 	v.dump = dump;
 	ofproto_flows(s->ofproto, &filter, &v.visit);

@@ -190,7 +190,7 @@ static int group_dump(struct ofconn *c, const struct ofmsg *m, uint16_t type, ui
 
 	if (!dump)
 		abort();
-	dump->reply = (struct ofreply){type, m->xid, dump_next, dump_end, {0}};
+	dump->reply = (struct ofreply){type, m->xid, dump_next, dump_end, {0}, 0};
 	ofproto_groups(c->server->ofproto, id, &v.visit);
 	ofconn_reply(c, &dump->reply);
 	return 0;

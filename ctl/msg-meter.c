@@ -165,7 +165,7 @@ int multipart_meter(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	dump = calloc(1, sizeof *dump + ofproto_meter_totals(o).n * sizeof dump->number[0]);
 	if (!dump)
 		abort();
-	dump->reply = (struct ofreply){type, m->xid, dump_next, dump_end, {0}};
+	dump->reply = (struct ofreply){type, m->xid, dump_next, dump_end, {0}, 0};
 	v.dump = dump;
 	ofproto_meters(o, number, &v.visit);
 	ofconn_reply(c, &dump->reply);

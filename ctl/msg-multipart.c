@@ -60,22 +60,35 @@ int msg_multipart_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	return row->handle(c, m, r);
 }
 
+static const struct {
+	uint32_t exp_type;
+	struct ofmsg_row row;
+} exp_rows[] = {
+#define EXP_MULTIPART(TYPE, SIZE, MORE, HANDLER) {TYPE, {#TYPE, SIZE, MORE, false, HANDLER}},
+#include "ctl/exp-multiparts.def"
+#undef EXP_MULTIPART
+};
+
 int multipart_experimenter(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
-	uint32_t experimenter = pull_u32(&m->body);
+	uint32_t experimenter = pull_u32(&m->body), exp_type = pull_u32(&m->body);
 
-	(void)c;
-	if (experimenter == SLUICE_EXPERIMENTER)
-		return refuse(r, BAD_EXP_TYPE, "exp_type",
-			      "sluice has no experimenter multipart %u yet", pull_u32(&m->body));
-	return refuse(r, BAD_EXPERIMENTER, "experimenter", "experimenter 0x%08x is not known here",
-		      experimenter);
-}
+	if (experimenter != SLUICE_EXPERIMENTER)
+		return refuse(r, BAD_EXPERIMENTER, "experimenter",
+			      "experimenter 0x%08x is not known here", experimenter);
+	for (unsigned i = 0; i < ARRAY_SIZE(exp_rows); i++) {
+		const struct ofmsg_row *row = &exp_rows[i].row;
 
-/* A string in `room` octets, zeros behind it. */
-static void put_string(struct buf *b, const char *text, size_t room)
-{
-	memcpy(buf_put(b, room), text, MIN(strlen(text), room - 1));
+		if (exp_rows[i].exp_type != exp_type)
+			continue;
+		if (ofmsg_size_fits(row, reader_left(&m->body)))
+			return row->handle(c, m, r);
+		return refuse(r, BAD_LEN, "length",
+			      "%s with %zu octets behind its type; it has %u%s", row->name,
+			      reader_left(&m->body), row->size, row->more ? " or more" : "");
+	}
+	return refuse(r, BAD_EXP_TYPE, "exp_type", "sluice has no experimenter multipart %u",
+		      exp_type);
 }
 
 int multipart_desc(struct ofconn *c, struct ofmsg *m, struct refusal *r)
@@ -84,11 +97,11 @@ int multipart_desc(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 
 	(void)r;
 	of_begin_multipart(&b, OFPMP_DESC, m->xid);
-	put_string(&b, "sluice", 256);
-	put_string(&b, "AF_XDP gateway", 256);
-	put_string(&b, PACKAGE_VERSION, 256);
-	put_string(&b, "none", 32);
-	put_string(&b, "sluice", 256);
+	ext_put_name(&b, "sluice", 256);
+	ext_put_name(&b, "AF_XDP gateway", 256);
+	ext_put_name(&b, PACKAGE_VERSION, 256);
+	ext_put_name(&b, "none", 32);
+	ext_put_name(&b, "sluice", 256);
 	ofconn_send(c, &b);
 	return 0;
 }

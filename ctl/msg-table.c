@@ -26,7 +26,7 @@ static void table_dump(struct ofconn *c, const struct ofmsg *m, uint16_t type,
 
 	if (!dump)
 		abort();
-	dump->reply = (struct ofreply){type, m->xid, next, table_dump_end, {0}};
+	dump->reply = (struct ofreply){type, m->xid, next, table_dump_end, {0}, 0};
 	ofconn_reply(c, &dump->reply);
 }
 

@@ -24,7 +24,7 @@ static int handle_as(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg
 		     struct refusal *r)
 {
 	const struct actor actor = {
-		.origin = ORIGIN_CONTROLLER, .gathers = true, .who = c->remote, .what = row->name};
+		.origin = c->origin, .gathers = true, .who = c->remote, .what = row->name};
 	struct ofproto *o = c->server->ofproto;
 	int error;
 

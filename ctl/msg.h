@@ -28,6 +28,10 @@ struct ofmsg_row {
 #include "ctl/experimenters.def"
 #undef EXPERIMENT
 
+#define EXP_MULTIPART(TYPE, SIZE, MORE, HANDLER) ofmsg_handler HANDLER;
+#include "ctl/exp-multiparts.def"
+#undef EXP_MULTIPART
+
 /* Dispatch: refuses what no row allows, else calls the handler. */
 int ofmsg_handle(struct ofconn *c, struct ofmsg *m, struct refusal *r);
 /* The same with the row at hand, and m->body where the handler begins. */
@@ -58,6 +62,13 @@ void async_defaults(struct ofconn_async *a);
 /* A connection has another role or other wishes, or is gone. */
 void async_changed(struct ofserver *s);
 
+/* What is behind a flow-mod's header.  The buffer: of a delete none, whatever it says. */
+int of_get_flow_mod(struct ofconn *c, struct reader *body, struct flow_mod *fm, uint32_t *buffer_id,
+		    struct refusal *r);
+/* struct ofp_flow_stats; false (and nothing written) for what the peer could not read. */
+bool of_put_flow(const struct ofconn *c, const struct flow *f, const struct flow_stats *stats,
+		 struct buf *b);
+
 /* Port numbers of OpenFlow messages. */
 void of_put_port(struct buf *b, const struct port *port); /* struct ofp_port */
 /* The next OpenFlow port after number `*ofport` (begin with 0); NULL after LOCAL. */
@@ -68,6 +79,25 @@ int table_features_check(struct reader body, unsigned n_tables, struct refusal *
 
 /* Behind an error, to who wants it: struct sluice_refusal. */
 void ext_reason(struct ofconn *c, const struct oferror *e, const struct refusal *r);
+
+/* ext-list.c: a name in so many octets; the last one has to be zero.  And back. */
+int ext_get_name(struct reader *body, char *name, size_t room, struct refusal *r);
+void ext_put_name(struct buf *b, const char *name, size_t room);
+
+/* A long answer of our experimenter: entries that begin with their length, made at once and sent as
+ * the peer takes them.  ext_list_send() takes the list, and refuses when all peers' hold too much;
+ * ext_list_room() is what it may hold. */
+struct ext_list {
+	struct ofreply reply;
+	struct buf entries;
+	size_t at, begin;
+};
+enum { DUMPS_OCTETS = 64 * 1024 * 1024 }; /* all dumps on their way, of all peers */
+struct ext_list *ext_list_begin(const struct ofmsg *m, uint32_t exp_type);
+struct buf *ext_entry_begin(struct ext_list *list); /* behind its length */
+void ext_entry_end(struct ext_list *list);          /* pads it to 8 octets */
+int ext_list_send(struct ofconn *c, struct ext_list *list, struct refusal *r);
+size_t ext_list_room(const struct ofconn *c);
 
 /* A rule that standard messages can say (TS-023 decoders stop at what they do not know). */
 bool of_flow_is_standard(const struct flow *f);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ctl/confirms.h"
 #include "ctl/msg.h"
 #include "ctl/tls.h"
 #include "lib/log.h"
@@ -28,6 +29,7 @@ struct ofconn *ofconn_create(struct ofserver *server, struct bufferevent *bev, c
 	c->bev = bev;
 	c->method = method;
 	c->refs = 1;
+	c->origin = ORIGIN_CONTROLLER;
 	c->role = OFPCR_ROLE_EQUAL;
 	c->miss_send_len = OFP_DEFAULT_MISS_SEND_LEN;
 	c->since_ns = ofproto_now(server->ofproto);
@@ -96,6 +98,7 @@ void ofconn_end(struct ofconn *c, const char *why)
 	c->state = OFCONN_ENDED;
 	reply_end(c);
 	bundles_discard(c);
+	confirms_free(&c->confirms);
 	event_free(c->timer);
 	turn_free(&c->turn);
 	tls_close(c->bev);
@@ -181,12 +184,21 @@ void of_begin_multipart(struct buf *b, uint16_t type, uint32_t xid)
 	buf_put(b, 4);
 }
 
+static void begin_page(struct buf *b, const struct ofreply *reply)
+{
+	of_begin_multipart(b, reply->type, reply->xid);
+	if (reply->type == OFPMP_EXPERIMENTER) {
+		buf_u32(b, SLUICE_EXPERIMENTER);
+		buf_u32(b, reply->exp_type);
+	}
+}
+
 /* Sends the page up to `size`; what is behind begins the next one. */
 static void reply_page(struct ofconn *c, struct ofreply *reply, size_t size)
 {
 	struct buf next;
 
-	of_begin_multipart(&next, reply->type, reply->xid);
+	begin_page(&next, reply);
 	buf_octets(&next, reply->page.data + size, reply->page.size - size);
 	put_be16(reply->page.data + offsetof(struct ofp_multipart_request, flags),
 		 OFPMPF_REPLY_MORE);
@@ -209,7 +221,8 @@ static void reply_run(struct ofconn *c)
 		}
 		if (reply->page.size <= UINT16_MAX)
 			continue;
-		if (reply->page.size - before > UINT16_MAX - sizeof(struct ofp_multipart_request)) {
+		if (reply->page.size - before > UINT16_MAX - sizeof(struct ofp_multipart_request) -
+							sizeof(struct sluice_multipart_header)) {
 			LOG(WARN, "openflow: %s: an entry too long for a message is left out",
 			    c->remote);
 			reply->page.size = before;
@@ -221,7 +234,7 @@ static void reply_run(struct ofconn *c)
 
 void ofconn_reply(struct ofconn *c, struct ofreply *reply)
 {
-	of_begin_multipart(&reply->page, reply->type, reply->xid);
+	begin_page(&reply->page, reply);
 	c->reply = reply;
 	reply_run(c);
 }

@@ -72,6 +72,7 @@ struct ofreply {
 	bool (*next)(struct ofconn *c, struct ofreply *reply, struct buf *page);
 	void (*end)(struct ofconn *c, struct ofreply *reply); /* frees it; also when cut short */
 	struct buf page;
+	uint32_t exp_type; /* of OFPMP_EXPERIMENTER: ours */
 };
 
 struct ofconn {
@@ -91,7 +92,9 @@ struct ofconn {
 	void *told_arg;
 
 	bool processing, deaf, barrier, eof, goodbye, probed, extended, greeted;
-	bool reasons; /* it wants sluice_refusal behind errors */
+	uint8_t origin; /* of what it puts into the guard; ORIGIN_CONTROLLER: it may not */
+	struct confirm *confirms; /* its rules that wait (confirms.h) */
+	bool reasons;             /* it wants sluice_refusal behind errors */
 	bool visitor; /* by a local listener: tools that come and go, not worth a line of the log */
 	unsigned n_waiters;
 	uint32_t more_xid, more_octets; /* a multipart request in several messages */

@@ -211,7 +211,7 @@ int offline_run(const char *file, bool lab_null, json_t **report, struct config_
 		*report = make_report(&run, file, run.now - run.first);
 		free(run.ports);
 	}
-	confirms_free(&run.d);
+	confirms_free(&run.d.confirms);
 	ofproto_destroy(run.d.ofproto);
 	return error;
 }

@@ -119,6 +119,7 @@ struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const c
 	tls_subject(bev, c->subject, sizeof c->subject);
 	if (c->subject[0]) /* logs and the journal say who it is */
 		snprintf(c->remote, sizeof c->remote, "%s %s", remote, c->subject);
+	c->origin = m->method.origin;
 	c->visitor = m->method.passive && m->method.local;
 	return c;
 }

@@ -52,9 +52,9 @@ void do_add_flow(struct verb_call *call)
 		return;
 	}
 	if (install.confirm_ns)
-		confirm_add(d, &mod, install.confirm_ns);
+		confirm_add(&d->confirms, d->ofproto, &mod, install.confirm_ns);
 	if (run_mod(call, &mod) && install.confirm_ns)
-		confirm_forget(d);
+		confirm_forget(&d->confirms);
 }
 
 void do_mod_flows(struct verb_call *call)

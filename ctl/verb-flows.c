@@ -48,13 +48,14 @@ static int install(struct verb_call *call, const struct install *i,
 
 	for (size_t k = 0; k < n && i->confirm_ns; k++)
 		if (changes[k].comes) {
-			confirm_add(d, (struct flow_mod *)(uintptr_t)&changes[k].comes->mod,
+			confirm_add(&d->confirms, d->ofproto,
+				    (struct flow_mod *)(uintptr_t)&changes[k].comes->mod,
 				    i->confirm_ns);
 			waiting++;
 		}
 	error = flow_changes_apply(d->ofproto, changes, n, w, &r);
 	while (error && waiting--)
-		confirm_forget(d);
+		confirm_forget(&d->confirms);
 	verb_waits(call, w, error, &r);
 	return error;
 }

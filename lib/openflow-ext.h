@@ -123,6 +123,172 @@ struct sluice_refusal {
 				  /* then a sentence */
 };
 
+/* ---- Rules ------------------------------------------------------------------------------- */
+
+enum sluice_rule_flags {
+	SLUICE_RULE_DRY_RUN = 1 << 0,    /* nothing is changed: sluice_dry_run answers */
+	SLUICE_RULE_GUARD = 1 << 1,      /* of the guard, as the connection's origin */
+	SLUICE_RULE_WIDE = 1 << 2,       /* that it drops nearly everything is meant */
+	SLUICE_RULE_UNVERIFIED = 1 << 3, /* that forgeries spend its meter is meant */
+	SLUICE_RULE_FOREVER = 1 << 4,    /* of the guard, of origin cli: it does not expire */
+};
+
+struct sluice_rule_mod {
+	struct ofp_experimenter_header header;
+	be32 flags;
+	be32 expire_ms;  /* 0: by itself: never, in the guard in an hour */
+	be32 confirm_ms; /* until then sluice's confirm has to come; 0: it need not */
+	be16 reason_size;
+	uint8_t pad[2]; /* then the reason, zeros to a multiple of 8, and ofp_flow_mod from its
+			 * cookie on */
+};
+
+struct sluice_dry_run {
+	struct ofp_experimenter_header header;
+	be32 evidence; /* 1: there is enough of it */
+	be32 snapshots, snapshots_hit, snapshots_unknown, sources, targets;
+	uint8_t age_ns[8], packets[8], packets_hit[8], octets[8], octets_hit[8], dropped[8];
+};
+
+/* ---- Sets -------------------------------------------------------------------------------- */
+
+enum sluice_set_command { SLUICE_SET_ADD, SLUICE_SET_DELETE, SLUICE_SET_SWAP };
+enum sluice_set_type { /* as enum set_type */
+		       SLUICE_SET_IPV4,
+		       SLUICE_SET_IPV6,
+		       SLUICE_SET_PORT,
+		       SLUICE_SET_NUMBER,
+		       SLUICE_SET_ETH,
+		       SLUICE_SET_IPV4_PORT,
+		       SLUICE_SET_IPV6_PORT,
+		       SLUICE_SET_IPV4_IPV4,
+		       SLUICE_SET_IPV6_IPV6,
+};
+enum sluice_set_flags {
+	SLUICE_SET_TIMEOUTS = 1 << 0,
+	SLUICE_SET_COUNTERS = 1 << 1,
+	SLUICE_SET_PROTECTED = 1 << 2,
+};
+
+/* What follows `command` is looked at by what needs it: `other` by a swap, the rest by an add. */
+struct sluice_set_mod {
+	struct ofp_experimenter_header header;
+	uint8_t command, type;
+	be16 flags;
+	be32 timeout_ms; /* of members that say none; 0: for ever */
+	uint8_t max[8];  /* members, 64 bits; 0: by itself */
+	char name[32], other[32];
+};
+
+enum sluice_members_command { SLUICE_MEMBERS_ADD, SLUICE_MEMBERS_DELETE };
+enum { SLUICE_MEMBERS_MAX = 512 }; /* of one message */
+
+struct sluice_members_mod {
+	struct ofp_experimenter_header header;
+	uint8_t command, pad[7];
+	char name[32]; /* then members */
+};
+
+#define SLUICE_TIMEOUT_OWN UINT32_MAX /* the set's */
+struct sluice_member {
+	uint8_t prefix, pad[3]; /* length, of addresses alone; otherwise 0 */
+	be32 timeout_ms;        /* 0: for ever */
+	uint8_t value[];        /* by the set's type 8, 16, 24 or 32 octets */
+};
+
+/* ---- Limits by key ----------------------------------------------------------------------- */
+
+enum sluice_limiter_command { SLUICE_LIMITER_ADD, SLUICE_LIMITER_MODIFY, SLUICE_LIMITER_DELETE };
+enum sluice_limiter_kind { SLUICE_LIMITER, SLUICE_CONNLIMIT };
+enum sluice_limiter_unit { SLUICE_UNIT_PACKETS, SLUICE_UNIT_BITS };
+
+struct sluice_limiter_mod {
+	struct ofp_experimenter_header header;
+	uint8_t command, kind, unit, pad;
+	be32 keys;                 /* 0: by itself; as `by` when it is made */
+	uint8_t rate[8], burst[8]; /* a second; of connection limits new ones; burst 0: by itself */
+	be32 conns, idle_ms;       /* of connection limits; 0: none, by itself */
+	char name[32];             /* then `by`, as text with zeros behind */
+};
+
+/* ---- Long answers ------------------------------------------------------------------------ */
+
+/* OFPMP_EXPERIMENTER: a request is asked by its type, a reply's body is entries, each of which
+ * begins with its length. */
+enum sluice_multipart {
+	SLUICE_MP_SETS = 1,
+	SLUICE_MP_MEMBERS = 2,
+	SLUICE_MP_RULES = 3,
+	SLUICE_MP_CONNS = 4,
+	SLUICE_MP_LIMITERS = 5,
+};
+
+struct sluice_multipart_header { /* behind ofp_multipart_request, both ways */
+	be32 experimenter, exp_type;
+};
+
+struct sluice_set {
+	be16 length;
+	uint8_t type, pad;
+	be32 flags;
+	uint8_t timeout_ms[8], max[8], members[8], octets[8], full[8], kept_out[8];
+	char name[32];
+};
+
+struct sluice_members_request {
+	char name[32];
+};
+
+struct sluice_set_member {
+	be16 length;
+	uint8_t prefix, pad;
+	be32 left_ms; /* 0: it does not end */
+	uint8_t packets[8], octets[8];
+	uint8_t value[];
+};
+
+enum { SLUICE_RULES_TABLES, SLUICE_RULES_GUARD };
+struct sluice_rules_request {
+	uint8_t which, pad[7];
+};
+
+enum sluice_rule_state {
+	SLUICE_RULE_EARLY = 1 << 0, /* it drops before decryption */
+};
+struct sluice_rule {
+	be16 length;
+	uint8_t origin, state;
+	be16 reason_size;
+	uint8_t pad[2];
+	uint8_t expires_ms[8]; /* from now; 0: never */
+			       /* then the reason, zeros to a multiple of 8, and ofp_flow_stats */
+};
+
+struct sluice_conn {
+	be16 length;
+	uint8_t up, family;       /* of the addresses: 4 or 6 */
+	be32 port_no, in_id, pad; /* the number that the format carries towards us */
+	uint8_t local[16], remote[16];
+	uint8_t rx_packets[8], rx_octets[8], tx_packets[8], tx_octets[8], rx_dropped[8],
+		tx_dropped[8], rx_errors[8], tx_errors[8], early_packets[8], early_octets[8];
+	char name[32], type[16]; /* then readings */
+};
+
+struct sluice_reading {
+	char name[32];
+	uint8_t value[8];
+};
+
+struct sluice_limiter {
+	be16 length;
+	uint8_t kind, unit;
+	be32 keys;
+	uint8_t rate[8], burst[8];
+	be32 conns, idle_ms, rules, pad;
+	uint8_t passed[8], dropped[8], shared[8];
+	char name[32]; /* then `by` */
+};
+
 #define SLUICE_SIZE(TYPE, SIZE) _Static_assert(sizeof(struct TYPE) == (SIZE), #TYPE)
 SLUICE_SIZE(sluice_condition, 8);
 SLUICE_SIZE(sluice_action, 16);
@@ -131,6 +297,21 @@ SLUICE_SIZE(sluice_action_name, 40);
 SLUICE_SIZE(sluice_action_set_add, 24);
 SLUICE_SIZE(sluice_hello, 24);
 SLUICE_SIZE(sluice_refusal, 88);
+SLUICE_SIZE(sluice_rule_mod, 32);
+SLUICE_SIZE(sluice_dry_run, 88);
+SLUICE_SIZE(sluice_set_mod, 96);
+SLUICE_SIZE(sluice_members_mod, 56);
+SLUICE_SIZE(sluice_member, 8);
+SLUICE_SIZE(sluice_multipart_header, 8);
+SLUICE_SIZE(sluice_set, 88);
+SLUICE_SIZE(sluice_members_request, 32);
+SLUICE_SIZE(sluice_set_member, 24);
+SLUICE_SIZE(sluice_rules_request, 8);
+SLUICE_SIZE(sluice_rule, 16);
+SLUICE_SIZE(sluice_conn, 176);
+SLUICE_SIZE(sluice_reading, 40);
+SLUICE_SIZE(sluice_limiter_mod, 80);
+SLUICE_SIZE(sluice_limiter, 96);
 #undef SLUICE_SIZE
 
 #endif

@@ -338,6 +338,28 @@ const struct flow *ofproto_guard_flow(struct ofproto *o, uint8_t origin, uint16_
 	return e ? &e->flow : NULL;
 }
 
+static bool ops_equal(const struct buf *a, const struct buf *b)
+{
+	return a->size == b->size && (!a->size || !memcmp(a->data, b->data, a->size));
+}
+
+static bool instructions_equal(const struct instructions *a, const struct instructions *b)
+{
+	return a->clear == b->clear && a->has_goto == b->has_goto &&
+	       (!a->has_goto || a->goto_table == b->goto_table) && a->meter == b->meter &&
+	       a->metadata == b->metadata && a->metadata_mask == b->metadata_mask &&
+	       ops_equal(&a->apply, &b->apply) && ops_equal(&a->write, &b->write);
+}
+
+bool ofproto_flow_stands(struct ofproto *o, const struct flow_mod *fm)
+{
+	const struct entry *e = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match);
+
+	return e && e->flow.cookie == fm->cookie && e->flow.idle_timeout == fm->idle_timeout &&
+	       e->flow.hard_timeout == fm->hard_timeout &&
+	       instructions_equal(&e->flow.instructions, &fm->instructions);
+}
+
 /* ---- Walking ---------------------------------------------------------------------------- */
 
 void flow_filter_init(struct flow_filter *f)

@@ -135,6 +135,9 @@ int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter
 /* Whether it would be refused; nothing is changed. */
 int ofproto_flow_try(struct ofproto *o, const struct flow_mod *fm, struct refusal *r);
 
+/* The rule that `fm` adds is there, as it says, and not on its way out. */
+bool ofproto_flow_stands(struct ofproto *o, const struct flow_mod *fm);
+
 /* FLOW text: ovs-ofctl's syntax, one rule (`table=0,priority=5,ip,nw_src=10.0.0.0/8,
  * actions=output:2`).  `command` decides whether actions are needed or allowed; strict ones are
  * chosen by the word `strict` in front, as ovs-ofctl has options for. */

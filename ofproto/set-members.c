@@ -303,6 +303,54 @@ int ofproto_set_load(struct ofproto *o, const char *name, const char *content, s
 	return 0;
 }
 
+static int check_swap(const struct set_entry *to, const struct set_entry *from, struct refusal *r)
+{
+	const struct set *a = to->set, *b = from->set;
+
+	if (a == b || a->type != b->type || a->flags != b->flags || a->protects != b->protects)
+		return refuse(r, BAD_VALUE, "other",
+			      "sets %s and %s cannot be swapped: two of one type and with the same "
+			      "options can",
+			      a->name, b->name);
+	if (to->n_pending)
+		return refuse(
+			r, IN_USE, "name",
+			"a change of set %s is on its way; behind a barrier it can be swapped",
+			a->name);
+	if (set_table_n(b->table) > a->max)
+		return refuse(r, LIMIT, "other",
+			      "set %s holds %" PRIu64 " members at the most, and %s has %" PRIu64,
+			      a->name, a->max, b->name, set_table_n(b->table));
+	return 0;
+}
+
+int ofproto_set_swap(struct ofproto *o, const char *name, const char *other, struct waiter *w,
+		     struct refusal *r)
+{
+	struct set_entry *e[2] = {set_entry_get(o, name, r), NULL};
+	struct set_table *t[2] = {NULL, NULL};
+	int error = 0;
+
+	e[1] = e[0] ? set_entry_get(o, other, r) : NULL;
+	if (!e[0] || !e[1] || check_swap(e[0], e[1], r) || check_swap(e[1], e[0], r))
+		return -EINVAL;
+	for (unsigned i = 0; i < 2 && !error; i++) {
+		t[i] = set_table_copy(e[!i]->set->table, false, ofproto_now_ms(o));
+		if (!t[i])
+			error = refuse(r, SYSTEM, "", "no memory for a set of this size");
+		else if (sets_check_octets(o, t[i], r) || protect_admits_members(o, e[i], t[i], r))
+			error = -EINVAL;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (error)
+			set_table_free(t[i]);
+		else
+			set_stage_content(o, e[i], t[i]);
+	if (!error)
+		change_staged(o, w);
+	return error;
+}
+
 /* ---- Packets --------------------------------------------------------------------------------- */
 
 /* Whether packets may add one more: not into places that a change on its way was promised, nor

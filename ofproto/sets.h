@@ -42,6 +42,10 @@ int ofproto_set_del(struct ofproto *o, const char *name, struct words members, s
  * empty content empties it. */
 int ofproto_set_load(struct ofproto *o, const char *name, const char *content, struct waiter *w,
 		     struct refusal *r);
+/* Each gets the other's members, which keep their time; counters begin anew.  Sets of one kind,
+ * with nothing on its way into them. */
+int ofproto_set_swap(struct ofproto *o, const char *name, const char *other, struct waiter *w,
+		     struct refusal *r);
 
 struct set_state {
 	const char *name, *spec; /* spec: the words behind the name */

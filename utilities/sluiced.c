@@ -457,7 +457,7 @@ static void close_server(struct server *server)
 		unlink(server->openflow_path);
 	}
 	collectors_destroy(server->d.collectors);
-	confirms_free(&server->d);
+	confirms_free(&server->d.confirms);
 	watcher_free(&server->d);
 	if (server->d.ofproto)
 		ofproto_destroy(server->d.ofproto);

@@ -13,7 +13,9 @@
 #include "ctl/msg.h"
 #include "lib/log.h"
 #include "ofproto/groups.h"
+#include "ofproto/limiters.h"
 #include "ofproto/ofproto.h"
+#include "ofproto/sets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,6 +57,61 @@ static void forget_groups(void)
 
 	if (ofproto_group_mod(server.ofproto, &gm, NULL, NULL))
 		abort();
+	ofproto_sync(server.ofproto, NULL);
+}
+
+struct noted_sets {
+	struct set_visit visit;
+	unsigned n;
+	char name[SETS_MAX][SET_NAME];
+};
+
+static void note_set(struct set_visit *v, const struct set_state *s)
+{
+	struct noted_sets *names = container_of(v, struct noted_sets, visit);
+
+	strcpy(names->name[names->n++], s->name);
+}
+
+/* … and without sets. */
+static void forget_sets(void)
+{
+	static struct noted_sets names;
+
+	names = (struct noted_sets){.visit.set = note_set};
+	ofproto_sets(server.ofproto, &names.visit);
+	while (names.n--)
+		if (ofproto_del_set(server.ofproto, names.name[names.n], NULL, NULL))
+			abort();
+	ofproto_sync(server.ofproto, NULL);
+}
+
+struct first_limiter {
+	struct limiter_visit visit;
+	char name[LIMITER_NAME];
+};
+
+static int note_limiter(struct limiter_visit *v, const struct limiter *l)
+{
+	strcpy(container_of(v, struct first_limiter, visit)->name, l->name);
+	return 1;
+}
+
+/* … and without limits by key. */
+static void forget_limiters(void)
+{
+	for (unsigned kind = 0; kind < N_LIMITER_KINDS; kind++) {
+		struct first_limiter first = {{note_limiter}, ""};
+
+		for (;;) {
+			first.name[0] = '\0';
+			ofproto_limiters(server.ofproto, kind, &first.visit);
+			if (!first.name[0])
+				break;
+			if (ofproto_del_limiter(server.ofproto, kind, first.name, NULL, NULL))
+				abort();
+		}
+	}
 	ofproto_sync(server.ofproto, NULL);
 }
 
@@ -103,5 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ofconn_end(server.conns, "");
 	forget_rules();
 	forget_groups();
+	forget_sets();
+	forget_limiters();
 	return 0;
 }

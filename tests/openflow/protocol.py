@@ -4,8 +4,10 @@ sets bad (ipv4) and pairs (ipv4+port), limiter slow and connection limit few."""
 import struct
 import sys
 
-from extension import (BPF, PAIR, RANGE, SET, Client, action, collected, condition, ext, name,
-                       oxm_headers)
+from extension import (ADD, BPF, COUNTERS, DELETE, ETH_SET, IPV4_PORT_SET, IPV4_SET, IPV6_SET, MEMBERS,
+                       PAIR, PORT_SET, RANGE, SET, SWAP, TIMEOUTS, Client, action, collected,
+                       condition, ext, member, members_mod, name, oxm_headers, rule_mod, set_mod,
+                       CONFIRM, FOREVER, IN_GUARD, limiter_mod)
 from wire import IPV4, TCP, apply_actions, flow_mod, h, match, output
 
 UDP = h('80001401 11')
@@ -44,6 +46,30 @@ REFUSED = [
     ('no such action', flow_mod(match(), apply_actions(action(99, bytes(6)))),
      'bad-action-experimenter-type'),
     ('version 0', ext(1, bytes(8)), 'bad-extension-value'),
+    ('a set without a name', set_mod(ADD, ''), 'bad-value'),
+    ('a set that is there', set_mod(ADD, 'bad'), 'exists'),
+    ('a set of no type', set_mod(ADD, 'x', kind=9), 'bad-extension-value'),
+    ('a set with flags that are none', set_mod(ADD, 'x', flags=8), 'bad-extension-value'),
+    ('no such command of sets', set_mod(3, 'bad'), 'bad-extension-value'),
+    ('a name without an end', ext(6, bytes(16) + b'x' * 32 + bytes(32)), 'bad-extension-value'),
+    ('a set that is not there, deleted', set_mod(DELETE, 'none'), 'not-found'),
+    ('a swap of two types', set_mod(SWAP, 'bad', other='pairs'), 'bad-value'),
+    ('a swap with itself', set_mod(SWAP, 'bad', other='bad'), 'bad-value'),
+    ('members of no set', members_mod(ADD, 'none', member(bytes(8))), 'not-found'),
+    ('no members', members_mod(ADD, 'bad'), 'bad-extension-value'),
+    ('too many members', members_mod(ADD, 'bad', *[member(h('0a000001 00000000'), 32)] * 513),
+     'bad-extension-value'),
+    ('half a member', members_mod(ADD, 'bad', member(b'')), 'bad-length'),
+    ('no such command of members', members_mod(2, 'bad', member(h('0a000001 00000000'), 32)),
+     'bad-extension-value'),
+    ('a prefix of 33', members_mod(ADD, 'bad', member(h('0a000001 00000000'), 33)),
+     'bad-extension-value'),
+    ('bits behind a prefix', members_mod(ADD, 'bad', member(h('0a000001 00000000'), 8)),
+     'bad-extension-value'),
+    ('octets behind an address', members_mod(ADD, 'bad', member(h('0a000001 00000001'), 32)),
+     'bad-extension-value'),
+    ('a timeout where there are none',
+     members_mod(ADD, 'bad', member(h('0a000001 00000000'), 32, 5000)), 'bad-value'),
     ('half a hello', ext(1, bytes(4)), 'bad-length'),
     ('no such message', ext(9999), 'bad-experimenter-type'),
 ]
@@ -63,6 +89,94 @@ def there_and_back(client):
         client.change(flow_mod(command=3))
 
 
+def sets(client):
+    """What went in by octets, as it is listed."""
+    host, net = h('0a000001 00000000'), h('c0000200 00000000')
+    kinds = [
+        ('b', IPV4_SET, TIMEOUTS | COUNTERS, [member(host, 32), member(net, 24, 0)]),
+        ('c', IPV6_SET, 0, [member(h('20010db8 00000000 00000000 00000000'), 32)]),
+        ('d', PORT_SET, 0, [member(h('00000000 000001bb'))]),
+        ('e', ETH_SET, 0, [member(h('0000 020000000001'))]),
+        ('f', IPV4_PORT_SET, 0, [member(h('0000 0a000001 0050'))]),
+    ]
+    for which, kind, flags, members in kinds:
+        for octets in (set_mod(ADD, which, kind, flags, 60000, 500), members_mod(ADD, which, *members)):
+            why = client.change(octets)
+            if why:
+                print(which, why)
+        print(which, client.sets()[which],
+              [(prefix, left > 0, value.hex()) for prefix, left, value in client.members(which)])
+    print('deleted:', client.change(members_mod(DELETE, 'b', member(host, 32))), len(client.members('b')))
+    for octets in (set_mod(ADD, 'g', IPV4_SET), members_mod(ADD, 'g', member(host, 32)),
+                   set_mod(SWAP, 'g', other='bad')):
+        print('swap:', client.change(octets))
+    print('bad:', len(client.members('bad')), 'g:', len(client.members('g')))
+    print('gone:', client.change(set_mod(DELETE, 'g')), client.entries(MEMBERS, name('g')))
+
+
+def rules(client):
+    rule = flow_mod(match(IPV4), apply_actions(OUT))
+    before = client.rules()
+    print('dry run:', client.dry_run(rule)[:2], client.rules() == before)
+    print('dry run, refused:', client.dry_run(flow_mod(match(collected(39, h('0001868b'))))))
+    print('expiring:', client.change(rule_mod(rule, expire=3600000)))
+    print([(origin, 3500000 < left <= 3600000) for origin, left, _, _ in client.listed()])
+    print('to be confirmed:', client.change(rule_mod(rule, confirm=60000)))
+    print([0 < left <= 60000 for _, left, _, _ in client.listed()])
+    print('confirmed:', client.change(ext(CONFIRM)))
+    print([left for _, left, _, _ in client.listed()])
+    print('nothing waits:', client.change(ext(CONFIRM))[0])
+    client.change(flow_mod(command=3))
+
+
+def guard(client, path):
+    host = IPV4 + h('80001604 0a000001')
+    rule, gone = flow_mod(match(host)), flow_mod(match(host), command=4)
+    print('no place:', client.change(rule_mod(rule, IN_GUARD, reason='a flood'))[0])
+    watch = Client(path)
+    print('origin:', watch.origin)
+    for what, octets in [
+            ('no reason', rule_mod(rule, IN_GUARD)),
+            ('a reason of two lines', rule_mod(rule, IN_GUARD, reason='a\nb')),
+            ('a reason too long', rule_mod(rule, IN_GUARD, reason='x' * 256)),
+            ('for ever', rule_mod(rule, IN_GUARD | FOREVER, reason='a flood')),
+            ('more than a week', rule_mod(rule, IN_GUARD, 604800001, reason='a flood')),
+            ('to be confirmed', rule_mod(rule, IN_GUARD, confirm=5000, reason='a flood')),
+            ('another table', rule_mod(flow_mod(match(host), table=1), IN_GUARD, reason='a flood')),
+            ('another command', rule_mod(flow_mod(match(host), command=3), IN_GUARD)),
+            ('flags', rule_mod(rule, 32)),
+            ('half a flow-mod', rule_mod(rule[:48], reason='x' * 8))]:
+        print('%s: %s' % (what, watch.change(octets)[0]), len(watch.listed(True)))
+    print('drop:', watch.change(rule_mod(rule, IN_GUARD, reason='a flood')))
+    for origin, left, reason, stats in watch.listed(guard=True):
+        print(origin, 3500000 < left <= 3600000, reason, host in stats)
+    print('renewed:', watch.change(rule_mod(rule, IN_GUARD, 7200000, reason='still')))
+    print([(3600000 < left, reason) for _, left, reason, _ in watch.listed(True)])
+    print('a sweep:', client.change(flow_mod(command=3)), len(watch.listed(True)))
+    print('gone:', watch.change(rule_mod(gone, IN_GUARD)), watch.listed(True))
+
+
+def limiters(client):
+    slow = flow_mod(match(IPV4), apply_actions(action(3, name('l', 30)), OUT))
+    for what, octets in [
+            ('made', limiter_mod(ADD, 'l', 0, 1, 2048, 8000000, 1600000, by='src/24/64,tcp_dst')),
+            ('named', slow),
+            ('changed', limiter_mod(1, 'l', 0, 1, rate=4000000)),
+            ('connections', limiter_mod(ADD, 'n', 1, 0, 1024, 20, 40, 5, 60000, by='ipv4_src')),
+            ('one bound less', limiter_mod(1, 'n', 1, 0, conns=7)),
+            ('in use', limiter_mod(2, 'l')),
+            ('no fields', limiter_mod(ADD, 'm', rate=500)),
+            ('unknown', limiter_mod(1, 'm', rate=500)),
+            ('command', limiter_mod(3, 'l')),
+            ('fields without an end', limiter_mod(ADD, 'm', rate=500, by='src,' * 64))]:
+        why = client.change(octets)
+        print('%s: %s' % (what, why and why[0]))
+    print(client.limiters()['l'], client.limiters()['n'])
+    client.change(flow_mod(command=3))
+    print('deleted:', client.change(limiter_mod(2, 'l')), client.change(limiter_mod(2, 'n', 1)),
+          sorted(client.limiters()))
+
+
 def main():
     client = Client(sys.argv[1])
     print('hello: version %d, origin %d, flags %d' % client.hello(version=7))
@@ -76,6 +190,12 @@ def main():
         why = client.change(octets)
         if not why or why[0] != code or client.rules() != before:
             print(what, why)
+    sets(client)
+    rules(client)
+    limiters(client)
+    guard(client, sys.argv[2])
+    for which, (port, number, local, remote, counters, readings) in client.conns().items():
+        print(which, port, hex(number), local.hex(), remote.hex(), sum(counters), len(readings) > 5)
     client.hello(flags=0)
     print('without reasons:', client.error(ext(9999)))
 

@@ -7,7 +7,10 @@
 #include "lib/openflow.h"
 #include "ofproto/groups.h"
 #include "ofproto/journal.h"
+#include "ofproto/limiters.h"
 #include "ofproto/meters.h"
+#include "ofproto/samples.h"
+#include "ofproto/sets.h"
 
 struct ofproto *stub_create(void)
 {
@@ -277,6 +280,131 @@ void ofproto_unlisten(struct ofproto *o, struct listener *l)
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
+}
+
+int ofproto_flow_try(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	(void)o;
+	return fm->table == 2 ? refuse(r, TABLE_FULL, "table", "table 2 is always full here") : 0;
+}
+
+bool ofproto_flow_stands(struct ofproto *o, const struct flow_mod *fm)
+{
+	(void)o, (void)fm;
+	return true;
+}
+
+void ofproto_dry_run(struct ofproto *o, const struct match *m, struct dry_run *out)
+{
+	(void)o, (void)m, (void)out;
+}
+
+unsigned ofproto_panic(const struct ofproto *o)
+{
+	(void)o;
+	return 0;
+}
+
+/* ---- Sets: none ------------------------------------------------------------------------- */
+
+static int no_set(const char *name, struct refusal *r)
+{
+	return refuse(r, NOT_FOUND, "name", "no set %s", name);
+}
+
+int ofproto_add_set(struct ofproto *o, struct words words, const char *content, struct waiter *w,
+		    struct refusal *r)
+{
+	(void)o, (void)content, (void)w;
+	return refuse(r, LIMIT, "name", "no room for set %s", words.word[0]);
+}
+
+int ofproto_del_set(struct ofproto *o, const char *name, struct waiter *w, struct refusal *r)
+{
+	(void)o, (void)w;
+	return no_set(name, r);
+}
+
+int ofproto_set_swap(struct ofproto *o, const char *name, const char *other, struct waiter *w,
+		     struct refusal *r)
+{
+	(void)o, (void)other, (void)w;
+	return no_set(name, r);
+}
+
+int ofproto_set_add(struct ofproto *o, const char *name, struct words members, struct waiter *w,
+		    struct refusal *r)
+{
+	(void)o, (void)members, (void)w;
+	return no_set(name, r);
+}
+
+int ofproto_set_del(struct ofproto *o, const char *name, struct words members, struct waiter *w,
+		    struct refusal *r)
+{
+	(void)o, (void)members, (void)w;
+	return no_set(name, r);
+}
+
+bool ofproto_set_state(struct ofproto *o, const char *name, struct set_state *state)
+{
+	(void)o, (void)name, (void)state;
+	return false;
+}
+
+void ofproto_sets(struct ofproto *o, struct set_visit *v)
+{
+	(void)o, (void)v;
+}
+
+void ofproto_set_members(struct ofproto *o, const char *name, struct set_visit *v)
+{
+	(void)o, (void)name, (void)v;
+}
+
+uint64_t ofproto_now_ms(const struct ofproto *o)
+{
+	return o->now_ns / NSEC_PER_MSEC;
+}
+
+/* ---- Limits by key: none ---------------------------------------------------------------- */
+
+int ofproto_add_limiter(struct ofproto *o, enum limiter_kind kind, struct words words,
+			struct waiter *w, struct refusal *r)
+{
+	(void)o, (void)kind, (void)w;
+	return refuse(r, LIMIT, "name", "no room for %s", words.word[0]);
+}
+
+int ofproto_mod_limiter(struct ofproto *o, enum limiter_kind kind, struct words words,
+			struct waiter *w, struct refusal *r)
+{
+	(void)o, (void)kind, (void)w;
+	return refuse(r, NOT_FOUND, "name", "no %s", words.word[0]);
+}
+
+int ofproto_del_limiter(struct ofproto *o, enum limiter_kind kind, const char *name,
+			struct waiter *w, struct refusal *r)
+{
+	(void)o, (void)kind, (void)w;
+	return refuse(r, NOT_FOUND, "name", "no %s", name);
+}
+
+void ofproto_limiters(struct ofproto *o, enum limiter_kind kind, struct limiter_visit *v)
+{
+	(void)o, (void)kind, (void)v;
+}
+
+void ofproto_limiter_counters(struct ofproto *o, const struct limiter *l,
+			      struct limiter_counters *n)
+{
+	(void)o, (void)l, (void)n;
+}
+
+uint32_t ofproto_limiter_rules(struct ofproto *o, const struct limiter *l)
+{
+	(void)o, (void)l;
+	return 0;
 }
 
 /* ---- Meters: none, and room for none ---------------------------------------------------- */

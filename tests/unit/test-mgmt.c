@@ -63,7 +63,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	mgmt_destroy(m);
-	confirms_free(&d);
+	confirms_free(&d.confirms);
 	ofproto_destroy(d.ofproto);
 	event_free(ofproto_event);
 	event_base_free(d.base);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/confirms.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct confirm {
+	struct confirm *next;
+	struct flow_mod mod;        /* as it was meant */
+	uint64_t added_ns, ends_ns; /* unless confirmed */
+};
+
+static void ops_copy(struct buf *to, const struct buf *from)
+{
+	*to = (struct buf){0};
+	buf_octets(to, from->data, from->size);
+}
+
+static void confirm_free(struct confirm *c)
+{
+	free((char *)c->mod.reason);
+	flow_mod_free(&c->mod);
+	free(c);
+}
+
+/* What was not confirmed in time has ended by itself. */
+static void forget_ended(struct confirm **list, uint64_t now)
+{
+	for (struct confirm **link = list, *c; (c = *link);)
+		if (c->ends_ns <= now) {
+			*link = c->next;
+			confirm_free(c);
+		} else {
+			link = &c->next;
+		}
+}
+
+void confirm_add(struct confirm **list, struct ofproto *o, struct flow_mod *mod, uint64_t ns)
+{
+	struct confirm *c = calloc(1, sizeof *c);
+
+	if (!c)
+		abort();
+	c->added_ns = ofproto_now(o);
+	c->ends_ns = c->added_ns + ns;
+	forget_ended(list, c->added_ns);
+	c->mod = *mod;
+	c->mod.reason = mod->reason ? strdup(mod->reason) : NULL;
+	ops_copy(&c->mod.instructions.apply, &mod->instructions.apply);
+	ops_copy(&c->mod.instructions.write, &mod->instructions.write);
+	c->next = *list;
+	*list = c;
+	mod->expire_ns = mod->expire_ns ? MIN(mod->expire_ns, ns) : ns;
+}
+
+void confirm_forget(struct confirm **list)
+{
+	struct confirm *c = *list;
+
+	*list = c->next;
+	confirm_free(c);
+}
+
+unsigned confirms_n(const struct confirm *list)
+{
+	unsigned n = 0;
+
+	for (; list; list = list->next)
+		n++;
+	return n;
+}
+
+void confirms_free(struct confirm **list)
+{
+	while (*list)
+		confirm_forget(list);
+}
+
+/* Of one that is still in force; what has expired, was deleted or replaced stays as it is. */
+static int confirm_one(struct ofproto *o, struct confirm *c, struct refusal *r)
+{
+	uint64_t age = ofproto_now(o) - c->added_ns;
+
+	if (!ofproto_flow_stands(o, &c->mod) || (c->mod.expire_ns && c->mod.expire_ns <= age))
+		return 0;
+	if (c->mod.expire_ns)
+		c->mod.expire_ns -= age;
+	return ofproto_flow_mod(o, &c->mod, NULL, r);
+}
+
+int confirms_run(struct confirm **list, struct ofproto *o, struct waiter *w, struct refusal *r)
+{
+	int error = 0;
+
+	forget_ended(list, ofproto_now(o));
+	if (!*list)
+		return refuse(r, NOT_FOUND, "", "there is nothing to confirm");
+	ofproto_begin(o);
+	for (struct confirm *c = *list; c && !error; c = c->next)
+		error = confirm_one(o, c, r);
+	if (error)
+		ofproto_abandon(o);
+	else
+		ofproto_commit(o, w);
+	confirms_free(list);
+	return error;
+}

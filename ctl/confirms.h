@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules that wait to be confirmed: they are installed to expire soon, and stay as they were meant
+ * when somebody says so in time.  Whoever asks has a list of his own: the operator, each
+ * controller's connection.  Control thread. */
+#ifndef SLUICE_CTL_CONFIRMS_H
+#define SLUICE_CTL_CONFIRMS_H
+
+#include "ofproto/ofproto.h"
+
+struct confirm;
+
+/* Remembers what `mod` means, and makes it expire after `ns`. */
+void confirm_add(struct confirm **list, struct ofproto *o, struct flow_mod *mod, uint64_t ns);
+void confirm_forget(struct confirm **list); /* the last one added: it was refused */
+unsigned confirms_n(const struct confirm *list);
+/* Installs, all or none, those that are still in force as they came; the list is empty then. */
+int confirms_run(struct confirm **list, struct ofproto *o, struct waiter *w, struct refusal *r);
+void confirms_free(struct confirm **list);
+
+#endif
