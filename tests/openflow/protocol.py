@@ -123,9 +123,15 @@ def rules(client):
     print([(origin, 3500000 < left <= 3600000) for origin, left, _, _ in client.listed()])
     print('to be confirmed:', client.change(rule_mod(rule, confirm=60000)))
     print([0 < left <= 60000 for _, left, _, _ in client.listed()])
+    print("another's:", Client(sys.argv[1]).change(ext(CONFIRM))[0])
     print('confirmed:', client.change(ext(CONFIRM)))
     print([left for _, left, _, _ in client.listed()])
     print('nothing waits:', client.change(ext(CONFIRM))[0])
+    waiting = [rule_mod(flow_mod(match(IPV4), apply_actions(OUT), priority=n), confirm=60000)
+               for n in range(1025)]
+    print('as many as may wait:', client.change(b''.join(waiting[:1024])))
+    print('one more:', client.change(waiting[1024])[0], len(client.listed()))
+    print('all:', client.change(ext(CONFIRM)), {left for _, left, _, _ in client.listed()})
     client.change(flow_mod(command=3))
 
 
