@@ -203,7 +203,7 @@ def large_bundles(ready):
 
 def commits(ready):
     """Bundles of 2,000, committed one after the other."""
-    adds = b''.join(bundle_add(udp_rule(9, i)) for i in range(2000)) + bundle(COMMIT)
+    adds = b''.join(bundle_add(udp_rule(9, i)) for i in range(100 if SANITIZED else 2000)) + bundle(COMMIT)
     stuff(peers(4), adds, ready, read=True)
 
 
@@ -367,7 +367,7 @@ def stand(name, good, usual):
         faults.append('a round took %.3f s, management %.3f s' % (times[-1], asked))
     if not controller_let_in():
         faults.append('a new controller was not answered')
-    if grown > (MUCH_KB if name in MUCH else MEMORY_KB) or had + grown > START_KB + MUCH_KB:
+    if not SANITIZED and (grown > (MUCH_KB if name in MUCH else MEMORY_KB) or had + grown > START_KB + MUCH_KB):
         faults.append('%d kB more' % grown)
     if moved < 20:
         faults.append('%d packets' % moved)
@@ -387,6 +387,9 @@ def stand(name, good, usual):
     return not faults
 
 
+# A sanitizer keeps what was freed, and takes a hundred times as long to put it away.
+with open('/proc/%d/maps' % PID, encoding='ascii', errors='replace') as maps:
+    SANITIZED = 'libasan' in maps.read()
 # Lines of 64 MiB and what they say; answers; a journal, in a store that is memory, too.
 MUCH = ('JSON without an end', 'a string without an end', 'arrays of millions', 'nested deeply',
         'answers that nobody reads', 'bundles, one after the other')
