@@ -30,11 +30,12 @@ void ext_put_name(struct buf *b, const char *name, size_t room)
 static bool list_next(struct ofconn *c, struct ofreply *reply, struct buf *page)
 {
 	struct ext_list *list = container_of(reply, struct ext_list, reply);
-	const uint8_t *entry = list->entries.data + list->at;
+	const uint8_t *entry;
 
 	(void)c;
 	if (list->at == list->entries.size)
 		return false;
+	entry = list->entries.data + list->at;
 	buf_octets(page, entry, get_be16(entry));
 	list->at += get_be16(entry);
 	return true;
