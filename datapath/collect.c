@@ -9,9 +9,7 @@
 
 #include <linux/if_ether.h>
 
-/* Addresses and tag lie in a frame's key as they do in a record; there the octets behind are
- * MPLS's.
- */
+/* Addresses and tag lie in a frame's key as they do in a record; behind them it has MPLS. */
 enum {
 	LINK_DU = offsetof(struct du_key, eth_dst),
 	LINK_OUTER = offsetof(struct outer_key, eth_dst),

@@ -341,19 +341,22 @@ static __attribute__((noinline)) int count_path(struct worker *w, const struct p
 	return -1;
 }
 
-/* Gives p what an entry says, with the figures and the end that find_program() has: -1, or the
- * reason to drop it.  What met a rule of table 0 and no other is counted there later, by *plain. */
-static ALWAYS_INLINE int take_entry(struct worker *w, struct pkt *p, const struct cache_entry *e,
-				    unsigned *plain)
+static ALWAYS_INLINE void take_entry(struct pkt *p, const struct cache_entry *e)
 {
-	const struct program *program = e->program;
-
-	p->program = program;
+	p->program = e->program;
 	p->rule = e->rule;
-	if (unlikely(!program || program->rules || e->rule.table || w->cache.guard))
+}
+
+/* What find_program() does, of an entry that was taken: the same figures, the same end.  What met a
+ * rule of table 0 and no other is counted there later, by *plain. */
+static ALWAYS_INLINE int count_entry(struct worker *w, struct pkt *p, unsigned *plain)
+{
+	const struct program *program = p->program;
+
+	if (unlikely(!program || program->rules || p->rule.table || w->cache.guard))
 		return count_path(w, p);
 	(*plain)++;
-	count_rule(w, p, e->rule.id);
+	count_rule(w, p, p->rule.id);
 	return -1;
 }
 
@@ -442,17 +445,20 @@ struct some {
 	unsigned n, found, plain;
 };
 
-/* Some of which the cache does not know. */
+/* Some of which the cache does not know.  What it does know is taken first: an answer that is kept
+ * may take the place of one. */
 static __attribute__((noinline)) void look_up(struct worker *w, struct batch *b, struct some *s)
 {
 	struct asked asked[CACHE_AHEAD];
 
 	for (unsigned i = 0; i < s->n; i++)
-		if (!s->entry[i])
+		if (s->entry[i])
+			take_entry(s->pkt[i], s->entry[i]);
+		else
 			ask(w, s->pkt[i], &asked[i]);
 	for (unsigned i = 0; i < s->n; i++)
 		pass_on(w, b, s->pkt[i],
-			s->entry[i] ? take_entry(w, s->pkt[i], s->entry[i], &s->plain)
+			s->entry[i] ? count_entry(w, s->pkt[i], &s->plain)
 				    : find_and_keep(w, b, s->pkt[i], &asked[i],
 						    s->key ? &s->key[i] : NULL));
 }
@@ -467,8 +473,10 @@ static ALWAYS_INLINE void some_rules(struct worker *w, struct batch *b, struct s
 		look_up(w, b, s);
 		return;
 	}
-	for (unsigned i = 0; i < s->n; i++)
-		pass_on(w, b, s->pkt[i], take_entry(w, s->pkt[i], s->entry[i], &s->plain));
+	for (unsigned i = 0; i < s->n; i++) {
+		take_entry(s->pkt[i], s->entry[i]);
+		pass_on(w, b, s->pkt[i], count_entry(w, s->pkt[i], &s->plain));
+	}
 }
 
 static void all_rules(struct worker *w, struct batch *b, struct pkt *const pkt[], unsigned total)

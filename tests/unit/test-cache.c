@@ -280,6 +280,66 @@ static bool hit(uint32_t src)
 	return w->cache.hits > before;
 }
 
+/* Fills `packets` with sources of one set of the cache. */
+static void of_one_set(struct pkt **packets, unsigned n)
+{
+	struct cache_key key;
+	const struct cache_entry *set = NULL;
+	uint32_t src = 0x0a000001;
+
+	assert_true(cache_begin(w, 1));
+	for (unsigned i = 0; i < n; src += 2) {
+		packets[i] = keyed(udp_packet("10.0.0.1", "192.0.2.2"));
+		put_be32(packets[i]->key.ip_src, src);
+		cache_prepare(&w->cache, &packets[i], 1, &key);
+		if (set && key.set != set) {
+			drop(w, packets[i], DROP_RULE);
+			continue;
+		}
+		set = key.set;
+		i++;
+	}
+}
+
+/* What is found and what is kept in one batch: an entry that has to go says what it said to those
+ * who had found it. */
+static void a_set_that_overflows(void **state)
+{
+	uint32_t src[4];
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		struct batch b = {.n = ARRAY_SIZE(src)};
+
+		/* Where a mask is no prefix, each source has an entry of its own. */
+		insert_prior(1, 0, 0, "ip,nw_src=0.0.0.1/0.0.0.1", "output:3");
+		insert_prior(1, 5, 0, "ip,nw_src=255.255.255.255", "output:3");
+		of_one_set(b.pkt, b.n);
+		for (unsigned i = 0; i < b.n; i++)
+			src[i] = get_be32(b.pkt[i]->key.ip_src);
+		for (unsigned i = 0; i < b.n; i++) {
+			char match[40];
+
+			snprintf(match, sizeof match, "ip,nw_src=%u.%u.%u.%u", src[i] >> 24,
+				 src[i] >> 16 & 255, src[i] >> 8 & 255, src[i] & 255);
+			insert_prior(2, 1 + i, 0, match, i % 2 ? "output:2" : "output:3");
+		}
+		for (unsigned i = 0; i < 6; i++) /* two have both ways, and were found */
+			hit(src[2 + i % 2]);
+		assert_true(hit(src[2]) && hit(src[3]));
+		if (round) /* the other way is the next to go */
+			w->cache.kept++;
+		stage_rules(w, &b);
+		assert_int_equal(b.n, 4);
+		for (unsigned i = 0; i < b.n; i++)
+			assert_int_equal(b.pkt[i]->rule.id, 1 + i);
+		stage_actions(w, &b);
+		stage_tx(w);
+		for (unsigned i = 0; i < 6; i++)
+			remove_rule(i);
+	}
+}
+
 /* One that is traced shows its lookups: it is not asked for, and not kept. */
 static void what_is_traced_is_not_in_it(void **state)
 {
@@ -506,6 +566,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(with_and_without, route_up, route_down),
 		cmocka_unit_test_setup_teardown(with_and_without_addresses, route_up, route_down),
+		cmocka_unit_test_setup_teardown(a_set_that_overflows, route_up, route_down),
 		cmocka_unit_test_setup_teardown(what_is_traced_is_not_in_it, route_up, route_down),
 		cmocka_unit_test_setup_teardown(a_change_is_seen_at_once, route_up, route_down),
 		cmocka_unit_test_setup_teardown(sources_that_never_repeat_are_known, route_up,
