@@ -56,6 +56,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/msg-multipart.c \
 	ctl/msg-packet-out.c \
 	ctl/msg-port.c \
+	ctl/msg-request.c \
 	ctl/msg-role.c \
 	ctl/msg-rule-mod.c \
 	ctl/msg-set.c \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What our experimenter's messages share (msg.h): names, and long answers. */
+/* What our experimenter's messages share (msg.h): names, reasons, and long answers. */
 #include <stdlib.h>
 
+#include "ctl/guard-words.h"
 #include "ctl/msg.h"
 
 int ext_get_name(struct reader *body, char *name, size_t room, struct refusal *r)
@@ -23,6 +24,20 @@ int ext_get_name(struct reader *body, char *name, size_t room, struct refusal *r
 void ext_put_name(struct buf *b, const char *name, size_t room)
 {
 	memcpy(buf_put(b, room), name, MIN(strlen(name), room - 1));
+}
+
+int ext_get_reason(struct reader *body, uint16_t size, char *reason, struct refusal *r)
+{
+	const uint8_t *octets = pull(body, ROUND_UP(size, 8u));
+
+	if (!octets || size > GUARD_REASON_MAX || memchr(octets, '\0', size))
+		return refuse(r, EXT_VALUE, "reason",
+			      "a reason of %u octets; up to %d, none of them zero, within the "
+			      "message, would be accepted",
+			      size, GUARD_REASON_MAX);
+	memcpy(reason, octets, size);
+	reason[size] = '\0';
+	return size ? guard_check_reason(reason, r) : 0;
 }
 
 /* ---- Long answers ------------------------------------------------------------------------ */

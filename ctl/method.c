@@ -182,8 +182,8 @@ static int take_peer(struct method *m, const char *peer, struct refusal *r)
 /* Who comes by it may put rules into the guard, as this origin. */
 static int take_origin(struct method *m, struct options *opt, struct refusal *r)
 {
-	static const char *const words[] = {"cli", "bgp", "watch", NULL};
-	static const uint8_t origins[] = {ORIGIN_CLI, ORIGIN_BGP, ORIGIN_WATCH};
+	static const char *const words[] = {"cli", "bgp", "watch", "request", NULL};
+	static const uint8_t origins[] = {ORIGIN_CLI, ORIGIN_BGP, ORIGIN_WATCH, ORIGIN_REQUEST};
 	unsigned i = ARRAY_SIZE(origins);
 	int error = option_word(opt, "origin", words, &i, r);
 

@@ -26,8 +26,8 @@ struct method {
 /* Ports are 6653 unless told otherwise.  `ptcp:` listens on 127.0.0.1 then, `pssl:` on every
  * address of IPv4. */
 int method_parse(const char *text, struct method *m, struct refusal *r);
-/* What may stand behind it: `plain=yes`, `peer=NAME`, `origin=cli|bgp|watch`.  Refuses TCP that
- * listens beyond this machine without the former. */
+/* What may stand behind it: `plain=yes`, `peer=NAME`, `origin=cli|bgp|watch|request`.  Refuses TCP
+ * that listens beyond this machine without the former. */
 int method_options(struct method *m, unsigned n, const char *const *words, struct refusal *r);
 /* What it says stays on this machine. */
 bool method_is_near(const struct method *m);

@@ -50,6 +50,8 @@ int msg_set_async(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 
 static bool wants(const struct ofconn *c, const uint32_t mask[2], uint8_t reason)
 {
+	if (c->origin == ORIGIN_REQUEST)
+		return false;
 	return c->state == OFCONN_READY && !c->goodbye && reason < 32 &&
 	       mask[c->role == OFPCR_ROLE_SLAVE] >> reason & 1;
 }

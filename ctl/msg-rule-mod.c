@@ -16,20 +16,6 @@ struct rule_mod {
 	struct flow_mod fm;
 };
 
-static int get_reason(struct reader *body, uint16_t size, char *reason, struct refusal *r)
-{
-	const uint8_t *octets = pull(body, ROUND_UP(size, 8u));
-
-	if (!octets || size > GUARD_REASON_MAX || memchr(octets, '\0', size))
-		return refuse(r, EXT_VALUE, "reason",
-			      "a reason of %u octets; up to %d, none of them zero, within the "
-			      "message, would be accepted",
-			      size, GUARD_REASON_MAX);
-	memcpy(reason, octets, size);
-	reason[size] = '\0';
-	return size ? guard_check_reason(reason, r) : 0;
-}
-
 static int get_options(struct reader *body, struct rule_mod *rm, struct refusal *r)
 {
 	const uint32_t known = SLUICE_RULE_DRY_RUN | SLUICE_RULE_GUARD | SLUICE_RULE_WIDE |
@@ -44,7 +30,7 @@ static int get_options(struct reader *body, struct rule_mod *rm, struct refusal 
 	if (rm->flags & ~known)
 		return refuse(r, EXT_VALUE, "flags", "flags 0x%x; known are 0x%x", rm->flags,
 			      known);
-	return get_reason(body, size, rm->reason, r);
+	return ext_get_reason(body, size, rm->reason, r);
 }
 
 /* Of the guard, and of the tables. */

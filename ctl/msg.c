@@ -39,6 +39,25 @@ const struct ofmsg_row *ofmsg_row(uint8_t type)
 	return type < ARRAY_SIZE(rows) && rows[type].handle ? &rows[type] : NULL;
 }
 
+/* A peer that may ask us is no controller: it rules nothing, and sees nothing. */
+static bool is_for_askers(const struct ofmsg_row *row)
+{
+	static ofmsg_handler *const theirs[] = {msg_hello,
+						msg_error,
+						msg_echo_request,
+						msg_echo_reply,
+						msg_features_request,
+						msg_barrier_request,
+						msg_experimenter,
+						msg_ext_hello,
+						msg_request};
+
+	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
+		if (row->handle == theirs[i])
+			return true;
+	return false;
+}
+
 int ofmsg_handle_row(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg *m,
 		     struct refusal *r)
 {
@@ -48,6 +67,11 @@ int ofmsg_handle_row(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg
 	if (row->writes && c->role == OFPCR_ROLE_SLAVE)
 		return refuse(r, IS_SLAVE, "role",
 			      "%s from a slave; ask for role equal or master first", row->name);
+	if (c->origin == ORIGIN_REQUEST && !is_for_askers(row))
+		return refuse(r, NOT_PERMITTED, "origin",
+			      "%s from a peer with origin=request; request, barrier, echo and "
+			      "features would be accepted",
+			      row->name);
 	return row->writes ? handle_as(c, row, m, r) : row->handle(c, m, r);
 }
 

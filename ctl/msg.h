@@ -83,6 +83,9 @@ void ext_reason(struct ofconn *c, const struct oferror *e, const struct refusal 
 /* ext-list.c: a name in so many octets; the last one has to be zero.  And back. */
 int ext_get_name(struct reader *body, char *name, size_t room, struct refusal *r);
 void ext_put_name(struct buf *b, const char *name, size_t room);
+/* A reason of `size` octets, 0 among them, with zeros to a multiple of 8; room: GUARD_REASON_MAX
+ * and a zero. */
+int ext_get_reason(struct reader *body, uint16_t size, char *reason, struct refusal *r);
 
 /* A long answer of our experimenter: entries that begin with their length, made at once and sent as
  * the peer takes them.  ext_list_send() takes the list, and refuses when all peers' hold too much;

@@ -90,7 +90,7 @@ enum sluice_exp_type {
 	SLUICE_ET_SET_MOD = 6,
 	SLUICE_ET_MEMBERS_MOD = 7,
 	SLUICE_ET_LIMITER_MOD = 8,
-	SLUICE_ET_REQUEST = 9, /* reserved: asking the sender back */
+	SLUICE_ET_REQUEST = 9,
 };
 
 enum { SLUICE_EXT_VERSION = 1 };
@@ -211,6 +211,21 @@ struct sluice_limiter_mod {
 	char name[32];             /* then `by`, as text with zeros behind */
 };
 
+/* ---- Requests ---------------------------------------------------------------------------- */
+
+/* What a receiver asks of who sends to it. */
+enum sluice_request_what { SLUICE_REQUEST_STOP, SLUICE_REQUEST_SLOW };
+
+struct sluice_request {
+	struct ofp_experimenter_header header;
+	uint8_t what, unit; /* of the rate: enum sluice_limiter_unit */
+	be16 priority;      /* among the requests */
+	be32 lifetime_ms;   /* 0: what was asked is taken back */
+	uint8_t rate[8];    /* a second, to slow down to */
+	be16 reason_size;
+	uint8_t pad[6]; /* then the reason, zeros to a multiple of 8, and ofp_match */
+};
+
 /* ---- Long answers ------------------------------------------------------------------------ */
 
 /* OFPMP_EXPERIMENTER: a request is asked by its type, a reply's body is entries, each of which
@@ -312,6 +327,7 @@ SLUICE_SIZE(sluice_conn, 176);
 SLUICE_SIZE(sluice_reading, 40);
 SLUICE_SIZE(sluice_limiter_mod, 80);
 SLUICE_SIZE(sluice_limiter, 96);
+SLUICE_SIZE(sluice_request, 40);
 #undef SLUICE_SIZE
 
 #endif

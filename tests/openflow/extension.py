@@ -5,7 +5,7 @@ import struct
 from wire import Peer, message, multipart
 
 ID = 0x534c5543
-HELLO, REFUSAL, RULE_MOD, DRY_RUN, CONFIRM, SET_MOD, MEMBERS_MOD, LIMITER_MOD = range(1, 9)
+HELLO, REFUSAL, RULE_MOD, DRY_RUN, CONFIRM, SET_MOD, MEMBERS_MOD, LIMITER_MOD, REQUEST = range(1, 10)
 SETS, MEMBERS, RULES, CONNS, LIMITERS = range(1, 6)
 IN_GUARD, WIDE, UNVERIFIED, FOREVER = 2, 4, 8, 16  # flags of a rule-mod; 1: a dry run
 ADD, DELETE, SWAP = 0, 1, 2
@@ -13,6 +13,7 @@ IPV4_SET, IPV6_SET, PORT_SET, NUMBER_SET, ETH_SET, IPV4_PORT_SET = range(6)
 TIMEOUTS, COUNTERS, PROTECTED = 1, 2, 4
 OWN = 0xffffffff
 REASONS = 1
+STOP, SLOW = 0, 1
 RANGE, SET, BPF, PAIR = 60, 61, 62, 63
 
 
@@ -69,6 +70,12 @@ def rule_mod(mod, flags=0, expire=0, confirm=0, reason=''):
 def limiter_mod(command, which, kind=0, unit=0, keys=0, rate=0, burst=0, conns=0, idle=0, by=''):
     return ext(LIMITER_MOD, struct.pack('!BBBxIQQII', command, kind, unit, keys, rate, burst, conns, idle)
                + name(which) + by.encode() + bytes(-len(by) % 8))
+
+
+def request(which, what=STOP, unit=0, priority=0x8000, lifetime=0, rate=0, reason=''):
+    octets = reason.encode()
+    return ext(REQUEST, struct.pack('!BBHIQH6x', what, unit, priority, lifetime, rate, len(octets))
+               + octets + bytes(-len(octets) % 8) + which)
 
 
 class Client(Peer):

@@ -5,10 +5,10 @@ import struct
 import sys
 
 from extension import (ADD, BPF, COUNTERS, DELETE, ETH_SET, IPV4_PORT_SET, IPV4_SET, IPV6_SET, MEMBERS,
-                       PAIR, PORT_SET, RANGE, SET, SWAP, TIMEOUTS, Client, action, collected,
+                       PAIR, PORT_SET, PROTECTED, RANGE, SET, SWAP, TIMEOUTS, Client, action, collected,
                        condition, ext, member, members_mod, name, oxm_headers, rule_mod, set_mod,
-                       CONFIRM, FOREVER, IN_GUARD, limiter_mod)
-from wire import IPV4, TCP, apply_actions, flow_mod, h, match, output
+                       CONFIRM, FOREVER, IN_GUARD, SLOW, limiter_mod, request)
+from wire import IPV4, TCP, apply_actions, flow_mod, h, match, message, output, packet_out
 
 UDP = h('80001401 11')
 OUT = output(2, max_len=0)
@@ -162,6 +162,41 @@ def guard(client, path):
     print('gone:', watch.change(rule_mod(gone, IN_GUARD)), watch.listed(True))
 
 
+def requests(client, path):
+    host, net = match(IPV4 + h('80001604 0a000001')), match(IPV4 + h('80001708 0a000000 ff000000'))
+    peer, before = Client(path), client.rules()
+    client.change(set_mod(ADD, 'home', IPV4_SET, PROTECTED) + members_mod(ADD, 'home', member(
+        h('c0000209 00000000'), 32)))
+    print('origin:', peer.origin)
+    for what, octets in [
+            ('nobody', request(host, lifetime=5000, reason='a flood')),
+            ('no reason', request(host, lifetime=5000)),
+            ('more than a week', request(host, lifetime=604800001, reason='a flood')),
+            ('what', request(host, 2, lifetime=5000, reason='a flood')),
+            ('unit', request(host, SLOW, 2, lifetime=5000, rate=5, reason='a flood')),
+            ('no rate', request(host, SLOW, lifetime=5000, reason='a flood')),
+            ('everything', request(match(), lifetime=5000, reason='a flood')),
+            ('what is protected', request(match(IPV4 + h('80001804 c0000209')), lifetime=5000,
+                                          reason='a flood')),
+            ('half a match', request(host[:4], lifetime=5000, reason='a flood'))]:
+        print('%s: %s' % (what, (client if what == 'nobody' else peer).change(octets)[0]),
+              len(client.listed(True)))
+    for what, octets in [('a rule', flow_mod(match(IPV4))), ('of the guard', rule_mod(
+            flow_mod(host), IN_GUARD, reason='a flood')), ('a role', message(24, bytes(16))),
+            ('a look', message(18, h('0001 0000 00000000') + bytes(40)))]:
+        print('%s: %s' % (what, peer.change(octets)[0]), client.rules() == before)
+    print('stop:', peer.change(request(host, lifetime=60000, reason='a flood')))
+    print('slow:', peer.change(request(net, SLOW, 1, 7, 60000, 1000000, 'too much')))
+    for origin, left, reason, stats in client.listed(guard=True):
+        print(origin, 50000 < left <= 60000, reason, len(stats))
+    print('renewed:', peer.change(request(host, SLOW, 0, lifetime=90000, rate=100, reason='still')))
+    print(sorted((60000 < left, reason) for _, left, reason, _ in client.listed(True)))
+    print('taken back:', peer.change(request(host)), len(client.listed(True)))
+    print('taken back:', peer.change(request(net, priority=7)), len(client.listed(True)))
+    client.send(packet_out(output(0xfffffffd)))
+    print('a packet-in:', client.receive()[0], peer.ask(message(2))[0])
+
+
 def limiters(client):
     slow = flow_mod(match(IPV4), apply_actions(action(3, name('l', 30)), OUT))
     for what, octets in [
@@ -200,6 +235,7 @@ def main():
     rules(client)
     limiters(client)
     guard(client, sys.argv[2])
+    requests(client, sys.argv[3])
     for which, (port, number, local, remote, counters, readings) in client.conns().items():
         print(which, port, hex(number), local.hex(), remote.hex(), sum(counters), len(readings) > 5)
     client.hello(flags=0)
