@@ -39,6 +39,8 @@ int ofmsg_handle_row(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg
 		     struct refusal *r);
 const struct ofmsg_row *ofmsg_row(uint8_t type); /* NULL: none */
 bool ofmsg_size_fits(const struct ofmsg_row *row, size_t size);
+/* A message that may change something, while too much is staged: the connection waits first. */
+bool ofmsg_waits(struct ofconn *c, uint8_t type);
 
 /* For a change that a message asks for: should its commit fail, the message is answered with an
  * error, of which it keeps the octets.  One that was refused at once is ended here instead.  A

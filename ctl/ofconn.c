@@ -296,6 +296,8 @@ static bool ofconn_next(struct ofconn *c)
 		ofconn_misframed(c, octets);
 		return false;
 	}
+	if (c->state == OFCONN_READY && ofmsg_waits(c, octets[1]))
+		return false;
 	octets = evbuffer_pullup(in, size);
 	if (!octets)
 		return false;

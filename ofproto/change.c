@@ -41,6 +41,17 @@ void change_step(struct ofproto *o, struct step *s)
 	else
 		g->first = s;
 	g->last = s;
+	g->n++;
+}
+
+size_t changes_staged(const struct ofproto *o)
+{
+	return o->changes.open.n + o->changes.flight.n;
+}
+
+bool ofproto_is_behind(const struct ofproto *o)
+{
+	return changes_staged(o) >= CHANGES_BEHIND;
 }
 
 void change_store(struct ofproto *o, struct store_op *op)
@@ -175,7 +186,8 @@ void ofproto_begin(struct ofproto *o)
 
 	journal_close(o); /* what was asked for before stays in an entry of its own */
 	c->together = true;
-	c->mark = (struct change_mark){c->open.last, c->open.ops_tail, c->seal_ns, c->open.used};
+	c->mark = (struct change_mark){c->open.last, c->open.ops_tail, c->seal_ns, c->open.n,
+				       c->open.used};
 }
 
 void ofproto_commit(struct ofproto *o, struct waiter *w)
@@ -197,6 +209,7 @@ void ofproto_abandon(struct ofproto *o)
 		mark.last->next = NULL;
 	else
 		g->first = NULL;
+	g->n = mark.n;
 	g->used = mark.used;
 	store_ops_free(*mark.ops_tail);
 	*mark.ops_tail = NULL;

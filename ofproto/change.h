@@ -43,6 +43,7 @@ struct change_group {
 	struct step *first, *last;
 	struct waiter *waiters, **waiters_tail;
 	struct store_op *ops, **ops_tail;
+	size_t n;  /* steps */
 	bool used; /* there is something to commit or someone to answer */
 };
 
@@ -51,6 +52,7 @@ struct change_mark {
 	struct step *last;
 	struct store_op **ops_tail;
 	uint64_t seal_ns;
+	size_t n;
 	bool used;
 };
 
@@ -75,6 +77,8 @@ uint64_t change_version(const struct ofproto *o);
 void change_step(struct ofproto *o, struct step *s);
 void change_store(struct ofproto *o, struct store_op *op);
 void change_staged(struct ofproto *o, struct waiter *w);
+/* Steps that are staged and not done: one message may make as many as there are rules. */
+size_t changes_staged(const struct ofproto *o);
 /* At once, of a group that is nothing for the store and before which nothing is in flight. */
 void change_publish(struct ofproto *o);
 

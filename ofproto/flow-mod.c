@@ -438,11 +438,28 @@ static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t t
 	}
 }
 
+/* Twice what may be on its way before, and all rules twice out and in: more is one rule changed
+ * again and again.  The guard's are few, and come through. */
+static int check_staged(const struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
+{
+	size_t most = 2 * CHANGES_BEHIND + 4 * (size_t)o->flows.n_staged;
+
+	if (changes_staged(o) < most || fm->table == TABLE_GUARD)
+		return 0;
+	return refuse(
+		r, LIMIT, "",
+		"%zu changes of rules are on their way already; when those are written it would "
+		"be accepted",
+		changes_staged(o));
+}
+
 static int flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter *w,
 		    struct refusal *r)
 {
 	int error = check(o, fm, r);
 
+	if (!error)
+		error = check_staged(o, fm, r);
 	if (error)
 		return error;
 	if (fm->command != OFPFC_ADD)

@@ -139,6 +139,11 @@ void ofproto_barrier(struct ofproto *o, struct waiter *w)
 	wait_for(o, w);
 }
 
+bool ofproto_is_behind(const struct ofproto *o)
+{
+	return o->behind;
+}
+
 void ofproto_begin(struct ofproto *o)
 {
 	if (o->together++)

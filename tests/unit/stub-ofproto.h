@@ -17,6 +17,7 @@ struct ofproto {
 	uint64_t now_ns;
 	bool tell_invalid_ttl;
 	bool defer;   /* waiters wait for stub_done() */
+	bool behind;  /* too much is on its way */
 	int together; /* between ofproto_begin() and its end */
 	unsigned n_abandoned, n_committed;
 	bool standalone;

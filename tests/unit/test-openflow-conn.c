@@ -226,6 +226,29 @@ static void a_barrier_holds_back_what_follows(void **state)
 	bench_end(t);
 }
 
+/* Only what changes something waits, and nothing is said of it. */
+static void changes_wait_while_too_many_are_on_their_way(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	t->o->defer = t->o->behind = true;
+	peer_send(&p, "04 02 0008 0000000a");
+	EXPECT(&p, "04 03 0008 0000000a");
+	peer_send(&p, "04 11 0010 0000000b 00 000000 00000000 04 02 0008 0000000c");
+	EXPECT(&p, "");
+	assert_true(p.c->barrier);
+	/* Others were faster, and it waits again. */
+	stub_done(t->o, 0);
+	EXPECT(&p, "");
+	t->o->behind = false;
+	stub_done(t->o, 0);
+	EXPECT(&p, "04 03 0008 0000000c");
+	peer_end(&p);
+	bench_end(t);
+}
+
 /* A peer that sends and never reads is not read from either. */
 static void a_reader_that_never_reads_costs_bounded_memory(void **state)
 {
@@ -428,6 +451,7 @@ int main(void)
 		cmocka_unit_test(refusals_have_type_and_code),
 		cmocka_unit_test(errors_quote_64_octets),
 		cmocka_unit_test(a_barrier_holds_back_what_follows),
+		cmocka_unit_test(changes_wait_while_too_many_are_on_their_way),
 		cmocka_unit_test(a_reader_that_never_reads_costs_bounded_memory),
 		cmocka_unit_test(silence_is_probed_and_ends),
 		cmocka_unit_test(hellos_have_a_deadline),

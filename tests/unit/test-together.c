@@ -190,6 +190,35 @@ static void test_disk_full(void **state)
 	ofproto_destroy(o);
 }
 
+/* A few rules changed again and again would take more memory than all there can be. */
+static void test_again_and_again(void **state)
+{
+	enum { RULES = 256 };
+	struct ofproto *o = switch_up(file);
+	struct refusal r = {0};
+	char text[64];
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < RULES; i++) {
+		snprintf(text, sizeof text, "table=1,udp,tp_dst=%u actions=output:1", i);
+		switch_flow(o, OFPFC_ADD, text);
+	}
+	sync_it(o);
+	ofproto_begin(o);
+	while (!r.code) {
+		assert_int_equal(ofproto_is_behind(o), n * 2 * RULES >= CHANGES_BEHIND);
+		snprintf(text, sizeof text, "table=1 actions=output:%u", 1 + ++n % 9);
+		switch_try_flow(o, OFPFC_MODIFY, text, NULL, &r);
+		assert_true(n <= 2 * CHANGES_BEHIND / (2 * RULES) + 8);
+	}
+	assert_int_equal(r.code, REFUSED_LIMIT);
+	ofproto_abandon(o);
+	assert_false(ofproto_is_behind(o));
+	switch_flow(o, OFPFC_MODIFY, "table=1 actions=output:2");
+	ofproto_destroy(o);
+}
+
 /* Where a packet goes, of p1 and p2. */
 static unsigned way(struct ofproto *o)
 {
@@ -276,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_abandoned),
 		cmocka_unit_test_setup_teardown(test_beside_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_disk_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_again_and_again, set_up, tear_down),
 		cmocka_unit_test(test_groups_are_of_a_version),
 		cmocka_unit_test(test_meters_are_of_a_version),
 	};
