@@ -283,7 +283,7 @@ static int admit_new(struct ofproto *o, const struct flow_mod *fm, const struct 
 					      fm->priority);
 	if (meters_admit(o, &flow, r) || admit(o, &flow, r))
 		return -EINVAL;
-	if (flows_full(o))
+	if (flows_full(o, !old && fm->table != TABLE_GUARD))
 		return refuse(r, TABLE_FULL, "table",
 			      "there are %u rules, as many as the switch holds", o->flows.n_staged);
 	return old ? 0 : table_admits(o->dp.table[fm->table], &fm->match, r);

@@ -95,9 +95,9 @@ bool instructions_group_to(const struct instructions *i, uint32_t group)
 	       actions_group_to(i->write.data, i->write.size, group);
 }
 
-bool flows_full(const struct ofproto *o)
+bool flows_full(const struct ofproto *o, bool more)
 {
-	return o->flows.n_staged >= FLOWS_MAX ||
+	return (more && o->flows.n_staged >= FLOWS_MAX) ||
 	       (!o->flows.n_free_id && o->flows.next_id == RULE_STANDALONE);
 }
 

@@ -55,8 +55,9 @@ struct flows {
 void flows_init(struct ofproto *o);
 void flows_destroy(struct ofproto *o); /* workers have gone */
 
-/* No room for one more, counting those on their way out. */
-bool flows_full(const struct ofproto *o);
+/* No room for one more, or (`more` false: it takes another's place, or is the guard's, which has
+ * bounds of its own and is not starved by the tables) for those on their way out. */
+bool flows_full(const struct ofproto *o, bool more);
 /* A copy of `like`, in no table yet.  With rule_id RULE_NONE it gets an id and counts from zero;
  * otherwise it shares that id, and the caller sets `base`. */
 struct entry *entry_new(struct ofproto *o, const struct flow *like);

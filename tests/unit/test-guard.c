@@ -7,6 +7,7 @@
 
 #include "datapath/sample.h"
 #include "datapath/spine.h"
+#include "ofproto/state.h"
 
 static struct ofproto *o;
 static struct datapath *dp;
@@ -338,6 +339,23 @@ static void what_the_guard_does_not_do(void **state)
 			 REFUSED_BAD_ACTION);
 }
 
+/* Full tables keep nobody from it, nor from what takes another rule's place. */
+static void full_tables_leave_it_room(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	switch_flow(o, OFPFC_ADD, "priority=7,udp,actions=drop");
+	n = o->flows.n_staged;
+	o->flows.n_staged = FLOWS_MAX;
+	assert_int_equal(switch_refuses(o, OFPFC_ADD, "priority=7,tcp,actions=drop"),
+			 REFUSED_TABLE_FULL);
+	switch_flow(o, OFPFC_ADD, "priority=7,udp,actions=output:10");
+	guard(ORIGIN_WATCH, "udp,tp_src=53,actions=drop");
+	guard(ORIGIN_WATCH, "udp,tp_src=53,actions=drop"); /* renewed */
+	o->flows.n_staged = n + 1;
+}
+
 /* ---- Restart ------------------------------------------------------------------------------ */
 
 static int check_goes_on(struct flow_visit *v, const struct flow *f, const struct flow_stats *s)
@@ -397,11 +415,17 @@ int main(void)
 {
 #define UNIT(F) cmocka_unit_test_setup_teardown(F, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		UNIT(origins_come_in_their_order), UNIT(origins_do_not_meet),
-		UNIT(what_ends_the_path_ends_it),  UNIT(the_rest_goes_on_to_table_0),
-		UNIT(a_reject_ends_here),          UNIT(what_is_above_a_limit_stays_here),
-		UNIT(a_rule_asks_for_samples),     UNIT(what_goes_on_shadows_the_guard_alone),
-		UNIT(what_the_guard_does_not_do),  cmocka_unit_test(a_restart_brings_them_back),
+		UNIT(origins_come_in_their_order),
+		UNIT(origins_do_not_meet),
+		UNIT(what_ends_the_path_ends_it),
+		UNIT(the_rest_goes_on_to_table_0),
+		UNIT(a_reject_ends_here),
+		UNIT(what_is_above_a_limit_stays_here),
+		UNIT(a_rule_asks_for_samples),
+		UNIT(what_goes_on_shadows_the_guard_alone),
+		UNIT(full_tables_leave_it_room),
+		UNIT(what_the_guard_does_not_do),
+		cmocka_unit_test(a_restart_brings_them_back),
 	};
 
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
