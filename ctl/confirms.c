@@ -45,6 +45,7 @@ void confirm_add(struct confirm **list, struct ofproto *o, struct flow_mod *mod,
 	c->ends_ns = c->added_ns + ns;
 	forget_ended(list, c->added_ns);
 	c->mod = *mod;
+	c->mod.again = true;
 	c->mod.reason = mod->reason ? strdup(mod->reason) : NULL;
 	ops_copy(&c->mod.instructions.apply, &mod->instructions.apply);
 	ops_copy(&c->mod.instructions.write, &mod->instructions.write);

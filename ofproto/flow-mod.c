@@ -273,7 +273,7 @@ static int admit_new(struct ofproto *o, const struct flow_mod *fm, const struct 
 
 	if (match_exists(&fm->match, r))
 		return -EINVAL;
-	if (fm->flags & OFPFF_CHECK_OVERLAP)
+	if (fm->flags & OFPFF_CHECK_OVERLAP && !fm->again)
 		for (struct entry *e = o->flows.table[fm->table]; e; e = e->next)
 			if (!e->leaving && e->flow.priority == fm->priority &&
 			    match_overlaps(&e->flow.match, &fm->match))
@@ -293,8 +293,8 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 {
 	struct entry *old = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match), *fresh;
 	struct flow flow = flow_from(o, fm);
-	bool renewed = old && fm->table == TABLE_GUARD;
-	bool counts_on = old && !(fm->flags & OFPFF_RESET_COUNTS);
+	bool renewed = old && (fm->again || fm->table == TABLE_GUARD);
+	bool counts_on = old && (fm->again || !(fm->flags & OFPFF_RESET_COUNTS));
 	struct refusal why = {0};
 
 	if (admit_new(o, fm, old, &why)) {
@@ -305,7 +305,8 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 		return -EINVAL;
 	}
 	/* What takes a rule's place goes on from its counters (TS-023, 6.4), but not from its age.
-	 * In the guard it is the same rule, renewed: its age and its place among equals stay. */
+	 * The same rule, renewed, as in the guard, keeps its age and its place among equals, too.
+	 */
 	if (counts_on)
 		flow.rule_id = old->flow.rule_id;
 	if (renewed)

@@ -356,7 +356,7 @@ bool ofproto_flow_stands(struct ofproto *o, const struct flow_mod *fm)
 	const struct entry *e = entry_find(o, fm->table, fm->origin, fm->priority, &fm->match);
 
 	return e && e->flow.cookie == fm->cookie && e->flow.idle_timeout == fm->idle_timeout &&
-	       e->flow.hard_timeout == fm->hard_timeout &&
+	       e->flow.hard_timeout == fm->hard_timeout && e->flow.flags == fm->flags &&
 	       instructions_equal(&e->flow.instructions, &fm->instructions);
 }
 

@@ -125,6 +125,8 @@ struct flow_mod {
 	struct match match;
 	struct instructions instructions;
 	bool unverified, wide;
+	bool again; /* added, it is the rule that is there, renewed: whatever its flags say, it does
+		     * not overlap itself, and its counters and its age go on */
 	uint8_t origin;
 	uint64_t expire_ns; /* from now; 0: never (in the guard: the operator's only) */
 	const char *reason; /* the guard's always have one */
