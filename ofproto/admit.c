@@ -168,23 +168,44 @@ unsigned match_narrowing(struct ofproto *o, const struct match *m, bool in_kind)
 
 /* ---- What it does to them -------------------------------------------------------------------- */
 
-static bool op_lets_on(const struct ofproto *o, const struct op *op)
-{
-	const struct action_class *class = action_class(op->kind);
-	const struct group_entry *g;
+static const struct group_spec *instead; /* of the group with its id, while admit_group() asks */
+static uint64_t walk;                    /* so that each group is looked at once */
 
-	if (op->kind != ACTION_GROUP)
-		return class->outputs && !class->ends;
-	g = group_entry_find(o, op->arg);
-	return g && g->spec.n_buckets;
+static bool walk_ops(const struct ofproto *o, const struct buf *ops);
+
+static bool walk_group(const struct ofproto *o, uint32_t id)
+{
+	struct group_entry *g = group_entry_find(o, id);
+	const struct group_spec *spec;
+
+	if (!g || g->walked == walk)
+		return false;
+	g->walked = walk;
+	spec = instead && instead->id == id ? instead : &g->spec;
+	for (unsigned i = 0; i < spec->n_buckets; i++)
+		if (walk_ops(o, &spec->bucket[i].actions))
+			return true;
+	return false;
 }
 
-static bool ops_let_on(const struct ofproto *o, const struct buf *ops)
+static bool walk_ops(const struct ofproto *o, const struct buf *ops)
 {
 	OP_FOR_EACH(op, ops->data, ops->size)
-	if (op_lets_on(o, op))
-		return true;
+	{
+		const struct action_class *class = action_class(op->kind);
+
+		if (op->kind == ACTION_GROUP ? walk_group(o, op->arg)
+					     : class->outputs && !class->ends)
+			return true;
+	}
 	return false;
+}
+
+/* Some of them take a packet on, at once or by a group that does. */
+static bool ops_let_on(const struct ofproto *o, const struct buf *ops)
+{
+	walk++;
+	return walk_ops(o, ops);
 }
 
 bool admit_denies(const struct ofproto *o, const struct flow *f)
@@ -301,5 +322,46 @@ int admit_covered(struct ofproto *o, const struct flow_mod *fm, struct refusal *
 		    !((e->flow.cookie ^ fm->cookie) & fm->cookie_mask) &&
 		    match_covers(&fm->match, &e->flow.match))
 			return refuse_wide(o, &f, r);
+	return 0;
+}
+
+static bool group_lets_on(const struct ofproto *o, uint32_t id)
+{
+	walk++;
+	return walk_group(o, id);
+}
+
+/* It let packets on and will not, and the rule may not be so. */
+static int admit_user(struct ofproto *o, const struct group_spec *spec, const struct flow *f,
+		      struct refusal *why)
+{
+	bool denied = admit_denies(o, f);
+	int error;
+
+	instead = spec;
+	error = !denied && admit_denies(o, f) ? admit(o, f, why) : 0;
+	instead = NULL;
+	return error;
+}
+
+int admit_group(struct ofproto *o, const struct group_spec *spec, struct refusal *r)
+{
+	bool did = group_lets_on(o, spec->id), does;
+	struct refusal why = {0};
+
+	instead = spec;
+	does = group_lets_on(o, spec->id);
+	instead = NULL;
+	if (!did || does)
+		return 0;
+	for (unsigned t = 0; t < N_TABLES; t++)
+		for (const struct entry *e = o->flows.table[t]; e; e = e->next)
+			if (!e->leaving && instructions_group_to(&e->flow.instructions, OFPG_ANY) &&
+			    admit_user(o, spec, &e->flow, &why))
+				return refuse(
+					r, GROUP_DENIES, "bucket",
+					"group %u: no bucket would let a packet on, and a rule "
+					"leads to it: %.200s",
+					spec->id, why.text);
 	return 0;
 }

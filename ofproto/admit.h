@@ -3,8 +3,8 @@
  *
  * What a match says was held to what packets can be when it was read (match_finish).  Here it is
  * held to what an operator can have meant.  A rule *denies* when the packets that meet it go
- * nowhere: no output, no group, no other table.  In the guard a rule denies that ends the path:
- * also a redirect.
+ * nowhere: no output, no group with a bucket that has one, no other table.  In the guard a rule
+ * denies that ends the path: also a redirect.
  *
  * **How wide.**  The width of a match is counted in bits: how often what it takes of all packets of
  * its kind (IPv4, IPv6) is halved.  A field's mask counts its ones, a range what it leaves of its
@@ -33,6 +33,10 @@ int admit(struct ofproto *o, const struct flow *f, struct refusal *r);
 
 /* Whether the rules that a match covers may all be given these instructions at once. */
 int admit_covered(struct ofproto *o, const struct flow_mod *fm, struct refusal *r);
+
+struct group_spec;
+/* Whether a group may become so: rules lead to it, and where it lets nothing on they deny. */
+int admit_group(struct ofproto *o, const struct group_spec *spec, struct refusal *r);
 
 /* By how many bits a match is narrowed beyond IPv4 or IPv6; `in_kind`: beyond its eth_type and
  * ip_proto, whatever they are. */

@@ -22,6 +22,7 @@ struct group_entry {
 	uint32_t links;   /* … groups in force, while someone looks */
 	uint32_t height;  /* of the chain below it, while someone looks */
 	uint32_t n_links; /* groups that its buckets name */
+	uint64_t walked;  /* admit.c's */
 	bool staged, in_force;
 };
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "lib/log.h"
+#include "ofproto/admit.h"
 #include "ofproto/memory.h"
 #include "ofproto/state.h"
 
@@ -345,7 +346,7 @@ static int put(struct ofproto *o, const struct group_mod *gm, struct refusal *r)
 		return refuse(r, GROUP_EXISTS, "group_id", "there is a group %u already", spec.id);
 	if (!was && gm->command == OFPGC_MODIFY)
 		return refuse(r, UNKNOWN_GROUP, "group_id", "there is no group %u", spec.id);
-	if (check(o, &spec, was, r))
+	if (check(o, &spec, was, r) || (was && admit_group(o, &spec, r)))
 		return -EINVAL;
 	comes = group_entry_new(o, &spec, was);
 	if (!comes)
