@@ -58,8 +58,10 @@ static void dialled_ready(struct ofconn *c, void *arg)
 
 static void dial_failed(struct of_method *m, const char *why)
 {
+	/* The same again and again is said at its beginning. */
+	if (m->n_failures < 2 || strcmp(m->last_error, why))
+		LOG(INFO, "openflow: %s: cannot connect: %s; it is dialled again", m->text, why);
 	snprintf(m->last_error, sizeof m->last_error, "%s", why);
-	LOG(INFO, "openflow: %s: cannot connect: %s", m->text, why);
 	if (m->dialling)
 		bufferevent_free(m->dialling);
 	m->dialling = NULL;

@@ -244,6 +244,21 @@ static int clear_path(const struct method *m, struct refusal *r)
 	return 0;
 }
 
+static int refuse_bind(const struct method *m, int error, struct refusal *r)
+{
+	const char *would = "";
+
+	if (error == EADDRINUSE)
+		would = "; another port would do, or the end of who listens there (ss -ltnp)";
+	else if (error == EADDRNOTAVAIL)
+		would = "; no interface of this network namespace has it (ip address)";
+	else if (m->local && error == ENOENT)
+		would = "; its folder has to be there";
+	refuse(r, OCCUPIED, "method", "%s: %s%s", m->local ? m->address.un.sun_path : "the address",
+	       strerrordesc_np(error), would);
+	return -error;
+}
+
 int method_bind(const struct method *m, struct refusal *r)
 {
 	int fd, on = 1, error;
@@ -263,8 +278,7 @@ int method_bind(const struct method *m, struct refusal *r)
 	    (m->local && chmod(m->address.un.sun_path, 0660))) {
 		error = errno;
 		close(fd);
-		refuse(r, OCCUPIED, "method", "bind: %s", strerrordesc_np(error));
-		return -error;
+		return refuse_bind(m, error, r);
 	}
 	return fd;
 }

@@ -90,8 +90,10 @@ static int pem_read(struct pem *p, struct tls_stamp *stamp, struct refusal *r)
 	if (fd >= 0)
 		close(fd);
 	if (error > 0)
-		refuse(r, SYSTEM, words[p->which], "%s %s: %s", words[p->which], p->file,
-		       strerrordesc_np(error));
+		refuse(r, SYSTEM, words[p->which],
+		       "%s %s: %s; a file of PEM, on the switch's machine, that who sluiced runs "
+		       "as may read would be accepted",
+		       words[p->which], p->file, strerrordesc_np(error));
 	p->bio = error ? NULL : BIO_new_mem_buf(p->octets, (int)p->size);
 	return p->bio ? 0 : -EINVAL;
 }

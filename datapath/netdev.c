@@ -43,7 +43,9 @@ static int read_link(int s, const char *name, struct netdev *n, struct refusal *
 	memcpy(ifr.ifr_name, name, strlen(name));
 	if (ioctl(s, SIOCGIFINDEX, &ifr))
 		return refuse(r, NOT_FOUND, "dev",
-			      "there is no interface %s in this network namespace", name);
+			      "there is no interface %s in this network namespace; `ip link' lists "
+			      "those that there are",
+			      name);
 	n->ifindex = ifr.ifr_ifindex;
 	if (ioctl(s, SIOCGIFHWADDR, &ifr))
 		return refuse(r, SYSTEM, "dev", "%s: no hardware address: %s", name,

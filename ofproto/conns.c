@@ -103,7 +103,7 @@ static int read_words(struct ofproto *o, struct object *b, struct options *opt,
 			return refuse(r, NOT_FOUND, "port", "there is no port %s", cw->port);
 		b->conn->bound_port = on->port->id;
 	}
-	b->conn->class = object_type(opt, class_find, r);
+	b->conn->class = object_type(opt, class_find, "add-conn", r);
 	return b->conn->class ? object_number(o, b, opt, r) : -EINVAL;
 }
 

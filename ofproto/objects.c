@@ -92,7 +92,10 @@ static int check_name(struct ofproto *o, const char *name, struct refusal *r)
 		if (!strcasecmp(name, reserved[i]))
 			return refuse(r, BAD_VALUE, "name", "%s is a reserved port's name", name);
 	if (object_find(o, name))
-		return refuse(r, EXISTS, "name", "there is a port or connection %s already", name);
+		return refuse(r, EXISTS, "name",
+			      "there is a port or connection %s already; another name would be "
+			      "accepted, or this one once that is deleted",
+			      name);
 	return 0;
 }
 
@@ -134,15 +137,19 @@ void object_free(struct object *b)
 	free(b);
 }
 
-const void *object_type(struct options *opt, const void *(*find)(const char *), struct refusal *r)
+const void *object_type(struct options *opt, const void *(*find)(const char *), const char *verb,
+			struct refusal *r)
 {
 	const char *type = option(opt, "type");
 	const void *class = type ? find(type) : NULL;
 
 	if (!type)
-		refuse(r, BAD_VALUE, "type", "type= is missing");
+		refuse(r, BAD_VALUE, "type", "type= is missing; `sluice-ctl help %s' lists them",
+		       verb);
 	else if (!class)
-		refuse(r, BAD_VALUE, "type", "there is no type=%s", type);
+		refuse(r, BAD_VALUE, "type",
+		       "there is no type=%s; `sluice-ctl help %s' lists those that there are", type,
+		       verb);
 	return class;
 }
 

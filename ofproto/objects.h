@@ -67,7 +67,8 @@ struct object *object_new(struct ofproto *o, struct words words, struct options 
 void object_append(struct object *b, const char *word);
 void object_free(struct object *b);
 /* type= by which find() knows it; NULL and a refusal: none. */
-const void *object_type(struct options *opt, const void *(*find)(const char *), struct refusal *r);
+const void *object_type(struct options *opt, const void *(*find)(const char *), const char *verb,
+			struct refusal *r);
 int object_number(struct ofproto *o, struct object *b, struct options *opt, struct refusal *r);
 
 /* ports.c: the host's way in, once there is a port that could need it. */

@@ -103,7 +103,7 @@ struct object *port_make(struct ofproto *o, struct words words, struct refusal *
 	}
 	port = b->port = mem_new(sizeof *port);
 	snprintf(port->name, sizeof port->name, "%s", b->name);
-	port->class = object_type(&opt, class_find, r);
+	port->class = object_type(&opt, class_find, "add-port", r);
 	if (!port->class || object_number(o, b, &opt, r) || read_confirm(o, b, &opt, r) ||
 	    port_begin(o, port, &opt, r)) {
 		options_free(&opt);

@@ -148,7 +148,7 @@ static json_t *make_params(const struct client *c, const struct verb *v, unsigne
 
 static int call(const struct client *c, const struct verb *v, json_t *params)
 {
-	char path[4096], why[4300];
+	char path[4096], why[4400];
 	struct mgmt_answer answer;
 	int error, status;
 
@@ -156,7 +156,10 @@ static int call(const struct client *c, const struct verb *v, json_t *params)
 	params = json_pack("{s:o, s:s}", "words", params, "want", c->json ? "json" : "text");
 	error = mgmt_call(path, v->name, params, c->timeout_ms, &answer);
 	if (error) {
-		snprintf(why, sizeof why, "no daemon at %s: %s", path, strerror(-error));
+		snprintf(why, sizeof why, "no daemon at %s: %s; %s", path, strerror(-error),
+			 error == -EACCES || error == -EPERM
+				 ? "root may speak there, and who sluiced runs as"
+				 : "sluiced has to run there; -r DIR names another place");
 		if (error == -ETIMEDOUT)
 			snprintf(why, sizeof why,
 				 "no answer from %s within %u.%03u s (--timeout); whether it was "
