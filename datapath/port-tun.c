@@ -51,8 +51,9 @@ static int tun_create(const char *dev, struct refusal *r)
 			return refuse(r, IN_USE, "dev",
 				      "there is an interface %s already; dev= takes a new name",
 				      dev);
-		return refuse(r, SYSTEM, "dev", "cannot make tun device %s: %s", dev,
-			      strerror(error));
+		return refuse(r, SYSTEM, "dev", "cannot make tun device %s: %s%s", dev,
+			      strerror(error),
+			      error == EPERM ? " (CAP_NET_ADMIN is needed, as root has it)" : "");
 	}
 	return fd;
 }

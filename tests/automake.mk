@@ -237,17 +237,10 @@ LINK_FUZZER = $(AM_LDFLAGS)
 TESTS += tests/fuzz/corpora.sh
 endif
 check_PROGRAMS += $(FUZZERS)
-noinst_HEADERS += tests/unit/bed.h tests/unit/ports-fixture.h tests/unit/random-match.h tests/unit/random.h
-noinst_HEADERS += tests/unit/route-bed.h
-noinst_HEADERS += tests/unit/switch.h tests/unit/verb-bed.h tests/unit/bed.h tests/unit/random-match.h
-noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
-EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/buffers.py tests/openflow/errors.py \
-	tests/openflow/hostile.py tests/openflow/hostile-tls.py tests/openflow/osken-multiparts.py tests/openflow/wire.py
-noinst_HEADERS += tests/unit/sample-bed.h tests/unit/store-dir.h tests/unit/faulty-disk.h tests/unit/switch.h tests/unit/bed.h tests/unit/random-match.h
-EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow/errors.py tests/openflow/hostile.py \
-	tests/openflow/osken-multiparts.py
-	tests/openflow/hostile.py tests/openflow/osken-multiparts.py \
-	tests/openflow/osken-switch.py tests/openflow/wire.py tests/openflow/extension.py tests/openflow/protocol.py
+noinst_HEADERS += tests/unit/bed.h tests/unit/faulty-disk.h tests/unit/ports-fixture.h \
+	tests/unit/random-match.h tests/unit/random.h tests/unit/route-bed.h tests/unit/sample-bed.h \
+	tests/unit/store-dir.h tests/unit/switch.h tests/unit/verb-bed.h
+EXTRA_DIST += tests/fuzz/corpora.sh tests/fuzz/corpus tests/openflow
 FUZZ_LIBS = $(SLUICE_LIBS) $(DEPS_LIBS)
 
 tests_fuzz_fuzz_aggfrag_SOURCES = tests/fuzz/fuzz-aggfrag.c tests/unit/iptfs-bed.c \
@@ -299,7 +292,6 @@ EXTRA_DIST += tests/bench/verdicts.sh
 BENCH_PEERS = tests/bench/flood tests/bench/rxloop
 EXTRA_PROGRAMS += $(BENCH_PEERS)
 CLEANFILES += $(BENCH_PEERS) tests/bench/flood.bpf.o tests/bench/flood.skel.h
-EXTRA_DIST += tests/system/repeat.bpf.c
 EXTRA_DIST += tests/bench/flood.bpf.c tests/bench/flood.h tests/bench/peers.py
 tests_bench_flood_SOURCES = tests/bench/flood.c
 nodist_tests_bench_flood_SOURCES = tests/bench/flood.skel.h
@@ -356,9 +348,10 @@ AM_PY_LOG_FLAGS = -B
 EXTRA_DIST += $(HOUSE) tests/house/house.py .clang-format
 
 # The two suites of autotest.  A file of tests is one line here and one m4_include in its suite.
-LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/pcap.py tests/limits.py tests/mistakes.py tests/mistakes.txt
+LAYER_AT = tests/macros.at tests/layer.at tests/lib.sh tests/docs.py tests/pcap.py tests/limits.py tests/mistakes.py tests/mistakes.txt
 TESTSUITE_AT = \
 	tests/testsuite.at \
+	tests/docs.at \
 	tests/example.at \
 	tests/groups.at \
 	tests/guard.at \
@@ -447,27 +440,13 @@ tests_system_steer_SOURCES = tests/system/steer.c
 tests_system_watch_print_SOURCES = tests/system/watch-print.c
 tests_system_watch_print_LDADD = $(WATCH_LIBS)
 tests_system_xskloop_SOURCES = tests/system/xskloop.c
-EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py examples/pmacct \
-	examples/watch \
-	tests/demo/bed.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
-	tests/system/common.sh tests/system/forge.py tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py \
-	tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
-	tests/system/control.sh tests/system/openflow.sh tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
-	tests/system/openflow.sh tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
-	tests/system/disk.sh tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
-	tests/system/pmacct.sh tests/system/ports.sh tests/system/router.sh tests/system/sflow.py \
-	tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/verdicts.py tests/system/veth.sh \
-	tests/system/zerocopy.py tests/system/zerocopy.sh
-EXTRA_DIST += tests/example.sh examples/flood.conf examples/flood.pcap examples/make-flood.py \
-	examples/pmacct \
-	examples/watch \
-	tests/demo/bed.py tests/demo/collect.py tests/demo/demo tests/demo/flood.py tests/demo/net.sh \
-	tests/demo/night.py tests/demo/unattended \
-	tests/system/common.sh tests/system/idle.sh tests/system/iv-unique.py \
-	tests/system/disk.sh tests/system/kill9.sh tests/system/mutate.py tests/system/mutate.sh tests/system/panic.sh \
-	tests/system/pmacct.sh tests/system/ports.sh \
-	tests/system/router.sh tests/system/steer.sh tests/system/tcp.sh tests/system/veth.sh \
-	tests/system/watch-kill.py \
-	tests/system/zerocopy.py tests/system/zerocopy.sh \
-	tests/watch/decisions.py tests/watch/recorded
+EXTRA_DIST += examples/flood.conf examples/flood.pcap examples/make-flood.py examples/pmacct examples/watch \
+	tests/example.sh tests/watch/decisions.py tests/watch/recorded tests/demo
+EXTRA_DIST += tests/system/common.sh tests/system/control.sh tests/system/disk.sh tests/system/forge.py \
+	tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py tests/system/kill9.sh \
+	tests/system/mutate.py tests/system/mutate.sh tests/system/openflow.sh tests/system/panic.sh \
+	tests/system/pmacct.sh tests/system/ports.sh tests/system/repeat.bpf.c tests/system/router.sh \
+	tests/system/sflow.py tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh \
+	tests/system/verdicts.py tests/system/veth.sh tests/system/watch-kill.py tests/system/zerocopy.py \
+	tests/system/zerocopy.sh
 EXTRA_DIST += tests/vectors tests/iptfs-vectors.py

@@ -93,6 +93,12 @@ class Bed:
                     text += f"-- end of {name}.log\n" + "".join(f.readlines()[-15:])
         return text
 
+    @staticmethod
+    def going_on(what=""):
+        """On a terminal, in the place of the line to come: what takes its time."""
+        if sys.stdout.isatty():
+            print(f"\r{what and '  … ' + what:<100}\r", end="", flush=True)
+
     # ---- setting up ----------------------------------------------------------------------------
 
     def configure(self):
@@ -227,7 +233,11 @@ uwsgi_temp_path {web}; scgi_temp_path {web}; server {{ listen 10.1.0.2:80; root 
 
     def measure(self, label, seconds):
         early = self.early()
-        ticks = [self.tick() for _ in range(seconds)]
+        ticks = []
+        for i in range(seconds):
+            self.going_on(f"{label}: second {i + 1} of {seconds}")
+            ticks.append(self.tick())
+        self.going_on()
         row = {k: sum(t[k] for t in ticks) / len(ticks) for k in ("a", "clean", "infected", "cpu")}
         row.update(label=label, pages=sum(t["page"] for t in ticks), seconds=seconds, early=self.early() - early,
                    worst_a=min(t["a"] for t in ticks), worst_clean=min(t["clean"] for t in ticks),
@@ -257,7 +267,8 @@ uwsgi_temp_path {web}; scgi_temp_path {web}; server {{ listen 10.1.0.2:80; root 
         """Seconds until the receiver sees what is wanted; gives up quietly, the measurement tells."""
         t0 = time.monotonic()
         while time.monotonic() - t0 < seconds and not test(self.tick()):
-            pass
+            self.going_on(f"waiting, {time.monotonic() - t0:.0f} s")
+        self.going_on()
         return time.monotonic() - t0
 
     def expect(self, what, so):

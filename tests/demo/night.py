@@ -171,7 +171,9 @@ class Night(Bed):
     def lift(self, stopped, times):
         t0 = time.monotonic()
         while self.guard() and time.monotonic() - t0 < EXPIRE + 20:
+            self.going_on(f"waiting for the rule's end, {time.monotonic() - t0:.0f} s")
             time.sleep(0.05)
+        self.going_on()
         times["lifted"] = time.time() - stopped
         self.expect(f"lifted {times['lifted']:.1f} s after the flood's end (at most {LIFTED_S} s)",
                     times["lifted"] <= LIFTED_S)
