@@ -291,6 +291,8 @@ static void stage_in(struct ofproto *o, struct object *b, struct waiter *w)
 	step_new(o, &add_class, b);
 	if (!lost_forget(o, b->name, false))
 		lost_forget(o, b->name, true);
+	/* What another of its name was forbidden is not forbidden to it. */
+	port_config_keep(o, b->name, 0);
 	/* What waits for its confirmation does not outlive us. */
 	if (b->confirm_ns == TIMER_NEVER)
 		change_store(o, store_op_object(kind_of(b), b->name, b->text));

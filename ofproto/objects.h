@@ -25,6 +25,7 @@ struct lost {
 	struct lost *next;
 	char *name, *text;
 	uint32_t ofport; /* kept for it */
+	uint32_t config; /* OFPPC_*, as well */
 	bool conn, leaving;
 };
 
@@ -43,6 +44,8 @@ void objects_run(struct ofproto *o);     /* what was not confirmed goes */
 /* restore.c */
 int objects_restore(struct ofproto *o, struct refusal *r);
 void objects_retry(struct ofproto *o);
+/* By that name; NULL: none, or it is on its way out. */
+struct lost *lost_find(struct ofproto *o, const char *name);
 /* Also in the store, both when the open group is committed. */
 bool lost_forget(struct ofproto *o, const char *name, bool conn);
 void lost_free(struct ofproto *o);

@@ -97,14 +97,23 @@ struct restore {
 	struct ofproto *o;
 };
 
+void port_config_restore(struct port *port, uint32_t config)
+{
+	if (port)
+		port->config = port->config_staged = config;
+}
+
+/* Of a port whose interface is not there yet it waits with it. */
 static int restore_one(struct store_visit *v, const char *name, const char *text, struct refusal *r)
 {
 	struct ofproto *o = container_of(v, struct restore, visit)->o;
-	struct port *port = ofproto_port(o, name);
+	uint32_t config = (uint32_t)strtoul(text, NULL, 10) & SETTABLE;
+	struct lost *lost = lost_find(o, name);
 
 	(void)r;
-	if (port)
-		port->config = port->config_staged = (uint32_t)strtoul(text, NULL, 10) & SETTABLE;
+	port_config_restore(ofproto_port(o, name), config);
+	if (lost)
+		lost->config = config;
 	return 0;
 }
 

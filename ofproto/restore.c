@@ -111,6 +111,7 @@ void objects_retry(struct ofproto *o)
 			continue;
 		}
 		LOG(INFO, "%s: there again", l->name);
+		port_config_restore(ofproto_port(o, l->name), l->config);
 		free_lost(l);
 	}
 }
@@ -143,20 +144,29 @@ static void lost_undo(struct ofproto *o, struct step *s)
 
 static const struct step_class lost_class = {NULL, lost_done, lost_undo};
 
-bool lost_forget(struct ofproto *o, const char *name, bool conn)
+struct lost *lost_find(struct ofproto *o, const char *name)
 {
-	struct lost_step *ls;
 	struct lost *l = o->objects.lost;
 
-	while (l && (l->leaving || l->conn != conn || strcmp(l->name, name)))
+	while (l && (l->leaving || strcmp(l->name, name)))
 		l = l->next;
-	if (!l)
+	return l;
+}
+
+bool lost_forget(struct ofproto *o, const char *name, bool conn)
+{
+	struct lost *l = lost_find(o, name);
+	struct lost_step *ls;
+
+	if (!l || l->conn != conn)
 		return false;
 	l->leaving = true;
 	ls = mem_new(sizeof *ls);
 	*ls = (struct lost_step){{.class = &lost_class}, l};
 	change_step(o, &ls->step);
 	change_store(o, store_op_object(conn ? "conn" : "port", name, NULL));
+	if (l->config)
+		port_config_keep(o, name, 0);
 	return true;
 }
 

@@ -63,6 +63,7 @@ void ports_name(struct ofproto *o);
 /* port-mod.c: remembers a port's OFPPC_*; 0: none.  Joins a change that is being made. */
 void port_config_keep(struct ofproto *o, const char *name, uint32_t config);
 int port_configs_restore(struct ofproto *o, struct refusal *r);
+void port_config_restore(struct port *port, uint32_t config); /* NULL: nothing */
 
 /* packets.c: what workers have told since the last time. */
 void events_run(struct ofproto *o);

@@ -3,6 +3,7 @@
  * staged, undone, kept over a restart and forgotten with their port. */
 #include "datapath/group.h"
 #include "ofproto/groups.h"
+#include "ofproto/state.h"
 #include "store-dir.h"
 
 static struct ofproto *o;
@@ -162,6 +163,67 @@ static void lasts(void **state)
 	ofproto_destroy(o);
 }
 
+/* An empty capture: a port that can be made, or not. */
+static void capture(const char *path, bool there)
+{
+	static const uint8_t header[24] = {0xd4, 0xc3, 0xb2,        0xa1,        2,       0,
+					   4,    0,    [16] = 0xff, [17] = 0xff, [20] = 1};
+	FILE *f = there ? fopen(path, "w") : NULL;
+
+	if (!there)
+		unlink(path);
+	else if (!f || fwrite(header, sizeof header, 1, f) != 1 || fclose(f))
+		fail_msg("%s", path);
+}
+
+/* Its interface comes late, after a restart, or never; or a port of its name is another. */
+static void waits_for_its_port(void **state)
+{
+	char path[160], words[200];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/capture", directory);
+	snprintf(words, sizeof words, "late type=pcap in=%s ofport=7", path);
+	capture(path, true);
+	o = switch_up(file);
+	switch_port(o, words);
+	set(7, OFPPC_NO_FWD);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(ofproto_sync(o, NULL), 0);
+		ofproto_destroy(o);
+		capture(path, false);
+		o = switch_up(file);
+		assert_null(ofproto_port(o, "late"));
+		capture(path, true);
+		if (i)
+			break;
+		o->objects.retry = true; /* an interface came */
+		ofproto_run(o);
+		assert_int_equal(ofproto_port(o, "late")->config, OFPPC_NO_FWD);
+	}
+	assert_int_equal(ofproto_del_port(o, "late", NULL, NULL), 0);
+	assert_int_equal(ofproto_sync(o, NULL), 0);
+	switch_port(o, words);
+	assert_int_equal(ofproto_sync(o, NULL), 0);
+	ofproto_destroy(o);
+	o = switch_up(file);
+	assert_int_equal(ofproto_port(o, "late")->config, 0);
+	assert_int_equal(ofproto_del_port(o, "late", NULL, NULL), 0);
+	/* One that is never confirmed leaves nothing to who comes. */
+	switch_port(o, "p1 type=dummy ofport=8 confirm=60");
+	set(8, OFPPC_PORT_DOWN);
+	assert_int_equal(ofproto_sync(o, NULL), 0);
+	ofproto_destroy(o);
+	o = switch_up(file);
+	switch_port(o, "p1 type=dummy ofport=8");
+	assert_int_equal(ofproto_sync(o, NULL), 0);
+	ofproto_destroy(o);
+	o = switch_up(file);
+	assert_int_equal(ofproto_port(o, "p1")->config, 0);
+	ofproto_destroy(o);
+	capture(path, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +232,7 @@ int main(void)
 		cmocka_unit_test(controllers_are_not_asked),
 		cmocka_unit_test(refused),
 		cmocka_unit_test_setup_teardown(lasts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(waits_for_its_port, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
