@@ -161,11 +161,11 @@ static void seal(struct ofproto *o)
 		publish(o);
 }
 
-void change_staged(struct ofproto *o, struct waiter *w)
+/* The open group has something to commit, or `w` to tell. */
+static void join(struct ofproto *o, struct waiter *w)
 {
 	struct changes *c = &o->changes;
 
-	journal_touch(o);
 	if (w) {
 		w->next = NULL;
 		*c->open.waiters_tail = w;
@@ -176,6 +176,12 @@ void change_staged(struct ofproto *o, struct waiter *w)
 		seal(o);
 	else if (c->seal_ns == TIMER_NEVER)
 		c->seal_ns = ofproto_now(o) + GATHER_NS;
+}
+
+void change_staged(struct ofproto *o, struct waiter *w)
+{
+	journal_touch(o);
+	join(o, w);
 }
 
 /* ---- Several as one ----------------------------------------------------------------------- */
@@ -264,7 +270,7 @@ void ofproto_barrier(struct ofproto *o, struct waiter *w)
 		w->done(w, 0, NULL);
 		return;
 	}
-	change_staged(o, w);
+	join(o, w);
 	c->hurry = true;
 	changes_run(o);
 }
@@ -310,6 +316,7 @@ static void soon_done(struct waiter *w, int error, const struct refusal *r)
 
 int ofproto_sync_soon(struct ofproto *o, struct refusal *r)
 {
+	const struct actor *actor = o->journal.actor; /* who is answered meanwhile may act */
 	struct soon *s = mem_new(sizeof *s);
 	bool answers = true;
 	int error;
@@ -321,6 +328,8 @@ int ofproto_sync_soon(struct ofproto *o, struct refusal *r)
 			answers = store_wait_ms(o->store, SOON_MS);
 		changes_run(o);
 	}
+	if (o->journal.actor != actor)
+		ofproto_actor(o, actor);
 	s->left = !s->done;
 	if (s->left)
 		return refuse(

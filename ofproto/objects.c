@@ -117,7 +117,7 @@ struct object *object_new(struct ofproto *o, struct words words, struct options 
 		refuse(r, SYNTAX, "name", "NAME key=value … is expected");
 		return NULL;
 	}
-	if (check_lines(words, r) || check_name(o, words.word[0], r) || wait_for_leaving(o, r) ||
+	if (check_lines(words, r) || wait_for_leaving(o, r) || check_name(o, words.word[0], r) ||
 	    options_parse(opt, words.n - 1, words.word + 1, r))
 		return NULL;
 	opt->offline = o->offline;

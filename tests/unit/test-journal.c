@@ -83,6 +83,46 @@ static enum refusal_code undo(struct ofproto *o, int64_t id)
 #define BEGIN                 "table=0,priority=0 actions=NORMAL\n"
 #define assert_flows(o, text) assert_string_equal(switch_dump(o, NULL, false), text)
 
+/* Somebody else acts, answered while another's change has to wait. */
+struct other {
+	struct waiter waiter;
+	struct ofproto *o;
+};
+
+static void acts(struct waiter *w, int error, const struct refusal *r)
+{
+	struct ofproto *o = container_of(w, struct other, waiter)->o;
+	const struct actor actor = {
+		.origin = ORIGIN_CONTROLLER, .gathers = true, .who = "other", .what = "other"};
+
+	(void)r;
+	assert_int_equal(error, 0);
+	ofproto_actor(o, &actor);
+	switch_flow(o, OFPFC_ADD, "priority=1,udp actions=drop");
+	ofproto_actor(o, NULL);
+}
+
+static void test_who_waits_acts_on(void **state)
+{
+	const struct actor me = {
+		.origin = ORIGIN_CLI, .who = "me", .what = "add-port", .undo = "[]"};
+	struct ofproto *o = switch_up(file);
+	struct other other = {{.done = acts}, o};
+
+	(void)state;
+	switch_port(o, "p1 type=dummy");
+	sync_it(o);
+	assert_int_equal(ofproto_del_port(o, "p1", &other.waiter, NULL), 0);
+	ofproto_actor(o, &me);
+	switch_port(o, "p1 type=dummy"); /* not before the other has gone */
+	ofproto_actor(o, NULL);
+	sync_it(o);
+	assert_string_equal(journal(o),
+			    "2 cli me\n"
+			    "1 controller other +{table=0,priority=1,udp actions=drop}\n");
+	ofproto_destroy(o);
+}
+
 static void test_what_came_and_went(void **state)
 {
 	struct ofproto *o = switch_up(file);
@@ -460,6 +500,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_came_and_went),
+		TEST(test_who_waits_acts_on),
 		TEST(test_undo),
 		TEST(test_undo_keeps_expiry),
 		TEST(test_clock_set_back),
