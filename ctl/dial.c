@@ -83,6 +83,10 @@ static void dial_event(struct bufferevent *bev, short what, void *arg)
 	event_del(m->deadline);
 	m->dialling = NULL;
 	m->conn = method_conn(m, bev, m->text);
+	if (!m->conn) {
+		dial_later(m);
+		return;
+	}
 	m->conn->ended = dialled_ended;
 	m->conn->ready = dialled_ready;
 	m->conn->told_arg = m;

@@ -47,7 +47,7 @@ int method_listen(struct of_method *m, struct refusal *r);
 void method_dial(struct of_method *m);
 
 /* One more connection, if there is room: at the bound, the oldest that has not said hello gives
- * way. The bufferevent is taken; NULL: no room. */
+ * way. The bufferevent is taken; NULL: no room, or no more trust. */
 struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const char *remote);
 /* One who came and does not stay: counted, said, and in the log. */
 void method_turned_away(struct of_method *m, const char *remote, const char *why);

@@ -104,13 +104,22 @@ static bool make_room(struct openflow *of)
 	return true;
 }
 
+/* A handshake that began with the files before is none with those that are in effect. */
+static bool is_trusted(const struct of_method *m, struct bufferevent *bev, char *why, size_t room)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+
+	return !ssl || tls_trusts(m->of->tls, ssl, why, room);
+}
+
 struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const char *remote)
 {
+	char why[160] = "there are 256 connections, as many as may be";
 	struct ofserver *s = &m->of->server;
 	struct ofconn *c;
 
-	if (m->method.passive && !make_room(m->of)) {
-		method_turned_away(m, remote, "there are 256 connections, as many as may be");
+	if (!is_trusted(m, bev, why, sizeof why) || (m->method.passive && !make_room(m->of))) {
+		method_turned_away(m, remote, why);
 		tls_close(bev);
 		bufferevent_free(bev);
 		return NULL;
@@ -346,17 +355,24 @@ struct openflow *openflow_create(struct event_base *base, struct ofproto *o)
 	return of;
 }
 
-void openflow_destroy(struct openflow *of)
+static void end_methods(struct openflow *of)
 {
 	struct of_method *m;
 
-	if (!of)
-		return;
-	ofproto_unlisten(of->server.ofproto, &of->news);
 	while ((m = of->methods)) {
 		of->methods = m->next;
 		method_free(m);
 	}
+}
+
+void openflow_destroy(struct openflow *of)
+{
+	if (!of)
+		return;
+	ofproto_unlisten(of->server.ofproto, &of->news);
+	end_methods(of);
+	ofproto_sync(of->server.ofproto, NULL); /* who waits knows the server */
+	end_methods(of);                        /* one whose end was not written is back */
 	packet_buffers_free(&of->server.buffers);
 	event_free(of->tick);
 	tls_destroy(of->tls);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "ctl/method.h"
+#include "ctl/of-method.h"
 #include "ctl/openflow.h"
 
 static void methods_are_read(void **state)
@@ -249,6 +250,33 @@ static void listeners_and_their_files(void **state)
 	place_end(&pl);
 }
 
+/* What a peer asked for last is done after its connection has ended, and knows the server still. */
+static void what_waits_is_told_before_the_end(void **state)
+{
+	static const char octets[] =
+		"04 00 0008 00000001 04 0e 0038 00000008 0000000000000000 0000000000000000"
+		"00 00 0000 0000 0005 00000001 ffffffff ffffffff 0000 0000 0001 0004 00000000";
+	struct place pl = place_new();
+	uint8_t said[128];
+	int fd;
+
+	(void)state;
+	assert_int_equal(openflow_add(pl.of, pl.passive, "", NULL), 0);
+	assert_int_equal(packet_hold(&pl.of->server.buffers, 100, 1, "fourteen octets", 14), 1);
+	fd = dial_path(&pl);
+	turn(pl.t);
+	pl.t->o->defer = true;
+	assert_int_equal(write(fd, said, octets_of(octets, said, sizeof said)), 64);
+	turn(pl.t);
+	assert_non_null(pl.t->o->waiting);
+	openflow_destroy(pl.of);
+	stub_done(pl.t->o, 0);
+	assert_int_equal(pl.t->o->n_packet_outs, 1);
+	pl.of = NULL;
+	close(fd);
+	place_end(&pl);
+}
+
 static void dialling(void **state)
 {
 	struct place pl = place_new();
@@ -386,6 +414,7 @@ int main(void)
 		cmocka_unit_test(options_say_what_is_meant),
 		cmocka_unit_test(pauses_grow_and_differ),
 		cmocka_unit_test(listeners_and_their_files),
+		cmocka_unit_test(what_waits_is_told_before_the_end),
 		cmocka_unit_test(dialling),
 		cmocka_unit_test(half_open_connections_give_way),
 		cmocka_unit_test(a_crowd_comes_in_groups),

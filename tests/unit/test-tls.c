@@ -308,7 +308,7 @@ static void a_new_list_ends_whom_it_names(void **state)
 {
 	static const struct client_is first = {"first", NULL, 0}, second = {"second", NULL, 0};
 	struct lab l = lab_listening();
-	struct client a, b, again;
+	struct client a, b, slow, again;
 	struct refusal r;
 
 	(void)state;
@@ -317,6 +317,8 @@ static void a_new_list_ends_whom_it_names(void **state)
 	a = client_new(&l, &first);
 	b = client_new(&l, &second);
 	assert_true(client_hello(&a) && client_hello(&b));
+	slow = client_new(&l, &first); /* in the middle of its handshake meanwhile */
+	assert_true(client_goes_on(&slow, SSL_do_handshake(slow.ssl)));
 	assert_int_equal(lab_machine_revoke(l.dir, "first", &r), 0);
 	assert_int_equal(lab_see(&l).n_connected, 2);
 	assert_int_equal(tls_reload(openflow_tls(l.of), &r), 0);
@@ -325,6 +327,8 @@ static void a_new_list_ends_whom_it_names(void **state)
 	assert_string_equal(lab_see(&l).subject, "CN=second,O=sluice laboratory");
 	assert_true(client_is_ended(&a));
 	assert_false(client_is_ended(&b));
+	assert_false(client_hello(&slow));
+	client_end(&slow);
 	again = client_new(&l, &first);
 	assert_false(client_hello(&again));
 	client_end(&again);
