@@ -225,7 +225,8 @@ static void request_words(struct request *q, const json_t *params)
 
 static void request_run(struct peer *p, struct line *l, size_t index, json_t *root)
 {
-	const char *fault = rpc_request_fault(root);
+	struct refusal r = {0};
+	const char *fault = rpc_request_fault(root, &r);
 	json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params");
 	const char *method = json_string_value(json_object_get(root, "method"));
 	const struct verb *v = fault ? NULL : verb_find(method);

@@ -36,10 +36,43 @@ json_t *rpc_answer(json_t *id, const char *key, json_t *part)
 	return answer;
 }
 
-const char *rpc_request_fault(json_t *root)
+/* The first member that is none of the names; NULL: each is one. */
+static const char *stranger(json_t *object, const char *const *names)
+{
+	const char *key;
+	json_t *value;
+	unsigned i;
+
+	json_object_foreach(object, key, value)
+	{
+		for (i = 0; names[i] && strcmp(key, names[i]); i++)
+			;
+		if (!names[i])
+			return key;
+	}
+	return NULL;
+}
+
+static const char *members_fault(json_t *root, json_t *params, struct refusal *r)
+{
+	static const char *const in_request[] = {"jsonrpc", "id", "method", "params", NULL};
+	static const char *const in_params[] = {"words", "want", NULL};
+	const char *what = "a request", *key = stranger(root, in_request);
+
+	if (!key) {
+		what = "params";
+		key = stranger(params, in_params);
+	}
+	if (!key)
+		return NULL;
+	refuse(r, SYNTAX, "", "%s has no member `%.60s'", what, key);
+	return r->text;
+}
+
+const char *rpc_request_fault(json_t *root, struct refusal *r)
 {
 	json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params"), *word;
-	const char *version = json_string_value(json_object_get(root, "jsonrpc"));
+	const char *version = json_string_value(json_object_get(root, "jsonrpc")), *fault;
 	size_t i;
 
 	if (!json_is_object(root))
@@ -50,6 +83,9 @@ const char *rpc_request_fault(json_t *root)
 		return "id is neither a string nor a number";
 	if (!json_is_string(json_object_get(root, "method")))
 		return "method is no string";
+	fault = members_fault(root, params, r);
+	if (fault)
+		return fault;
 	if (json_is_object(params))
 		params = json_object_get(params, "words");
 	if (params && !json_is_array(params))

@@ -17,8 +17,9 @@ enum {
 	RPC_REFUSED = -32000,
 };
 
-/* NULL, or why the object is no request. */
-const char *rpc_request_fault(json_t *root);
+/* NULL, or why the object is no request; `r` has the words.  What it does not know is not passed
+ * over: without its words a verb may mean all there is. */
+const char *rpc_request_fault(json_t *root, struct refusal *r);
 /* How many values a line holds, at most one too many per array or object: before anything is made
  * of it. */
 size_t rpc_values(const char *text, size_t size);

@@ -296,6 +296,17 @@ static void what_is_no_request_is_told(void **state)
 	assert_int_equal(
 		ask(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\",\"params\":[1]}", -1),
 		-32600);
+	/* A misspelt name of the words would leave a verb without any. */
+	assert_int_equal(ask(fd,
+			     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"del-groups\","
+			     "\"parms\":[\"group_id=1\"]}",
+			     -1),
+			 -32600);
+	assert_int_equal(ask(fd,
+			     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"del-groups\","
+			     "\"params\":{\"word\":[\"group_id=1\"]}}",
+			     -1),
+			 -32600);
 	assert_int_equal(ask(fd, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"vrsion\"}", 7),
 			 -32601);
 	assert_int_equal(
