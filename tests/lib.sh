@@ -11,6 +11,7 @@
 #   sl_kill NAME             SIGKILL, as a crash or the OOM killer would
 #   sl_log_check NAME [RE]   prints every ERR and WARN line that RE does not ask for; 1 if any
 #   sl_wait WHAT COMMAND...  polls COMMAND until it succeeds, at most SL_PATIENCE seconds (10)
+#   sl_listens PORT          somebody listens on 127.0.0.1:PORT.  Dialled before, sluiced comes again late only
 #
 # Nothing here sleeps a fixed time: sl_wait polls for the event itself.
 
@@ -26,6 +27,11 @@ sl_wait() {
         fi
         sleep 0.05
     done
+}
+
+sl_listens() {
+    ${SL_NETNS:+nsenter "--net=/run/netns/$SL_NETNS"} cat /proc/net/tcp |
+        grep -qi " 0100007F:$(printf %04X "$1") 00000000:0000 0A "
 }
 
 sl_running() {

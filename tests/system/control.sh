@@ -52,8 +52,7 @@ ctl add-port r2 type=afxdp host=none
 ctl set-switch fail-mode=secure fail-after=0
 ctl set-tls private-key="$work/lab/switch/key.pem" certificate="$work/lab/switch/cert.pem" ca-cert="$work/lab/switch/ca.pem"
 controller
-# Dialled too early it would be dialled again only after a second or two.
-sl_wait "os-ken" eval 'in_r ss -Hltn | grep -q 127.0.0.1:6653' || fail "os-ken does not listen: $(cat osken.log)"
+sl_wait "os-ken to listen" sl_listens 6653 || fail "os-ken does not listen: $(cat osken.log)"
 ctl add-controller ssl:127.0.0.1:6653
 sl_wait "the link" in_a ping -q -c 1 -W 1 10.99.0.2 || fail "nothing goes through"
 sl_wait "rules" learned || fail "it has not learned"

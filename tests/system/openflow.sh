@@ -181,8 +181,7 @@ osken() { # APPLICATION: over TCP, in the switch's namespace
     command -v osken-manager >/dev/null || { echo "SKIPPED: needs os-ken" >&2; exit 77; }
     in_r osken-manager --ofp-listen-host 127.0.0.1 --ofp-tcp-listen-port 6653 "$apps/$1" >osken.out 2>osken.log &
     echo $! >osken.pid
-    # Dialled too early it would be dialled again only after a second or two.
-    sl_wait "os-ken" eval 'in_r ss -Hltn | grep -q 127.0.0.1:6653' || fail "os-ken does not listen: $(cat osken.log)"
+    sl_wait "os-ken to listen" sl_listens 6653 || fail "os-ken does not listen: $(cat osken.log)"
     ctl add-controller tcp:127.0.0.1:6653
 }
 
