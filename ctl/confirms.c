@@ -78,15 +78,16 @@ void confirms_free(struct confirm **list)
 }
 
 /* Of one that is still in force; what has expired, was deleted or replaced stays as it is. */
-static int confirm_one(struct ofproto *o, struct confirm *c, struct refusal *r)
+static int confirm_one(struct ofproto *o, const struct confirm *c, struct refusal *r)
 {
 	uint64_t age = ofproto_now(o) - c->added_ns;
+	struct flow_mod mod = c->mod;
 
-	if (!ofproto_flow_stands(o, &c->mod) || (c->mod.expire_ns && c->mod.expire_ns <= age))
+	if (!ofproto_flow_stands(o, &mod) || (mod.expire_ns && mod.expire_ns <= age))
 		return 0;
-	if (c->mod.expire_ns)
-		c->mod.expire_ns -= age;
-	return ofproto_flow_mod(o, &c->mod, NULL, r);
+	if (mod.expire_ns)
+		mod.expire_ns -= age;
+	return ofproto_flow_mod(o, &mod, NULL, r);
 }
 
 int confirms_run(struct confirm **list, struct ofproto *o, struct waiter *w, struct refusal *r)
@@ -99,10 +100,11 @@ int confirms_run(struct confirm **list, struct ofproto *o, struct waiter *w, str
 	ofproto_begin(o);
 	for (struct confirm *c = *list; c && !error; c = c->next)
 		error = confirm_one(o, c, r);
-	if (error)
+	if (error) {
 		ofproto_abandon(o);
-	else
-		ofproto_commit(o, w);
+		return error;
+	}
+	ofproto_commit(o, w);
 	confirms_free(list);
-	return error;
+	return 0;
 }

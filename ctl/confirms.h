@@ -13,7 +13,8 @@ struct confirm;
 void confirm_add(struct confirm **list, struct ofproto *o, struct flow_mod *mod, uint64_t ns);
 void confirm_forget(struct confirm **list); /* the last one added: it was refused */
 unsigned confirms_n(const struct confirm *list);
-/* Installs, all or none, those that are still in force as they came; the list is empty then. */
+/* Installs, all or none, those that are still in force as they came; the list is empty then.  When
+ * one is refused, all wait on: without it they can be confirmed. */
 int confirms_run(struct confirm **list, struct ofproto *o, struct waiter *w, struct refusal *r);
 void confirms_free(struct confirm **list);
 
