@@ -56,7 +56,7 @@ bool ofmsg_waits(struct ofconn *c, uint8_t type)
 	const struct ofmsg_row *row = ofmsg_row(type);
 
 	if (!row || !(row->writes || type == OFPT_EXPERIMENTER) ||
-	    !ofproto_is_behind(c->server->ofproto))
+	    !ofproto_is_behind(c->server->ofproto, c->n_waiters))
 		return false;
 	barrier_begin(c, false, 0);
 	return c->barrier;

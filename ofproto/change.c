@@ -49,9 +49,9 @@ size_t changes_staged(const struct ofproto *o)
 	return o->changes.open.n + o->changes.flight.n;
 }
 
-bool ofproto_is_behind(const struct ofproto *o)
+bool ofproto_is_behind(const struct ofproto *o, bool own)
 {
-	return changes_staged(o) >= CHANGES_BEHIND;
+	return changes_staged(o) >= (own ? 1 : 4) * CHANGES_BEHIND;
 }
 
 void change_store(struct ofproto *o, struct store_op *op)

@@ -443,7 +443,7 @@ static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t t
  * again and again.  The guard's are few, and come through. */
 static int check_staged(const struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 {
-	size_t most = 2 * CHANGES_BEHIND + 4 * (size_t)o->flows.n_staged;
+	size_t most = 8 * CHANGES_BEHIND + 4 * (size_t)o->flows.n_staged;
 
 	if (changes_staged(o) < most || fm->table == TABLE_GUARD)
 		return 0;

@@ -60,10 +60,11 @@ struct waiter {
 /* Calls w->done when everything before it is durable and in effect; seals the open group. */
 void ofproto_barrier(struct ofproto *o, struct waiter *w);
 /* More is staged than should be added to: a rule that is changed has its memory until the disk has
- * it, and one flow-mod may change all of them.  Better is to ask for a change behind a barrier; far
- * above, flow-mods are refused (those of a bundle, which cannot wait). */
-enum { CHANGES_BEHIND = 1 << 16 };
-bool ofproto_is_behind(const struct ofproto *o);
+ * it, and one flow-mod may change all of them.  Better is to ask for a change behind a barrier: who
+ * has changes on their way (`own`) at once, others when it is four times as much.  Far above,
+ * flow-mods are refused (those of a bundle, which cannot wait). */
+enum { CHANGES_BEHIND = 1 << 15 };
+bool ofproto_is_behind(const struct ofproto *o, bool own);
 /* The same, waiting here (start, configuration files, tests). */
 int ofproto_sync(struct ofproto *o, struct refusal *r);
 

@@ -146,9 +146,9 @@ int ofproto_sync(struct ofproto *o, struct refusal *r)
 	return 0;
 }
 
-bool ofproto_is_behind(const struct ofproto *o)
+bool ofproto_is_behind(const struct ofproto *o, bool own)
 {
-	return o->behind;
+	return o->behind && (own || !o->behind_own);
 }
 
 void ofproto_begin(struct ofproto *o)

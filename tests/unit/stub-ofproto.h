@@ -16,9 +16,10 @@ struct ofproto {
 	struct listener *listeners;
 	uint64_t now_ns;
 	bool tell_invalid_ttl;
-	bool defer;   /* waiters wait for stub_done() */
-	bool behind;  /* too much is on its way */
-	int together; /* between ofproto_begin() and its end */
+	bool defer;      /* waiters wait for stub_done() */
+	bool behind;     /* too much is on its way */
+	bool behind_own; /* … for who has changes there */
+	int together;    /* between ofproto_begin() and its end */
 	unsigned n_abandoned, n_committed;
 	bool standalone;
 	struct waiter *waiting, **waiting_end;

@@ -245,6 +245,16 @@ static void changes_wait_while_too_many_are_on_their_way(void **state)
 	t->o->behind = false;
 	stub_done(t->o, 0);
 	EXPECT(&p, "04 03 0008 0000000c");
+	/* Who has nothing there himself comes through sooner. */
+	t->o->behind = t->o->behind_own = true;
+	peer_send(&p,
+		  "04 0e 0038 0000000d 0000000000000000 0000000000000000 00 00 0000 0000 0005"
+		  "ffffffff ffffffff ffffffff 0000 0000 0001 0004 00000000 04 02 0008 0000000e");
+	EXPECT(&p, "04 03 0008 0000000e");
+	peer_send(&p, "04 11 0010 0000000f 00 000000 00000000 04 02 0008 00000010");
+	EXPECT(&p, "");
+	stub_done(t->o, 0);
+	EXPECT(&p, "04 03 0008 00000010");
 	peer_end(&p);
 	bench_end(t);
 }

@@ -207,14 +207,15 @@ static void test_again_and_again(void **state)
 	sync_it(o);
 	ofproto_begin(o);
 	while (!r.code) {
-		assert_int_equal(ofproto_is_behind(o), n * 2 * RULES >= CHANGES_BEHIND);
+		assert_int_equal(ofproto_is_behind(o, true), n * 2 * RULES >= CHANGES_BEHIND);
+		assert_int_equal(ofproto_is_behind(o, false), n * 2 * RULES >= 4 * CHANGES_BEHIND);
 		snprintf(text, sizeof text, "table=1 actions=output:%u", 1 + ++n % 9);
 		switch_try_flow(o, OFPFC_MODIFY, text, NULL, &r);
-		assert_true(n <= 2 * CHANGES_BEHIND / (2 * RULES) + 8);
+		assert_true(n <= 8 * CHANGES_BEHIND / (2 * RULES) + 8);
 	}
 	assert_int_equal(r.code, REFUSED_LIMIT);
 	ofproto_abandon(o);
-	assert_false(ofproto_is_behind(o));
+	assert_false(ofproto_is_behind(o, true));
 	switch_flow(o, OFPFC_MODIFY, "table=1 actions=output:2");
 	ofproto_destroy(o);
 }
