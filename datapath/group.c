@@ -132,9 +132,24 @@ static uint32_t probe(const struct group *g, uint32_t at, unsigned n)
 	return maglev_at((uint32_t)hash_mix((uint64_t)n << 32 | at), g->n_slots);
 }
 
+/* What the bucket of a packet depends on.  Of a frame that only passes through, its link addresses,
+ * too: they may be all that tells flows apart.  Of what is addressed to the port they are the last
+ * hop's, and would move its flows when another takes over. */
+static uint64_t flow_of(const struct worker *w, struct pkt *p)
+{
+	const struct port *in = port_get(w->dp, p->in_port);
+	uint64_t flow = pkt_flow_hash(p), dst = 0, src = 0;
+
+	if (p->flags & PKT_VIRTUAL_ETH || (in && !memcmp(p->key.eth_dst, in->mac, sizeof in->mac)))
+		return flow;
+	memcpy(&dst, p->key.eth_dst, sizeof p->key.eth_dst);
+	memcpy(&src, p->key.eth_src, sizeof p->key.eth_src);
+	return hash_add(hash_add(flow, dst), src);
+}
+
 static int select_bucket(struct worker *w, struct pkt *p, const struct group *g)
 {
-	uint64_t hash = hash_mix((uint64_t)g->id << 32 | pkt_flow_hash(p));
+	uint64_t hash = hash_mix((uint64_t)g->id << 32 ^ flow_of(w, p));
 	uint32_t at = maglev_at((uint32_t)hash, g->n_slots);
 	const uint16_t *live = rcu_get(g->live);
 	uint16_t chosen = live ? live[at] : g->slot[at];

@@ -119,12 +119,14 @@ static inline char *switch_dump(struct ofproto *o, const struct flow_filter *fil
 }
 
 /* A minimal UDP frame between two addresses of 10.0.0.0/8. */
-static inline void switch_inject(struct ofproto *o, struct port *port, uint8_t src, uint8_t dst)
+static inline void switch_inject_from(struct ofproto *o, struct port *port, uint16_t link,
+				      uint8_t src, uint8_t dst)
 {
 	uint8_t f[60] = {2, 0, 0,  0,  0, 9, 2,  0, 0, 0,   0,  8, 8, 0,   0x45, 0, 0, 46, 0, 0,
 			 0, 0, 64, 17, 0, 0, 10, 0, 0, src, 10, 0, 0, dst, 0,    7, 0, 9,  0, 26};
 	uint32_t sum = 0;
 
+	put_be16(f + 10, link);
 	for (unsigned i = 14; i < 34; i += 2)
 		sum += get_be16(f + i);
 	put_be16(f + 24, (uint16_t) ~(sum % 0xffff));
@@ -132,6 +134,11 @@ static inline void switch_inject(struct ofproto *o, struct port *port, uint8_t s
 	ofproto_datapath(o)->worker[0]->now = ofproto_now(o);
 	while (worker_turn(ofproto_datapath(o)->worker[0]))
 		;
+}
+
+static inline void switch_inject(struct ofproto *o, struct port *port, uint8_t src, uint8_t dst)
+{
+	switch_inject_from(o, port, 8, src, dst);
 }
 
 static inline unsigned switch_taken(struct port *port)

@@ -282,6 +282,29 @@ static void test_select(void **state)
 	assert_in_range(n[4], 1280 - 140, 1280 + 140);
 }
 
+/* One flow of IP by 256 stations: of frames that pass through each has its bucket; of those that
+ * are the port's own the last hop makes no difference. */
+static void test_select_by_link(void **state)
+{
+	static const uint8_t to[6] = {2, 0, 0, 0, 0, 9};
+	unsigned n;
+
+	(void)state;
+	group(OFPGC_ADD, "group_id=1,type=select,bucket=output:1,bucket=output:2");
+	switch_flow(o, OFPFC_ADD, "actions=group:1");
+	for (uint16_t link = 0; link < 256; link++)
+		switch_inject_from(o, in, link, 1, 2);
+	n = switch_taken(out[1]);
+	assert_in_range(n, 128 - 48, 128 + 48);
+	assert_int_equal(switch_taken(out[2]), 256 - n);
+	memcpy(in->mac, to, sizeof in->mac);
+	for (uint16_t link = 0; link < 256; link++)
+		switch_inject_from(o, in, link, 1, 2);
+	n = switch_taken(out[1]);
+	assert_true(n == 0 || n == 256);
+	assert_int_equal(switch_taken(out[2]), 256 - n);
+}
+
 /* Over a group-mod that takes one of five away: its flows spread, of the others 1 % moves; and all
  * are where they were when it is back.  Where it stood in the list makes no difference. */
 static void test_select_one_goes(void **state)
@@ -600,6 +623,7 @@ int main(void)
 		TEST(test_action_set),
 		TEST(test_what_has_no_header),
 		TEST(test_select),
+		TEST(test_select_by_link),
 		TEST(test_select_one_goes),
 		TEST(test_select_liveness),
 		TEST(test_select_nearly_all_dead),
