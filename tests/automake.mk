@@ -406,6 +406,10 @@ check-system: all $(CHECK_SYSTEM_TOOLS) tests/atconfig tests/atlocal $(SYSTEM_TE
 	if test -s tests/system-testsuite.dir/skipped; then \
 	  echo 'NOT TESTED HERE:'; cat tests/system-testsuite.dir/skipped; fi; exit $$status
 .PHONY: check-system
+# All of our cases by os-ken's switch tester, on sluice; TARGET=ovs TESTER=ovs on Open vSwitch (docs/openflow.md).
+check-openflow: all
+	abs_top_builddir='$(abs_top_builddir)' '$(abs_top_srcdir)/tests/system/tester.sh' whole
+.PHONY: check-openflow
 
 clean-local:
 	test ! -f '$(TESTSUITE)' || $(SHELL) '$(TESTSUITE)' -C tests --clean
@@ -446,7 +450,7 @@ EXTRA_DIST += tests/system/common.sh tests/system/control.sh tests/system/disk.s
 	tests/system/guard.sh tests/system/idle.sh tests/system/iv-unique.py tests/system/kill9.sh \
 	tests/system/mutate.py tests/system/mutate.sh tests/system/openflow.sh tests/system/panic.sh \
 	tests/system/pmacct.sh tests/system/ports.sh tests/system/repeat.bpf.c tests/system/router.sh \
-	tests/system/sflow.py tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh \
+	tests/system/sflow.py tests/system/sflow.sh tests/system/steer.sh tests/system/tcp.sh tests/system/tester.sh \
 	tests/system/verdicts.py tests/system/veth.sh tests/system/watch-kill.py tests/system/zerocopy.py \
 	tests/system/zerocopy.sh
 EXTRA_DIST += tests/vectors tests/iptfs-vectors.py
