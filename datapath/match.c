@@ -126,12 +126,17 @@ void field_prefix(const struct field *f, unsigned bits, uint8_t *mask)
 	}
 }
 
-/* Bits of its octets that are not the field's (TP_MISSING beside tcp_flags) do not count. */
+/* Bits of its octets that are not the field's (TP_MISSING beside tcp_flags) do not count.  Most
+ * fields of most matches are zero: those are looked at once. */
 static bool any_bit(const struct key *key, const struct field *f)
 {
 	const uint8_t *at = field_in(key, f);
-	uint8_t ones[FIELD_SIZE_MAX];
+	uint8_t ones[FIELD_SIZE_MAX], any = 0;
 
+	for (unsigned i = 0; i < f->size; i++)
+		any |= at[i];
+	if (!any)
+		return false;
 	field_ones(f, ones);
 	for (unsigned i = 0; i < f->size; i++)
 		if (at[i] & ones[i])

@@ -170,6 +170,7 @@ struct store *store_open(const char *file, struct refusal *r)
 	struct store *s = mem_new(sizeof *s);
 	bool memory = !strcmp(file, ":memory:");
 
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* statistics that nobody reads cost a lock */
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->cond, NULL);
 	s->file = mem_text(file);
