@@ -17,6 +17,7 @@ int64_t past_proven(struct store *s)
 	struct past *p = &s->past;
 	int64_t proven = p->last[p->at];
 
+	p->n = 0;
 	p->last[p->at] = store_number(s, "SELECT max(seq) FROM past");
 	p->at = (p->at + 1) % PAST_FLUSHES;
 	/* Too many: the oldest flushes that are left make room. */

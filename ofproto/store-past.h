@@ -11,8 +11,9 @@
  * which `undo` takes back like any other.
  *
  * Not undone: members of sets; that a connection went (its keys would have to stay); the dpid that
- * a new switch gave itself.  No more is kept than PAST_MAX statements, as whole flushes: where more
- * is changed in a minute, less than a minute of it can be set aside. */
+ * a new switch gave itself.  No more is kept than PAST_MAX statements, as whole flushes, and what
+ * many changes leave between two is cut into several: where more is changed in a minute, less than
+ * a minute of it can be set aside. */
 #ifndef SLUICE_OFPROTO_STORE_PAST_H
 #define SLUICE_OFPROTO_STORE_PAST_H
 
@@ -25,6 +26,7 @@ enum { PAST_FLUSHES = 6, PAST_MAX = 100000 }; /* at least a minute, of ten secon
 struct past {
 	int64_t last[PAST_FLUSHES]; /* the last statement at each of the latest flushes */
 	unsigned at;                /* the oldest of them */
+	unsigned n;                 /* since, about: a change is one or two */
 };
 
 /* A trigger names the columns as they are in this schema: who adds one makes it anew. */

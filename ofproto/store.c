@@ -265,6 +265,8 @@ static int write_op(struct store *s, const struct store_op *op)
 
 	if (op->what == STORE_LIVES)
 		numbers[0] = past_proven(s);
+	else
+		s->past.n += op->what <= STORE_FLOW_DEL;
 	if (op->what == STORE_JOURNAL_PUT)
 		return op->journal.who ? write_journal(q, &op->journal) : 0;
 	if (op->what >= STORE_SET_PUT)
@@ -285,6 +287,8 @@ static int transact(struct store *s, const struct store_op *ops)
 
 	for (; ops && !error; ops = ops->next)
 		error = write_op(s, ops);
+	if (!error && s->past.n > PAST_MAX / PAST_FLUSHES)
+		error = write_op(s, &(struct store_op){.what = STORE_LIVES});
 	if (!error)
 		error = store_run(s, "COMMIT");
 	if (!error)

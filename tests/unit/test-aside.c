@@ -5,6 +5,7 @@
 #include "ofproto/journal.h"
 #include "ofproto/meters.h"
 #include "ofproto/state.h"
+#include "ofproto/store-file.h"
 #include "ofproto/store-past.h"
 #include "store-dir.h"
 
@@ -324,13 +325,35 @@ static void test_bounded(void **state)
 	ofproto_destroy(o);
 }
 
+/* So it is when all is between two flushes. */
+static void test_bounded_between(void **state)
+{
+	enum { GROUP = PAST_MAX / 10 };
+	struct ofproto *o = begin();
+	char text[64];
+
+	(void)state;
+	for (unsigned k = 0; k < 20; k++) {
+		for (unsigned i = 0; i < GROUP; i++) {
+			snprintf(text, sizeof text, "%u-%u", k, i);
+			change_store(o, store_op_object("controller", text, ""));
+		}
+		change_staged(o, NULL);
+		sync_it(o);
+		assert_in_range(store_number(o->store, "SELECT count(*) FROM past"), GROUP,
+				PAST_MAX + 2 * GROUP);
+	}
+	ofproto_destroy(o);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_aside, tear_down_aside)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_set_aside),   TEST(test_proven), TEST(test_nothing), TEST(test_new),
-		TEST(test_connections), TEST(test_full),   TEST(test_bounded),
+		TEST(test_set_aside), TEST(test_proven),          TEST(test_nothing),
+		TEST(test_new),       TEST(test_connections),     TEST(test_full),
+		TEST(test_bounded),   TEST(test_bounded_between),
 	};
 
 	disk_install();
