@@ -3,36 +3,22 @@
  * in the order they were added, or not at all.
  *
  * A bundle holds flow-mods, group-mods and meter-mods as they came; each is decoded when it is
- * added, so that what is malformed is refused there and then, and stays out.  The commit stages all
- * of them and publishes them in one version of the tables: no packet meets a part, whether
- * `atomic` was asked for or not, and the order is always kept.  When one is refused, it gets its
- * error, the commit OFPBFC_MSG_FAILED, and everything is as it was.  The commit's reply means what
- * a barrier's does: durable, and in effect in every worker.
+ * added, so that what is malformed is refused there and then, and stays out.  The commit is
+ * bundle.h's.
  *
  * Port-mods and packet-outs are not for bundles (OFPBFC_MSG_UNSUP): what they do cannot be taken
  * back.  A bundle that an add names and nobody opened is opened by it; one that is still open may
  * be committed.  What bundles hold is bounded by connection and over all, and goes with the
  * connection. */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/msg.h"
-#include "ofproto/journal.h"
+#include "ctl/bundle.h"
 
 enum {
 	BUNDLE_MESSAGES = 32768,           /* of one; a commit holds the control thread up */
 	BUNDLE_OCTETS = 8 * 1024 * 1024,   /* of a connection's bundles */
 	BUNDLES_OCTETS = 32 * 1024 * 1024, /* of all connections' */
 	BUNDLE_FLAGS = OFPBF_ATOMIC | OFPBF_ORDERED,
-};
-
-struct bundle {
-	struct bundle *next;
-	uint32_t id;
-	uint16_t flags;
-	bool closed;
-	unsigned n;
-	struct buf messages;
 };
 
 /* ---- A connection's bundles -------------------------------------------------------------- */
@@ -62,6 +48,7 @@ static int bundle_open(struct ofconn *c, uint32_t id, uint16_t flags, struct ref
 	b = calloc(1, sizeof *b);
 	if (!b)
 		abort();
+	b->server = c->server;
 	b->id = id;
 	b->flags = flags;
 	b->next = c->bundles;
@@ -70,22 +57,30 @@ static int bundle_open(struct ofconn *c, uint32_t id, uint16_t flags, struct ref
 	return 0;
 }
 
-static void bundle_end(struct ofconn *c, struct bundle **at)
+void bundle_free(struct bundle *b)
+{
+	if (!b)
+		return;
+	b->server->bundle_octets -= b->messages.size;
+	buf_free(&b->messages);
+	free(b);
+}
+
+/* It is the connection's no more. */
+static struct bundle *bundle_take(struct ofconn *c, struct bundle **at)
 {
 	struct bundle *b = *at;
 
 	*at = b->next;
 	c->n_bundles--;
 	c->bundle_octets -= b->messages.size;
-	c->server->bundle_octets -= b->messages.size;
-	buf_free(&b->messages);
-	free(b);
+	return b;
 }
 
 void bundles_discard(struct ofconn *c)
 {
 	while (c->bundles)
-		bundle_end(c, &c->bundles);
+		bundle_free(bundle_take(c, &c->bundles));
 }
 
 /* NULL and a refusal when it is not there, or was opened with other flags. */
@@ -208,19 +203,9 @@ int msg_bundle_add(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	return 0;
 }
 
-/* ---- Committing -------------------------------------------------------------------------- */
+/* ---- Control ----------------------------------------------------------------------------- */
 
-/* What a control message is answered with, now or later. */
-struct bundle_reply {
-	struct waiter waiter; /* of a commit */
-	struct ofconn *conn;
-	size_t size;
-	uint8_t octets[OFCONN_ERROR_DATA]; /* the request's */
-	uint32_t id;
-	uint16_t type, flags;
-};
-
-static void send_reply(struct ofconn *c, const struct bundle_reply *reply)
+void bundle_reply_send(struct ofconn *c, const struct bundle_reply *reply)
 {
 	uint32_t xid = get_be32(reply->octets + offsetof(struct ofp_header, xid));
 	struct buf b;
@@ -236,91 +221,16 @@ static void send_reply(struct ofconn *c, const struct bundle_reply *reply)
 	ofconn_send(c, &b);
 }
 
-static void commit_done(struct waiter *waiter, int error, const struct refusal *why)
+/* Whatever becomes of it, it is gone then. */
+static int bundle_end(struct ofconn *c, const struct bundle_reply *like, struct refusal *r)
 {
-	struct bundle_reply *reply = container_of(waiter, struct bundle_reply, waiter);
-	struct ofconn *c = reply->conn;
-	struct refusal r;
-
-	if (error) {
-		refuse(&r, BUNDLE_FAILED, "bundle_id", "bundle %u: %.200s", reply->id, why->text);
-		ofconn_refuse(c, reply->octets, reply->size, &r);
-	} else {
-		send_reply(c, reply);
-	}
-	c->n_waiters--;
-	free(reply);
-	ofconn_go_on(c);
-	ofconn_unref(c);
-}
-
-/* All of them, up to the first that is refused, which is told so. */
-static int stage(struct ofconn *c, const struct bundle *b, struct refusal *r)
-{
-	for (size_t at = 0; at < b->messages.size;) {
-		const uint8_t *octets = b->messages.data + at;
-		struct ofmsg m =
-			ofmsg_of(octets, get_be16(octets + offsetof(struct ofp_header, length)));
-		struct refusal why = {0};
-
-		m.part = OFMSG_STAGED;
-		if (ofmsg_row(m.type)->handle(c, &m, &why)) {
-			ofconn_refuse(c, m.octets, m.size, &why);
-			return refuse(r, BUNDLE_FAILED, "bundle_id",
-				      "bundle %u: the message with xid 0x%x is refused, and all "
-				      "others with it: %.160s",
-				      b->id, m.xid, why.text);
-		}
-		at += m.size;
-	}
-	return 0;
-}
-
-/* One version of the tables, one entry of the journal. */
-static int commit(struct ofconn *c, const struct bundle *b, struct waiter *w, struct refusal *r)
-{
-	struct ofproto *o = c->server->ofproto;
-	char what[64];
-	const struct actor actor = {.origin = ORIGIN_CONTROLLER, .who = c->remote, .what = what};
-	int error;
-
-	snprintf(what, sizeof what, "a bundle of %u messages", b->n);
-	ofproto_actor(o, &actor);
-	ofproto_begin(o);
-	error = stage(c, b, r);
-	if (error)
-		ofproto_abandon(o);
-	else
-		ofproto_commit(o, w);
-	ofproto_actor(o, NULL);
-	return error;
-}
-
-static int bundle_commit(struct ofconn *c, struct bundle_reply *like, struct refusal *r)
-{
-	struct bundle *b = bundle_get(c, like->id, like->flags, r);
-	struct bundle_reply *reply;
-	int error;
+	struct bundle **at = find(c, like->id), *b = bundle_get(c, like->id, like->flags, r);
 
 	if (!b)
 		return -EINVAL;
-	reply = malloc(sizeof *reply);
-	if (!reply)
-		abort();
-	*reply = *like;
-	reply->waiter.done = commit_done;
-	ofconn_ref(c);
-	c->n_waiters++;
-	error = commit(c, b, &reply->waiter, r);
-	if (error) {
-		c->n_waiters--;
-		free(reply);
-		ofconn_unref(c);
-	}
-	return error;
+	bundle_commit(c, bundle_take(c, at), like);
+	return 0;
 }
-
-/* ---- Control ----------------------------------------------------------------------------- */
 
 static int bundle_close(struct ofconn *c, const struct bundle_reply *like, struct refusal *r)
 {
@@ -336,7 +246,7 @@ static int bundle_close(struct ofconn *c, const struct bundle_reply *like, struc
 
 int msg_bundle_control(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
-	struct bundle_reply reply = {.conn = c, .size = MIN((size_t)m->size, sizeof reply.octets)};
+	struct bundle_reply reply = {.size = MIN((size_t)m->size, sizeof reply.octets)};
 	struct bundle **at;
 	int error;
 
@@ -356,15 +266,11 @@ int msg_bundle_control(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		error = bundle_close(c, &reply, r);
 		break;
 	case OFPBCT_COMMIT_REQUEST:
-		error = bundle_commit(c, &reply, r);
-		at = find(c, reply.id);
-		if (*at && (*at)->flags == reply.flags)
-			bundle_end(c, at); /* whatever became of it */
-		return error;
+		return bundle_end(c, &reply, r);
 	case OFPBCT_DISCARD_REQUEST:
 		if (!*at)
 			return refuse(r, BUNDLE_ID, "bundle_id", "there is no bundle %u", reply.id);
-		bundle_end(c, at);
+		bundle_free(bundle_take(c, at));
 		break;
 	default:
 		return refuse(r, BUNDLE_TYPE, "type",
@@ -373,6 +279,6 @@ int msg_bundle_control(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 			      reply.type);
 	}
 	if (!error)
-		send_reply(c, &reply);
+		bundle_reply_send(c, &reply);
 	return error;
 }

@@ -55,6 +55,8 @@ void ofmsg_hello(struct ofconn *c); /* ours */
 
 /* The connection ends, and with it what its bundles hold. */
 void bundles_discard(struct ofconn *c);
+/* The server ends: commits that wait go with it.  Its connections have ended. */
+void commits_end(struct ofserver *s);
 
 /* Asynchronous messages to everyone who wants them (struct listener of ofproto.h). */
 void async_flow_removed(struct ofserver *s, const struct flow_removed *fr);

@@ -63,6 +63,10 @@ struct ofserver {
 	size_t bundle_octets;         /* held by bundles of all connections */
 	struct packet_buffers buffers;
 	struct turns turns;
+	struct commits {
+		struct commit *now, *first; /* of large bundles: under way; that wait */
+		struct turn turn;
+	} commits;
 };
 
 /* A long reply on its way: made entry by entry as the peer takes it. */

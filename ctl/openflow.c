@@ -371,6 +371,7 @@ void openflow_destroy(struct openflow *of)
 		return;
 	ofproto_unlisten(of->server.ofproto, &of->news);
 	end_methods(of);
+	commits_end(&of->server);
 	ofproto_sync(of->server.ofproto, NULL); /* who waits knows the server */
 	end_methods(of);                        /* one whose end was not written is back */
 	packet_buffers_free(&of->server.buffers);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A wait is a timer of no time: the loop polls all descriptors before it fires.  `large` stays with
- * its owner until then, too, so that there is one large piece a round. */
+/* A wait is a timer, of no time unless a piece was large: the loop polls all descriptors before it
+ * fires.  `large` stays with its owner until then, too. */
 #include "ctl/turn.h"
 
 #include <stdlib.h>
@@ -14,12 +14,13 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-static void come_later(struct turn *t, enum turn_state state)
+static void come_later(struct turn *t, enum turn_state state, uint64_t rest_ns)
 {
-	const struct timeval none = {0, 0};
+	const struct timeval rest = {(time_t)(rest_ns / NSEC_PER_SEC),
+				     (suseconds_t)(rest_ns % NSEC_PER_SEC / NSEC_PER_USEC)};
 
 	t->state = state;
-	event_add(t->event, &none);
+	event_add(t->event, &rest);
 }
 
 static void call_next(struct turns *all)
@@ -30,7 +31,7 @@ static void call_next(struct turns *all)
 	if (!t)
 		return;
 	all->first = t->next;
-	come_later(t, TURN_CALLED);
+	come_later(t, TURN_CALLED, 0);
 }
 
 static void queue(struct turn *t)
@@ -82,24 +83,30 @@ void turn_free(struct turn *t)
 	t->n = 0;
 }
 
-/* The thread's own time decides: what else the machine does makes nobody's piece large.  It costs
- * more to ask for, and is asked for where the other says that it matters. */
-static bool was_large(const struct turn *t)
+/* How long the turn took, or 0.  The thread's own time decides: what else the machine does makes
+ * nobody's piece large.  It costs more to ask for, and is asked for where the other says that it
+ * matters. */
+static uint64_t large_ns(const struct turn *t)
 {
-	return now_ns(CLOCK_MONOTONIC) - t->began_ns >= TURN_LARGE_NS &&
-	       now_ns(CLOCK_THREAD_CPUTIME_ID) - t->began_busy_ns >= TURN_LARGE_NS;
+	uint64_t busy;
+
+	if (now_ns(CLOCK_MONOTONIC) - t->began_ns < TURN_LARGE_NS)
+		return 0;
+	busy = now_ns(CLOCK_THREAD_CPUTIME_ID) - t->began_busy_ns;
+	return busy < TURN_LARGE_NS ? 0 : busy;
 }
 
 static void over(struct turn *t, bool more)
 {
 	struct turns *all = t->all;
+	uint64_t ns = large_ns(t);
 
 	t->n = 0;
-	t->is_large = was_large(t);
+	t->is_large = ns;
 	if (t->is_large && !all->large)
 		all->large = t;
 	if (t->is_large || more)
-		come_later(t, TURN_RESTS);
+		come_later(t, TURN_RESTS, ns);
 	else if (all->large == t)
 		call_next(all);
 }
@@ -130,4 +137,9 @@ void turn_end(struct turn *t)
 {
 	if (t->n)
 		over(t, false);
+}
+
+void turn_later(struct turn *t)
+{
+	come_later(t, TURN_RESTS, 0);
 }

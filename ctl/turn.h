@@ -8,8 +8,9 @@
  * bounded by the number of the others, not by what they sent.
  *
  * A piece cannot be cut short, and some are large (a bundle's commit, a dump as JSON).  Peers whose
- * last turn had one go one at a time, in the order they came: everybody else waits for one large
- * piece, not for one of each. */
+ * last turn had one go one at a time, in the order they came, and rest behind it for as long as it
+ * took: everybody else waits for one large piece, not for one of each, and half of the time is
+ * theirs. */
 #ifndef SLUICE_CTL_TURN_H
 #define SLUICE_CTL_TURN_H
 
@@ -55,5 +56,7 @@ static inline bool turn_waits(const struct turn *t)
 /* Whether one more piece may be done now; not asked of who waits. */
 bool turn_goes_on(struct turn *t);
 void turn_end(struct turn *t);
+/* Waits, without a turn, until the others had theirs; not of who waits. */
+void turn_later(struct turn *t);
 
 #endif

@@ -56,6 +56,7 @@ static void bench_end(struct bench *t)
 {
 	while (t->server.conns)
 		ofconn_end(t->server.conns, "");
+	commits_end(&t->server);
 	turn(t);
 	stub_destroy(t->o);
 	assert_int_equal(t->server.n_conns, 0);

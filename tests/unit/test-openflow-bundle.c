@@ -3,11 +3,14 @@
  * the ONF's form and in OpenFlow 1.4's. */
 #include "tests/unit/openflow-fixture.h"
 
+#include "ctl/bundle.h"
 #include "lib/openflow.h"
 
 /* Bundle 1, atomic and ordered; what differs is the form. */
 #define ONF_CONTROL "04 04 0018 000000%02x 4f4e4600 000008fc 00000001 %04x 0003"
 #define V14_CONTROL "04 21 0010 000000%02x 00000001 %04x 0003"
+
+#define V14_REPLY "04 21 0010 00000001 00000001 0005 0003"
 
 #define DROP_IP                                                                               \
 	"04 0e 0040 00000020 0000000000000007 0000000000000000 00 00 0000 0000 0005 ffffffff" \
@@ -278,6 +281,84 @@ static void bounds(void **state)
 	bench_end(t);
 }
 
+/* A bundle 1 of `n` messages, and its commit. */
+static void commit_of(struct peer *p, unsigned n)
+{
+	while (n--)
+		peer_send(p, add(DROP_IP, false));
+	peer_send(p, control(false, 1, OFPBCT_COMMIT_REQUEST));
+}
+
+/* Large ones wait for what was asked for before, then for one another; only their own connections
+ * wait with them. */
+static void large_ones_go_one_at_a_time(void **state)
+{
+	enum { LARGE = BUNDLE_SMALL + 1 };
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t), q = peer_ready(t), other = peer_ready(t);
+
+	(void)state;
+	t->o->defer = true;
+	peer_send(&other, DROP_IP);
+	commit_of(&p, LARGE);
+	peer_send(&p, "04 02 0008 00000009"); /* an echo request */
+	commit_of(&q, LARGE);
+	assert_int_equal(t->o->n_flow_mods, 1);
+	stub_done(t->o, 0); /* what was before p's */
+	turn(t);
+	assert_int_equal(t->o->n_flow_mods, 1 + LARGE);
+	assert_int_equal(t->o->n_committed, 1);
+	EXPECT(&p, "");
+	peer_send(&other, "04 02 0008 00000009");
+	EXPECT(&other, "04 03 0008 00000009");
+	commit_of(&other, BUNDLE_SMALL); /* joins what is on its way */
+	assert_int_equal(t->o->n_committed, 2);
+	assert_int_equal(t->o->n_flow_mods, 1 + LARGE + BUNDLE_SMALL);
+	stub_done(t->o, 0);
+	EXPECT(&p, V14_REPLY "04 03 0008 00000009");
+	EXPECT(&other, V14_REPLY);
+	assert_int_equal(t->o->n_committed, 2); /* q's waits for what was asked for before */
+	stub_done(t->o, 0);
+	turn(t);
+	assert_int_equal(t->o->n_committed, 3);
+	assert_int_equal(t->server.bundle_octets, 0);
+	stub_done(t->o, -EIO);
+	EXPECT(&q, "04 01 001c 00000001 0011 000d 04 21 0010 00000001 00000001 0004 0003");
+	t->o->defer = false;
+	peer_end(&p);
+	peer_end(&q);
+	peer_end(&other);
+	bench_end(t);
+}
+
+/* Of commits that wait when the server ends nothing is left, and nothing happens. */
+static void large_ones_end_with_the_server(void **state)
+{
+	(void)state;
+	for (unsigned ready = 0; ready < 2; ready++) {
+		struct bench *t = bench_new();
+		struct peer p = peer_ready(t), q = peer_ready(t);
+
+		t->o->defer = true;
+		commit_of(&p, BUNDLE_SMALL + 1);
+		commit_of(&q, BUNDLE_SMALL + 1);
+		if (ready)
+			stub_done(t->o, 0);
+		ofconn_end(p.c, "");
+		ofconn_end(q.c, "");
+		commits_end(&t->server);
+		assert_int_equal(t->server.bundle_octets, 0);
+		stub_done(t->o, 0);
+		turn(t);
+		assert_int_equal(t->o->n_flow_mods, 0);
+		assert_int_equal(p.c->refs, 1);
+		assert_int_equal(q.c->refs, 1);
+		peer_end(&p);
+		peer_end(&q);
+		bench_end(t);
+	}
+}
+
 static void slaves_have_none(void **state)
 {
 	struct bench *t = bench_new();
@@ -306,6 +387,8 @@ int main(void)
 		cmocka_unit_test(every_refusal),
 		cmocka_unit_test(malformed_inside),
 		cmocka_unit_test(bounds),
+		cmocka_unit_test(large_ones_go_one_at_a_time),
+		cmocka_unit_test(large_ones_end_with_the_server),
 		cmocka_unit_test(slaves_have_none),
 	};
 

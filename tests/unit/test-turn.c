@@ -16,11 +16,11 @@ struct worker {
 	bool is_large;
 };
 
-static uint64_t busy_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
@@ -29,9 +29,9 @@ static void work(void *arg)
 	struct worker *w = arg;
 
 	while (w->left && !turn_waits(&w->turn) && turn_goes_on(&w->turn)) {
-		uint64_t begin = busy_ns();
+		uint64_t begin = now_ns(CLOCK_THREAD_CPUTIME_ID);
 
-		while (w->is_large && busy_ns() - begin < TURN_LARGE_NS)
+		while (w->is_large && now_ns(CLOCK_THREAD_CPUTIME_ID) - begin < TURN_LARGE_NS)
 			;
 		w->left--;
 		w->done++;
@@ -49,6 +49,12 @@ static void worker_new(struct worker *w, struct turns *all, struct event_base *b
 static void round_of(struct event_base *base)
 {
 	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+/* The same of who rests: what is ready next. */
+static void next_round_of(struct event_base *base)
+{
+	event_base_loop(base, EVLOOP_ONCE);
 }
 
 static void small_pieces_are_counted(void **state)
@@ -80,14 +86,16 @@ static void small_pieces_are_counted(void **state)
 	event_base_free(base);
 }
 
-/* Each has one before anybody knows; from then on a round has one of all of them, in order. */
+/* Each has one before anybody knows; from then on a round has one of all of them, in order, and
+ * behind it is a rest as long. */
 static void large_pieces_go_one_at_a_time(void **state)
 {
 	enum { N = 3, PIECES = 4 };
 	struct event_base *base = event_base_new();
 	struct turns all = {0};
 	struct worker w[N];
-	unsigned done = N, rounds = 0;
+	unsigned done = N;
+	uint64_t began;
 
 	(void)state;
 	for (unsigned i = 0; i < N; i++) {
@@ -96,10 +104,11 @@ static void large_pieces_go_one_at_a_time(void **state)
 		work(&w[i]);
 		assert_int_equal(w[i].done, 1);
 	}
-	while (done < N * PIECES && rounds++ < 100) {
+	began = now_ns(CLOCK_MONOTONIC);
+	while (done < N * PIECES) {
 		unsigned sum = 0, least = PIECES, most = 0;
 
-		round_of(base);
+		next_round_of(base);
 		for (unsigned i = 0; i < N; i++) {
 			sum += w[i].done;
 			least = MIN(least, w[i].done);
@@ -110,10 +119,11 @@ static void large_pieces_go_one_at_a_time(void **state)
 		done = sum;
 	}
 	assert_int_equal(done, N * PIECES);
+	assert_true(now_ns(CLOCK_MONOTONIC) - began >=
+		    2ull * (N * (PIECES - 1) - 1) * TURN_LARGE_NS);
 	/* And then they are in nobody's way. */
-	for (unsigned i = 0; i < 4 * N; i++)
-		round_of(base);
-	assert_null(all.large);
+	while (all.large)
+		next_round_of(base);
 	assert_null(all.first);
 	for (unsigned i = 0; i < N; i++)
 		turn_free(&w[i].turn);
@@ -135,16 +145,14 @@ static void the_next_is_called(void **state)
 		work(&w[i]);
 	}
 	while (w[2].turn.state != TURN_QUEUED || w[3].turn.state != TURN_QUEUED)
-		round_of(base);
+		next_round_of(base);
 	assert_non_null(all.large);
 	turn_free(&w[2].turn); /* from the queue */
 	w[1].left = 0;         /* nothing to do after all */
 	turn_free(&w[0].turn); /* it may be the one whose turn it is */
 	w[3].left = 1;
-	for (unsigned i = 0; i < 20; i++)
-		round_of(base);
-	assert_int_equal(w[3].left, 0);
-	assert_null(all.large);
+	while (w[3].left || all.large)
+		next_round_of(base);
 	assert_null(all.first);
 	turn_free(&w[1].turn);
 	turn_free(&w[3].turn);
