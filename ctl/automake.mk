@@ -37,6 +37,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/guard-words.c \
 	ctl/guard-words.h \
 	ctl/mgmt-client.c \
+	ctl/mgmt-line.c \
+	ctl/mgmt-line.h \
 	ctl/mgmt-socket.c \
 	ctl/mgmt-socket.h \
 	ctl/mgmt.c \

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The management socket.  A peer's lines are answered in the order they came, whatever order their
- * verbs finish in: each *line* holds one request, or a batch of them, and leaves when it is at
- * the head of its peer's queue and all its requests have answered.  A line whose peer has gone
- * stays until then, and its answers go nowhere. */
+/* The management socket: who comes, what of each is read, and when; what is in a line is
+ * mgmt-line.h's. */
 #include "ctl/mgmt.h"
 
 #include <errno.h>
@@ -15,45 +13,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ctl/mgmt-line.h"
 #include "ctl/mgmt-socket.h"
 #include "ctl/rpc.h"
 #include "ctl/turn.h"
-#include "ctl/verb.h"
 #include "lib/log.h"
 
 #define TOO_LONG "a line of more than 64 MiB"
-
-struct line {
-	struct line *next;
-	struct peer *peer; /* NULL: has gone */
-	bool batch;
-	unsigned n_left;
-	json_t *answers; /* an array, in the order of the requests; null: none is wanted */
-};
-
-struct request {
-	struct verb_call call;
-	struct line *line;
-	size_t index;
-	json_t *root;      /* keeps the words alive */
-	const char **word; /* of the call */
-};
 
 struct peer {
 	struct peer *next, **link;
 	struct mgmt *mgmt;
 	struct bufferevent *bev;
-	struct line *first, **last;
-	unsigned n_lines;
+	struct asker asker;
 	size_t scanned; /* octets of input known to hold no end of a line */
-	bool reading, closing;
+	bool reading, closing, gone;
 	bool asked; /* a whole line has come */
-	/* A batch on its way: the next request is `batch_at`.  NULL: none. */
-	json_t *batch;
-	struct line *batch_line;
-	size_t batch_at;
 	struct turn turn;
-	struct ucred who;
 };
 
 struct mgmt {
@@ -72,31 +48,57 @@ static void peer_read(struct peer *p);
 
 /* ---- Answers ---- */
 
-static void line_answer(struct line *l, size_t index, json_t *answer);
-
-/* What is left of a batch is not run. */
-static void batch_drop(struct peer *p)
+static size_t peer_held(const struct peer *p)
 {
-	if (!p->batch)
-		return;
-	for (size_t i = p->batch_at; i < json_array_size(p->batch); i++)
-		line_answer(p->batch_line, i, NULL);
-	json_decref(p->batch);
+	return p->gone ? 0 : p->asker.held + evbuffer_get_length(bufferevent_get_output(p->bev));
+}
+
+/* It goes with all that is kept for it when nobody is at work on it any more: this round. */
+static void peer_hang_up(struct peer *p)
+{
+	p->gone = true;
+	asker_end(&p->asker);
+	bufferevent_trigger_event(p->bev, BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+/* For whom the most is kept; all of it in `sum`. */
+static struct peer *peer_with_most(struct mgmt *m, size_t *sum)
+{
+	struct peer *most = m->peers;
+
+	*sum = 0;
+	for (struct peer *p = m->peers; p; p = p->next) {
+		*sum += peer_held(p);
+		if (peer_held(p) > peer_held(most))
+			most = p;
+	}
+	return most;
+}
+
+/* What is kept for all peers together is bounded: for whom it is the most, that one is hung up on,
+ * or refused what it asks for now. */
+static bool peer_room(struct asker *a)
+{
+	struct peer *self = container_of(a, struct peer, asker), *most;
+	struct mgmt *m = self->mgmt;
+	size_t sum;
+
+	while (most = peer_with_most(m, &sum), sum > MGMT_ANSWERS_MAX) {
+		if (most == self)
+			return false;
+		LOG(WARN,
+		    "mgmt: uid %u, pid %d: hung up on: peers have not fetched %zu octets of "
+		    "answers, it %zu",
+		    most->asker.uid, most->asker.pid, sum, peer_held(most));
+		m->daemon->n_mgmt_turned_away++;
+		peer_hang_up(most);
+	}
+	return true;
 }
 
 static void peer_free(struct peer *p)
 {
-	for (struct line *l = p->first; l;) {
-		struct line *next = l->next;
-
-		l->peer = NULL;
-		if (!l->n_left) {
-			json_decref(l->answers);
-			free(l);
-		}
-		l = next;
-	}
-	batch_drop(p);
+	asker_end(&p->asker);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
@@ -109,217 +111,29 @@ static void peer_free(struct peer *p)
 /* One that wants to go, and has nothing more to get, goes. */
 static void peer_end_if_idle(struct peer *p)
 {
-	if (p->closing && !turn_waits(&p->turn) && !p->n_lines &&
+	if (p->closing && !turn_waits(&p->turn) && !p->asker.n_lines &&
 	    !evbuffer_get_length(bufferevent_get_output(p->bev)))
 		peer_free(p);
 }
 
-static void line_write(struct peer *p, const struct line *l)
-{
-	struct evbuffer *out = bufferevent_get_output(p->bev);
-	json_t *wanted = json_array(), *answer;
-	size_t i;
-	char *text;
-
-	json_array_foreach(l->answers, i, answer)
-	{
-		if (!json_is_null(answer))
-			json_array_append(wanted, answer);
-	}
-	answer = l->batch ? wanted : json_array_get(wanted, 0);
-	text = json_array_size(wanted) ? json_dumps(answer, JSON_COMPACT) : NULL;
-	if (text) {
-		evbuffer_add(out, text, strlen(text));
-		evbuffer_add(out, "\n", 1);
-	}
-	free(text);
-	json_decref(wanted);
-}
-
 /* Sends what is at the head and done. */
-static void peer_flush(struct peer *p)
+static void peer_flush(struct asker *a)
 {
-	while (p->first && !p->first->n_left) {
-		struct line *l = p->first;
+	struct peer *p = container_of(a, struct peer, asker);
 
-		p->first = l->next;
-		if (!p->first)
-			p->last = &p->first;
-		p->n_lines--;
-		line_write(p, l);
-		json_decref(l->answers);
-		free(l);
-	}
+	while (line_leave(a, bufferevent_get_output(p->bev)))
+		;
 	if (p->reading)
 		return;
 	peer_read(p);
 	peer_end_if_idle(p);
 }
 
-/* One request of a line has its answer, or wants none (NULL). */
-static void line_answer(struct line *l, size_t index, json_t *answer)
-{
-	json_array_set_new(l->answers, index, answer ? answer : json_null());
-	if (--l->n_left)
-		return;
-	if (l->peer) {
-		peer_flush(l->peer);
-	} else {
-		json_decref(l->answers);
-		free(l);
-	}
-}
-
-/* ---- Requests ---- */
-
-static void request_end(struct request *q, const char *key, json_t *part)
-{
-	json_t *id = json_object_get(q->root, "id");
-
-	if (id)
-		line_answer(q->line, q->index, rpc_answer(id, key, part));
-	else
-		line_answer(q->line, q->index, NULL);
-	if (!id)
-		json_decref(part);
-	for (unsigned i = 0; i < q->call.words.n; i++) /* a word may be a key */
-		explicit_bzero((char *)(uintptr_t)q->word[i], strlen(q->word[i]));
-	json_decref(q->call.undo);
-	json_decref(q->root);
-	free(q->word);
-	free(q);
-}
-
-static void request_done(struct verb_call *call, json_t *result)
-{
-	request_end(container_of(call, struct request, call), "result", result);
-}
-
-static void request_refused(struct verb_call *call, const struct refusal *r)
-{
-	request_end(container_of(call, struct request, call), "error",
-		    rpc_error(call->misused ? RPC_PARAMS : RPC_REFUSED, r->text, r));
-}
-
-/* Who changed what; keys stay out of the log. */
-static void log_change(const struct verb *v, const struct verb_call *call)
-{
-	struct buf text = {0};
-
-	verb_shown(v, call, &text);
-	LOG(INFO, "mgmt: %s, %s: %s", origin_names[call->origin], call->who, buf_text(&text));
-	buf_free(&text);
-}
-
-static void request_words(struct request *q, const json_t *params)
-{
-	unsigned n = (unsigned)json_array_size(params);
-
-	q->word = calloc(n + 1, sizeof *q->word);
-	if (!q->word)
-		abort();
-	for (unsigned i = 0; i < n; i++)
-		q->word[i] = json_string_value(json_array_get(params, i));
-	q->call.words = (struct words){n, q->word};
-}
-
-static void request_run(struct peer *p, struct line *l, size_t index, json_t *root)
-{
-	struct refusal r = {0};
-	const char *fault = rpc_request_fault(root, &r);
-	json_t *id = json_object_get(root, "id"), *params = json_object_get(root, "params");
-	const char *method = json_string_value(json_object_get(root, "method"));
-	const struct verb *v = fault ? NULL : verb_find(method);
-	struct request *q;
-
-	if (!v) {
-		json_t *error = rpc_error(fault ? RPC_INVALID : RPC_NO_METHOD,
-					  fault ? fault : "no such verb", NULL);
-
-		line_answer(l, index, rpc_answer(fault ? NULL : id, "error", error));
-		return;
-	}
-	q = calloc(1, sizeof *q);
-	if (!q)
-		abort();
-	q->line = l;
-	q->index = index;
-	q->root = json_incref(root);
-	if (json_is_object(params)) {
-		const char *want = json_string_value(json_object_get(params, "want"));
-
-		q->call.no_json = want && !strcmp(want, "text");
-		q->call.no_text = want && !strcmp(want, "json");
-		params = json_object_get(params, "words");
-	}
-	request_words(q, params);
-	q->call.daemon = p->mgmt->daemon;
-	q->call.origin = p->mgmt->origin;
-	snprintf(q->call.who, sizeof q->call.who, "uid %u, pid %d", (unsigned)p->who.uid,
-		 (int)p->who.pid);
-	q->call.done = request_done;
-	q->call.refused = request_refused;
-	if (v->flags & VERB_CHANGES)
-		log_change(v, &q->call);
-	verb_run(v, &q->call);
-}
-
-static struct line *line_new(struct peer *p, bool batch, size_t n)
-{
-	struct line *l = calloc(1, sizeof *l);
-
-	if (!l)
-		abort();
-	l->peer = p;
-	l->batch = batch;
-	l->n_left = (unsigned)n;
-	l->answers = json_array();
-	while (n--)
-		json_array_append_new(l->answers, json_null());
-	*p->last = l;
-	p->last = &l->next;
-	p->n_lines++;
-	return l;
-}
-
-static void line_fault(struct peer *p, int code, const char *message)
-{
-	line_answer(line_new(p, false, 1), 0,
-		    rpc_answer(NULL, "error", rpc_error(code, message, NULL)));
-}
-
-static void line_run(struct peer *p, const char *text, size_t size)
-{
-	json_error_t error;
-	json_t *root;
-	size_t n;
-
-	if (rpc_values(text, size) > MGMT_VALUES_MAX) {
-		line_fault(p, RPC_INVALID, "a line of more than 2097152 values");
-		return;
-	}
-	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-	n = json_array_size(root);
-	if (!root) {
-		line_fault(p, RPC_PARSE, error.text);
-	} else if (!json_is_array(root)) {
-		request_run(p, line_new(p, false, 1), 0, root);
-	} else if (!n || n > MGMT_BATCH_MAX) {
-		line_fault(p, RPC_INVALID,
-			   n ? "a batch of more than 256 requests" : "an empty batch");
-	} else {
-		p->batch = json_incref(root);
-		p->batch_line = line_new(p, true, n);
-		p->batch_at = 0;
-	}
-	json_decref(root);
-}
-
 /* ---- Peers ---- */
 
 static bool peer_full(const struct peer *p)
 {
-	return turn_waits(&p->turn) || p->n_lines >= MGMT_IN_FLIGHT_MAX ||
+	return p->gone || turn_waits(&p->turn) || p->asker.n_lines >= MGMT_IN_FLIGHT_MAX ||
 	       evbuffer_get_length(bufferevent_get_output(p->bev)) > MGMT_OUTPUT_MAX;
 }
 
@@ -347,30 +161,19 @@ static void peer_too_much(struct peer *p, const char *why)
 	evbuffer_drain(in, evbuffer_get_length(in));
 	p->scanned = 0;
 	p->closing = true;
-	line_fault(p, RPC_INVALID, why);
+	line_fault(&p->asker, RPC_INVALID, why);
 }
 
-static void batch_next(struct peer *p)
-{
-	json_t *batch = p->batch;
-	size_t i = p->batch_at++;
-	bool last = p->batch_at == json_array_size(batch);
-
-	if (last)
-		p->batch = NULL;
-	request_run(p, p->batch_line, i, json_array_get(batch, i));
-	if (last)
-		json_decref(batch);
-}
-
-/* One request of a batch, or one line of the input; false when there is no whole one. */
+/* One request, or what a line of the input says; false when there is nothing to do now. */
 static bool peer_next(struct peer *p)
 {
 	size_t size;
 	char *text;
 
-	if (p->batch) {
-		batch_next(p);
+	if (line_goes_on(&p->asker)) {
+		if (line_is_long(&p->asker) && !turn_large(&p->turn))
+			return false;
+		line_next(&p->asker);
 		return true;
 	}
 	text = peer_line(p, &size);
@@ -378,9 +181,9 @@ static bool peer_next(struct peer *p)
 		return false;
 	p->asked = true;
 	if (size > MGMT_LINE_MAX)
-		line_fault(p, RPC_INVALID, TOO_LONG);
+		line_fault(&p->asker, RPC_INVALID, TOO_LONG);
 	else if (strspn(text, " \t\r") < size)
-		line_run(p, text, size);
+		line_begin(&p->asker, text, size);
 	explicit_bzero(text, size);
 	free(text);
 	return true;
@@ -430,7 +233,7 @@ static void mind_input(struct mgmt *m)
 	if (sum <= MGMT_INPUT_MAX)
 		return;
 	LOG(WARN, "mgmt: uid %u, pid %d: hung up on: peers hold %zu octets of lines, it %zu",
-	    (unsigned)most->who.uid, (int)most->who.pid, sum, longest);
+	    most->asker.uid, most->asker.pid, sum, longest);
 	m->daemon->n_mgmt_turned_away++;
 	most->asked = true;
 	peer_too_much(most, "lines of all peers together are too long; yours is the longest");
@@ -496,7 +299,7 @@ static bool make_room(struct mgmt *m)
 	if (!oldest)
 		return false;
 	LOG(WARN, "mgmt: uid %u, pid %d: hung up on: nothing asked yet, and others are waiting",
-	    (unsigned)oldest->who.uid, (int)oldest->who.pid);
+	    oldest->asker.uid, oldest->asker.pid);
 	m->daemon->n_mgmt_turned_away++;
 	peer_free(oldest);
 	return true;
@@ -556,8 +359,13 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	if (!p)
 		abort();
 	p->mgmt = m;
-	p->who = who;
-	p->last = &p->first;
+	p->asker = (struct asker){.daemon = m->daemon,
+				  .origin = m->origin,
+				  .uid = who.uid,
+				  .pid = who.pid,
+				  .ready = peer_flush,
+				  .room = peer_room};
+	asker_init(&p->asker);
 	p->bev = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
 					BEV_OPT_CLOSE_ON_FREE);
 	if (!p->bev)

@@ -36,6 +36,7 @@ enum {
 	MGMT_ACCEPTS_A_TURN = 16,  /* before those let in are looked at */
 	MGMT_IN_FLIGHT_MAX = 64,   /* lines of one peer that are not answered yet */
 	MGMT_OUTPUT_MAX = 8 << 20, /* octets that a peer has not fetched before it is read again */
+	MGMT_ANSWERS_MAX = 64 << 20, /* octets of answers, of all peers: before one more is made */
 	MGMT_BATCH_MAX = 256,
 	MGMT_VALUES_MAX = 2 << 20, /* values of one line: each costs many times its octets */
 };

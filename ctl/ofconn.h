@@ -4,11 +4,11 @@
  * A connection is born when a bufferevent is connected (openflow.c listens and dials), says hello,
  * and is READY once both hellos agree on 1.3.  Messages are handled one after the other, in the
  * order they came.  Five things hold the next one back, and with it the reading of the socket
- * (libevent stops at OFCONN_INPUT octets): a barrier that is not done, changes on their way that
- * are too many for one more (ofproto_is_behind), a multipart reply whose pages are not all out, a
- * peer that does not read what it asked for, and a turn that is over (turn.h).  So a peer's memory
- * is bounded by its own slowness, a barrier orders what the standard says it orders, and nobody
- * waits for all that somebody else has sent.
+ * (libevent stops at OFCONN_INPUT octets): a barrier, or a large bundle's commit, that is not done,
+ * changes on their way that are too many for one more (ofproto_is_behind), a multipart reply whose
+ * pages are not all out, a peer that does not read what it asked for, and a turn that is over
+ * (turn.h).  So a peer's memory is bounded by its own slowness, a barrier orders what the standard
+ * says it orders, and nobody waits for all that somebody else has sent.
  *
  * A handler gets one message and answers now (of_begin … ofconn_send), later (a waiter that holds a
  * reference, ofconn_ref), page by page (ofconn_reply), or by a refusal, which becomes an

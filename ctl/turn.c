@@ -83,17 +83,17 @@ void turn_free(struct turn *t)
 	t->n = 0;
 }
 
-/* How long the turn took, or 0.  The thread's own time decides: what else the machine does makes
- * nobody's piece large.  It costs more to ask for, and is asked for where the other says that it
- * matters. */
+/* How long the turn took, or 0.  Large it is by the thread's own time: what else the machine does
+ * makes nobody's piece so.  That costs more to ask for, and is asked for where the other says that
+ * it matters. */
 static uint64_t large_ns(const struct turn *t)
 {
-	uint64_t busy;
+	uint64_t ns = now_ns(CLOCK_MONOTONIC) - t->began_ns;
 
-	if (now_ns(CLOCK_MONOTONIC) - t->began_ns < TURN_LARGE_NS)
+	if (ns < TURN_LARGE_NS ||
+	    now_ns(CLOCK_THREAD_CPUTIME_ID) - t->began_busy_ns < TURN_LARGE_NS)
 		return 0;
-	busy = now_ns(CLOCK_THREAD_CPUTIME_ID) - t->began_busy_ns;
-	return busy < TURN_LARGE_NS ? 0 : busy;
+	return ns;
 }
 
 static void over(struct turn *t, bool more)
@@ -103,9 +103,13 @@ static void over(struct turn *t, bool more)
 
 	t->n = 0;
 	t->is_large = ns;
-	if (t->is_large && !all->large)
+	if (ns && all->large && all->large != t) {
+		queue(t);
+		return;
+	}
+	if (ns)
 		all->large = t;
-	if (t->is_large || more)
+	if (ns || more)
 		come_later(t, TURN_RESTS, ns);
 	else if (all->large == t)
 		call_next(all);
@@ -130,6 +134,19 @@ bool turn_goes_on(struct turn *t)
 	t->began_ns = now_ns(CLOCK_MONOTONIC);
 	t->began_busy_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
 	t->n = 1;
+	return true;
+}
+
+bool turn_large(struct turn *t)
+{
+	struct turns *all = t->all;
+
+	if (all->large && all->large != t) {
+		t->n = 0;
+		queue(t);
+		return false;
+	}
+	all->large = t;
 	return true;
 }
 

@@ -55,6 +55,8 @@ static inline bool turn_waits(const struct turn *t)
 
 /* Whether one more piece may be done now; not asked of who waits. */
 bool turn_goes_on(struct turn *t);
+/* The same of a piece that is large, as is known before it; within a turn. */
+bool turn_large(struct turn *t);
 void turn_end(struct turn *t);
 /* Waits, without a turn, until the others had theirs; not of who waits. */
 void turn_later(struct turn *t);

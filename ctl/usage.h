@@ -28,6 +28,7 @@ enum verb_flags {
 	VERB_WATCH = 1 << 5,   /* the watcher may, too */
 	VERB_LOCAL = 1 << 6,   /* sluice-ctl does it, with no daemon to answer; then it may ask */
 	VERB_LIVE = 1 << 7,    /* on a terminal shown again each second, until q */
+	VERB_LONG = 1 << 8,    /* may take long: one at a time, of all who ask (turn.h) */
 };
 
 struct verb {

@@ -546,6 +546,82 @@ static void lines_of_all_are_bounded(void **state)
 		turn();
 }
 
+/* A batch of as many dumps of 2,000 rules as are more than all answers together may be; back when
+ * it is answered. */
+static void say_dumps(int fd)
+{
+	static char line[MGMT_BATCH_MAX * 64];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 100; i++)
+		n += (size_t)snprintf(line + n, sizeof line - n,
+				      "%c{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"dump-flows\"}",
+				      i ? ',' : '[', i);
+	strcpy(line + n, "]\n");
+	say(fd, line);
+	while (!poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0))
+		turn();
+}
+
+/* The octets of an answer up to its end; whether `word` is in the last of them. */
+static size_t hear_all(int fd, const char *word, bool *found)
+{
+	static char room[65536 + 1];
+	size_t sum = 0;
+	ssize_t n;
+
+	for (;;) {
+		turn();
+		n = recv(fd, room, sizeof room - 1, 0);
+		if (n < 0)
+			continue;
+		room[n] = '\0';
+		sum += (size_t)n;
+		if (!n || room[n - 1] == '\n')
+			break;
+	}
+	*found = strstr(room, word);
+	return sum;
+}
+
+/* What is kept for all peers together is bounded: who asks for more is refused, and for whom the
+ * most is kept goes where another asks. */
+static void answers_of_all_are_bounded(void **state)
+{
+	int first = dial(), good = dial();
+	struct refusal r = {0};
+	struct flow_mod fm;
+	bool refused;
+	char text[64];
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(text, sizeof text, "priority=%u,udp actions=drop", i + 1);
+		assert_int_equal(flow_parse(text, OFPFC_ADD, &fm, &r), 0);
+		assert_int_equal(ofproto_flow_mod(d.ofproto, &fm, NULL, &r), 0);
+		flow_mod_free(&fm);
+	}
+	assert_int_equal(ofproto_sync(d.ofproto, &r), 0);
+	d.n_mgmt_turned_away = 0;
+	say_dumps(first);
+	assert_in_range(hear_all(first, "\"limit\"", &refused), MGMT_ANSWERS_MAX,
+			MGMT_ANSWERS_MAX + (2 << 20));
+	assert_true(refused);
+	say_dumps(first);
+	assert_int_equal(d.n_mgmt_turned_away, 0);
+	say(good, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"dump-flows\"}\n" VERSION(2) "\n");
+	while (!d.n_mgmt_turned_away)
+		turn();
+	assert_int_equal(hear_code(good, 1), 0);
+	assert_int_equal(hear_code(good, 2), 0);
+	assert_int_equal(d.n_mgmt_turned_away, 1);
+	assert_in_range(hear_all(first, "", &refused), 0, MGMT_ANSWERS_MAX - 1);
+	close(first);
+	close(good);
+	for (unsigned i = 0; i < 4; i++)
+		turn();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -567,6 +643,7 @@ int main(void)
 		cmocka_unit_test(who_asks_nothing_gives_way),
 		cmocka_unit_test(lines_of_too_many_values_are_told),
 		cmocka_unit_test(lines_of_all_are_bounded),
+		cmocka_unit_test(answers_of_all_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
