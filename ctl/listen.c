@@ -12,8 +12,8 @@
 #include "lib/log.h"
 
 /* So many are let in before those who were are looked at: a hello that has come already counts
- * before the next ones need room. */
-enum { BACKLOG = 128, ACCEPTS_A_TURN = 16 };
+ * before the next ones need room.  With TLS none is while handshakes wait for us. */
+enum { BACKLOG = 128, ACCEPTS_A_TURN = 16, HANDSHAKES_WAIT_US = 1000 };
 
 static void remote_text(const struct of_method *m, const struct sockaddr *address, char *text,
 			size_t room)
@@ -72,6 +72,11 @@ static void accept_tls(struct of_method *m, int fd, const char *remote)
 	handshake_done(m, NULL, remote, r.text);
 }
 
+static bool must_wait(const struct of_method *m)
+{
+	return m->method.tls && handshakes_busy(&m->of->handshakes);
+}
+
 static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
 		     int size, void *arg)
 {
@@ -80,7 +85,7 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct
 	char remote[128];
 
 	(void)size;
-	if (++m->n_accepted == ACCEPTS_A_TURN) {
+	if (++m->n_accepted == ACCEPTS_A_TURN || must_wait(m)) {
 		evconnlistener_disable(listener);
 		event_add(m->again, &none);
 	}
@@ -108,12 +113,16 @@ static void accept_failed(struct evconnlistener *listener, void *arg)
 
 static void accept_again(evutil_socket_t fd, short what, void *arg)
 {
+	const struct timeval wait = {0, HANDSHAKES_WAIT_US};
 	struct of_method *m = arg;
 
 	(void)fd;
 	(void)what;
 	m->n_accepted = 0;
-	evconnlistener_enable(m->listener);
+	if (must_wait(m))
+		event_add(m->again, &wait);
+	else
+		evconnlistener_enable(m->listener);
 }
 
 int method_listen(struct of_method *m, struct refusal *r)

@@ -374,6 +374,7 @@ void openflow_destroy(struct openflow *of)
 	commits_end(&of->server);
 	ofproto_sync(of->server.ofproto, NULL); /* who waits knows the server */
 	end_methods(of);                        /* one whose end was not written is back */
+	handshakes_free(&of->handshakes);
 	packet_buffers_free(&of->server.buffers);
 	event_free(of->tick);
 	tls_destroy(of->tls);

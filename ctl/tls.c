@@ -248,25 +248,38 @@ void tls_subject(struct bufferevent *bev, char *text, size_t room)
 		name_text(X509_get_subject_name(peer), text, room);
 }
 
-void tls_why(struct bufferevent *bev, short event, char *text, size_t room)
+/* `error` is OpenSSL's, `system` an errno; 0: none. */
+static void why_text(const SSL *ssl, unsigned long error, int system, char *text, size_t room)
 {
-	SSL *ssl = bufferevent_openssl_get_ssl(bev);
-	unsigned long error = ssl ? bufferevent_get_openssl_error(bev) : 0;
 	long verified = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
 	const char *reason = error ? ERR_reason_error_string(error) : NULL;
-	int system = EVUTIL_SOCKET_ERROR();
 
 	if (verified != X509_V_OK && reason)
 		snprintf(text, room, "the peer's certificate: %s",
 			 X509_verify_cert_error_string(verified));
 	else if (reason)
 		snprintf(text, room, "TLS: %s", reason);
-	else if (event & BEV_EVENT_EOF || !system)
-		snprintf(text, room, "the peer hung up");
 	else
-		snprintf(text, room, "%s", strerrordesc_np(system));
+		snprintf(text, room, "%s", system ? strerrordesc_np(system) : "the peer hung up");
+}
+
+void tls_why(struct bufferevent *bev, short event, char *text, size_t room)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(bev);
+	unsigned long error = ssl ? bufferevent_get_openssl_error(bev) : 0;
+	int system = event & BEV_EVENT_EOF ? 0 : EVUTIL_SOCKET_ERROR();
+
+	why_text(ssl, error, system, text, room);
 	while (ssl && bufferevent_get_openssl_error(bev))
 		;
+}
+
+void tls_why_not(const SSL *ssl, char *text, size_t room)
+{
+	int system = errno;
+
+	why_text(ssl, ERR_peek_last_error(), system, text, room);
+	ERR_clear_error();
 }
 
 void tls_close(struct bufferevent *bev)

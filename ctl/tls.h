@@ -55,6 +55,8 @@ bool tls_trusts(const struct tls *t, SSL *ssl, char *why, size_t room);
 void tls_subject(struct bufferevent *bev, char *text, size_t room);
 /* Why a connection ended or did not come about, after BEV_EVENT_ERROR or BEV_EVENT_EOF. */
 void tls_why(struct bufferevent *bev, short event, char *text, size_t room);
+/* Why a handshake by hand failed, right after it did. */
+void tls_why_not(const SSL *ssl, char *text, size_t room);
 /* Tells the peer that nothing more will come, before the bufferevent is freed. */
 void tls_close(struct bufferevent *bev);
 

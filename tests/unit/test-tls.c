@@ -454,7 +454,8 @@ static void half_open_handshakes_give_way(void **state)
 	client_end(&c);
 	for (unsigned i = 0; i < MORE; i++)
 		close(fd[i]);
-	turn(l.t);
+	while (lab_see(&l).n_turned_away < MORE)
+		event_base_loop(l.t->base, EVLOOP_ONCE);
 	assert_int_equal(lab_see(&l).n_turned_away, MORE);
 	lab_end(&l);
 }
@@ -518,6 +519,54 @@ static void handshakes_have_a_deadline(void **state)
 		assert_true(hung_up(fd[1]));
 		close(fd[1]);
 	}
+	handshakes_free(&all);
+	lab_end(&l);
+}
+
+/* A whole ClientHello of each has come: a round answers one, and after a while there is a rest. */
+static void handshakes_go_step_by_step(void **state)
+{
+	enum { N = HANDSHAKES_READY + 8 };
+	struct lab l = lab_new();
+	struct told told = {0};
+	const struct handshake_end end = {tell, &told};
+	const struct method m = {.tls = true, .passive = true};
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	struct handshakes all;
+	struct refusal r;
+	SSL *client[N];
+	bool rested = false;
+	int fd[2];
+
+	(void)state;
+	handshakes_init(&all, l.t->base);
+	for (unsigned i = 0; i < N; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		client[i] = SSL_new(ctx);
+		SSL_set_fd(client[i], fd[1]);
+		assert_int_equal(SSL_connect(client[i]), -1);
+		handshake_begin(&all, fd[0], tls_session(openflow_tls(l.of), &m, &r), "somebody",
+				&end);
+	}
+	event_base_loop(l.t->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_in_range(all.n_ready, N - 1, N);
+	assert_true(handshakes_busy(&all));
+	for (unsigned before; (before = all.n_ready);) {
+		uint64_t busy = all.busy_ns;
+
+		event_base_loop(l.t->base, EVLOOP_ONCE);
+		assert_in_range(before - all.n_ready, 0, 1);
+		rested |= all.busy_ns < busy;
+	}
+	assert_true(rested);
+	for (unsigned i = 0; i < N; i++) {
+		assert_int_equal(recv(SSL_get_fd(client[i]), &(char){0}, 1, 0), 1);
+		close(SSL_get_fd(client[i]));
+		SSL_free(client[i]);
+	}
+	handshakes_forget(&all, &told);
+	handshakes_free(&all);
+	SSL_CTX_free(ctx);
 	lab_end(&l);
 }
 
@@ -554,6 +603,7 @@ int main(void)
 		cmocka_unit_test(files_may_come_later),
 		cmocka_unit_test(half_open_handshakes_give_way),
 		cmocka_unit_test(handshakes_have_a_deadline),
+		cmocka_unit_test(handshakes_go_step_by_step),
 		cmocka_unit_test(methods_need_a_key),
 	};
 
