@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/log.h"
 #include "ofproto/journal.h"
 
 struct commit {
@@ -12,6 +13,7 @@ struct commit {
 	struct ofserver *server; /* NULL: has gone */
 	struct ofconn *conn;
 	struct bundle *bundle; /* NULL: it is staged */
+	struct buf packets;    /* … but for its packet-outs */
 	struct bundle_reply reply;
 	bool large, ready; /* it waits for nothing but its turn */
 };
@@ -20,12 +22,46 @@ static void next_large(struct ofserver *s);
 
 /* ---- One commit -------------------------------------------------------------------------- */
 
+static struct ofmsg message_at(const struct buf *messages, size_t at, enum ofmsg_part part)
+{
+	const uint8_t *octets = messages->data + at;
+	struct ofmsg m = ofmsg_of(octets, get_be16(octets + offsetof(struct ofp_header, length)));
+
+	m.part = part;
+	return m;
+}
+
+/* A packet's port may have gone meanwhile: then so has the packet. */
+static void send_packets(struct ofconn *c, const struct buf *packets)
+{
+	struct ofmsg m;
+
+	for (size_t at = 0; at < packets->size; at += m.size) {
+		struct refusal r;
+
+		m = message_at(packets, at, OFMSG_IN_EFFECT);
+		if (ofmsg_row(m.type)->handle(c, &m, &r))
+			LOG(DEBUG, "openflow: a bundle's packet is lost: %s", r.text);
+	}
+}
+
+static void drop_packets(struct commit *k)
+{
+	if (k->server)
+		k->server->bundle_octets -= k->packets.size;
+	buf_free(&k->packets);
+	k->packets = (struct buf){0};
+}
+
 /* Answers, which nobody hears whose server has gone. */
 static void commit_end(struct commit *k, const struct refusal *why)
 {
 	struct ofserver *s = k->server;
 	struct ofconn *c = k->conn;
 
+	if (!why && s)
+		send_packets(c, &k->packets);
+	drop_packets(k);
 	if (why)
 		ofconn_refuse(c, k->reply.octets, k->reply.size, why);
 	else
@@ -53,16 +89,15 @@ static void commit_done(struct waiter *waiter, int error, const struct refusal *
 	commit_end(k, error ? &r : NULL);
 }
 
-/* All of them, up to the first that is refused, which is told so. */
-static int stage(struct ofconn *c, const struct bundle *b, struct refusal *r)
+/* All of them, up to the first that is refused, which is told so; packets are kept for later. */
+static int stage(struct ofconn *c, const struct bundle *b, struct buf *packets, struct refusal *r)
 {
-	for (size_t at = 0; at < b->messages.size;) {
-		const uint8_t *octets = b->messages.data + at;
-		struct ofmsg m =
-			ofmsg_of(octets, get_be16(octets + offsetof(struct ofp_header, length)));
+	struct ofmsg m;
+
+	for (size_t at = 0; at < b->messages.size; at += m.size) {
 		struct refusal why = {0};
 
-		m.part = OFMSG_STAGED;
+		m = message_at(&b->messages, at, OFMSG_STAGED);
 		if (ofmsg_row(m.type)->handle(c, &m, &why)) {
 			ofconn_refuse(c, m.octets, m.size, &why);
 			return refuse(r, BUNDLE_FAILED, "bundle_id",
@@ -70,7 +105,8 @@ static int stage(struct ofconn *c, const struct bundle *b, struct refusal *r)
 				      "others with it: %.160s",
 				      b->id, m.xid, why.text);
 		}
-		at += m.size;
+		if (m.type == OFPT_PACKET_OUT)
+			buf_octets(packets, m.octets, m.size);
 	}
 	return 0;
 }
@@ -83,13 +119,16 @@ static void commit(struct commit *k)
 	const struct actor actor = {
 		.origin = ORIGIN_CONTROLLER, .who = k->conn->remote, .what = what};
 	struct refusal r;
+	int error;
 
 	snprintf(what, sizeof what, "a bundle of %u messages", k->bundle->n);
 	k->ready = false;
 	k->waiter.done = commit_done;
 	ofproto_actor(o, &actor);
 	ofproto_begin(o);
-	if (stage(k->conn, k->bundle, &r)) {
+	error = stage(k->conn, k->bundle, &k->packets, &r);
+	k->server->bundle_octets += k->packets.size;
+	if (error) {
 		ofproto_abandon(o);
 		ofproto_actor(o, NULL);
 		commit_end(k, &r);
@@ -176,6 +215,7 @@ void bundle_commit(struct ofconn *c, struct bundle *b, const struct bundle_reply
 static void forget(struct commit *k)
 {
 	bundle_free(k->bundle);
+	drop_packets(k);
 	k->bundle = NULL;
 	k->server = NULL;
 }

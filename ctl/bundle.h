@@ -4,7 +4,8 @@
  * A commit stages all messages of a bundle and publishes them in one version of the tables: no
  * packet meets a part, whether `atomic` was asked for or not, and the order is always kept.  When
  * one is refused, it gets its error, the commit OFPBFC_MSG_FAILED, and everything is as it was.
- * The reply means what a barrier's does: durable, and in effect in every worker.
+ * The reply means what a barrier's does: durable, and in effect in every worker.  Packets leave
+ * when all else is in effect, before the reply, and meet all of it.
  *
  * Whoever changes something while a commit is on its way waits for all of it.  So large ones, of
  * more than BUNDLE_SMALL messages, go one at a time, whoever sent them: each waits, and the next
@@ -24,8 +25,10 @@ struct bundle {
 	uint32_t id;
 	uint16_t flags;
 	bool closed;
-	unsigned n;
+	unsigned n, n_packets, idle_s;
 	struct buf messages;
+	size_t opened_size;
+	uint8_t opened[OFCONN_ERROR_DATA]; /* by this message */
 };
 
 void bundle_free(struct bundle *b); /* or NULL */

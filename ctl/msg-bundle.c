@@ -2,23 +2,30 @@
 /* Bundles (ONF TS-012, 7.3.9, and EXT-230 for OpenFlow 1.3): messages that take effect together,
  * in the order they were added, or not at all.
  *
- * A bundle holds flow-mods, group-mods and meter-mods as they came; each is decoded when it is
- * added, so that what is malformed is refused there and then, and stays out.  The commit is
- * bundle.h's.
+ * A bundle holds flow-mods, group-mods, meter-mods, port-mods and packet-outs as they came; each is
+ * decoded when it is added, so that what is malformed is refused there and then, and stays out,
+ * while the bundle is as it was (6.9.3).  The commit is bundle.h's.
  *
- * Port-mods and packet-outs are not for bundles (OFPBFC_MSG_UNSUP): what they do cannot be taken
- * back.  A bundle that an add names and nobody opened is opened by it; one that is still open may
- * be committed.  What bundles hold is bounded by connection and over all, and goes with the
- * connection. */
+ * A port's configuration is no part of the tables' version, so port-mods are not for atomic
+ * bundles.  What takes a packet from a buffer is not for bundles: a commit may fail, and buffers
+ * are not kept for long.
+ *
+ * A bundle that an add names and nobody opened is opened by it; one that is still open may be
+ * committed.  Who says what does not fit to a bundle's state or flags loses it (7.3.9), and so does
+ * who leaves it alone for BUNDLE_IDLE_S, who is told (OFPBFC_TIMEOUT).  What bundles hold is
+ * bounded by connection and over all, and goes with the connection. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "ctl/bundle.h"
 
 enum {
 	BUNDLE_MESSAGES = 32768,           /* of one; a commit holds the control thread up */
+	BUNDLE_PACKETS = 256,              /* packet-outs of one, each handed to a worker */
 	BUNDLE_OCTETS = 8 * 1024 * 1024,   /* of a connection's bundles */
 	BUNDLES_OCTETS = 32 * 1024 * 1024, /* of all connections' */
 	BUNDLE_FLAGS = OFPBF_ATOMIC | OFPBF_ORDERED,
+	BUNDLE_IDLE_S = 10, /* as Open vSwitch has it */
 };
 
 /* ---- A connection's bundles -------------------------------------------------------------- */
@@ -30,31 +37,6 @@ static struct bundle **find(struct ofconn *c, uint32_t id)
 	while (*b && (*b)->id != id)
 		b = &(*b)->next;
 	return b;
-}
-
-static int bundle_open(struct ofconn *c, uint32_t id, uint16_t flags, struct refusal *r)
-{
-	struct bundle *b;
-
-	if (*find(c, id))
-		return refuse(r, BUNDLE_EXISTS, "bundle_id", "there is a bundle %u already", id);
-	if (flags & ~BUNDLE_FLAGS)
-		return refuse(r, BUNDLE_FLAGS, "flags", "bundle flags 0x%x; known are 0x%x", flags,
-			      BUNDLE_FLAGS);
-	if (c->n_bundles == OFCONN_BUNDLES)
-		return refuse(r, OUT_OF_BUNDLES, "bundle_id",
-			      "there are %u bundles, as many as a connection may have",
-			      c->n_bundles);
-	b = calloc(1, sizeof *b);
-	if (!b)
-		abort();
-	b->server = c->server;
-	b->id = id;
-	b->flags = flags;
-	b->next = c->bundles;
-	c->bundles = b;
-	c->n_bundles++;
-	return 0;
 }
 
 void bundle_free(struct bundle *b)
@@ -77,24 +59,88 @@ static struct bundle *bundle_take(struct ofconn *c, struct bundle **at)
 	return b;
 }
 
+static void bundle_lose(struct ofconn *c, struct bundle **at)
+{
+	bundle_free(bundle_take(c, at));
+}
+
 void bundles_discard(struct ofconn *c)
 {
 	while (c->bundles)
-		bundle_free(bundle_take(c, &c->bundles));
+		bundle_lose(c, &c->bundles);
 }
 
-/* NULL and a refusal when it is not there, or was opened with other flags. */
-static struct bundle *bundle_get(struct ofconn *c, uint32_t id, uint16_t flags, struct refusal *r)
+void bundles_tick(struct ofconn *c)
 {
-	struct bundle *b = *find(c, id);
+	for (struct bundle **at = &c->bundles, *b; (b = *at);) {
+		struct refusal r;
 
+		if (++b->idle_s <= BUNDLE_IDLE_S) {
+			at = &b->next;
+			continue;
+		}
+		refuse(&r, BUNDLE_TIMEOUT, "bundle_id",
+		       "bundle %u was left alone for %u seconds, and is gone", b->id,
+		       BUNDLE_IDLE_S);
+		ofconn_refuse(c, b->opened, b->opened_size, &r);
+		bundle_lose(c, at);
+	}
+}
+
+/* By message m. */
+static int bundle_open(struct ofconn *c, const struct ofmsg *m, uint32_t id, uint16_t flags,
+		       struct refusal *r)
+{
+	struct bundle **at = find(c, id), *b;
+
+	if (*at) {
+		bundle_lose(c, at);
+		return refuse(r, BUNDLE_EXISTS, "bundle_id",
+			      "there was a bundle %u already, which is gone now", id);
+	}
+	if (flags & ~BUNDLE_FLAGS)
+		return refuse(r, BUNDLE_FLAGS, "flags", "bundle flags 0x%x; known are 0x%x", flags,
+			      BUNDLE_FLAGS);
+	if (c->n_bundles == OFCONN_BUNDLES)
+		return refuse(r, OUT_OF_BUNDLES, "bundle_id",
+			      "there are %u bundles, as many as a connection may have",
+			      c->n_bundles);
+	b = calloc(1, sizeof *b);
 	if (!b)
+		abort();
+	b->server = c->server;
+	b->id = id;
+	b->flags = flags;
+	b->opened_size = MIN((size_t)m->size, sizeof b->opened);
+	memcpy(b->opened, m->octets, b->opened_size);
+	b->next = c->bundles;
+	c->bundles = b;
+	c->n_bundles++;
+	return 0;
+}
+
+/* One that is there and fits the flags, and is to be added to or closed unless it is to be
+ * committed; NULL and a refusal otherwise, and then it is there no more. */
+static struct bundle *bundle_get(struct ofconn *c, uint32_t id, uint16_t flags, bool commit,
+				 struct refusal *r)
+{
+	struct bundle **at = find(c, id), *b = *at;
+
+	if (!b) {
 		refuse(r, BUNDLE_ID, "bundle_id", "there is no bundle %u", id);
+		return NULL;
+	}
+	b->idle_s = 0;
+	if (b->closed && !commit)
+		refuse(r, BUNDLE_CLOSED, "bundle_id", "bundle %u was closed already; it is gone",
+		       id);
 	else if (b->flags != flags)
-		refuse(r, BUNDLE_FLAGS, "flags", "flags 0x%x; bundle %u was opened with 0x%x",
-		       flags, id, b->flags);
+		refuse(r, BUNDLE_FLAGS, "flags",
+		       "flags 0x%x; bundle %u was opened with 0x%x, and is gone", flags, id,
+		       b->flags);
 	else
 		return b;
+	bundle_lose(c, at);
 	return NULL;
 }
 
@@ -112,11 +158,12 @@ static int check_properties(const struct reader *body, struct refusal *r)
 
 static bool is_bundled(uint8_t type)
 {
-	return type == OFPT_FLOW_MOD || type == OFPT_GROUP_MOD || type == OFPT_METER_MOD;
+	return type == OFPT_FLOW_MOD || type == OFPT_GROUP_MOD || type == OFPT_METER_MOD ||
+	       type == OFPT_PORT_MOD || type == OFPT_PACKET_OUT;
 }
 
 /* Everything that can be said of a message without looking at the switch. */
-static int check_message(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+static int check_message(struct ofconn *c, uint16_t flags, struct ofmsg *m, struct refusal *r)
 {
 	const struct ofmsg_row *row = is_bundled(m->type) ? ofmsg_row(m->type) : NULL;
 
@@ -126,9 +173,13 @@ static int check_message(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 			      m->octets[0]);
 	if (!row)
 		return refuse(r, BUNDLE_MSG_TYPE, "type",
-			      "message type %u cannot be in a bundle; flow-mods, group-mods and "
-			      "meter-mods can",
+			      "message type %u cannot be in a bundle; flow-mods, group-mods, "
+			      "meter-mods, port-mods and packet-outs can",
 			      m->type);
+	if (m->type == OFPT_PORT_MOD && flags & OFPBF_ATOMIC)
+		return refuse(r, BUNDLE_MSG_TYPE, "type",
+			      "a port-mod takes effect beside the tables; it can be in a bundle "
+			      "that is not atomic");
 	if (!ofmsg_size_fits(row, m->size))
 		return refuse(r, BAD_LEN, "length", "%s of %u octets in a bundle", row->name,
 			      m->size);
@@ -157,12 +208,18 @@ static int pull_message(struct reader *body, uint32_t xid, struct ofmsg *inner, 
 	return check_properties(body, r);
 }
 
-static int check_room(const struct ofconn *c, const struct bundle *b, size_t size,
+static int check_room(const struct ofconn *c, const struct bundle *b, const struct ofmsg *m,
 		      struct refusal *r)
 {
+	const size_t size = m->size;
+
 	if (b && b->n == BUNDLE_MESSAGES)
 		return refuse(r, BUNDLE_FULL, "message",
 			      "bundle %u holds %u messages, as many as it may", b->id, b->n);
+	if (b && b->n_packets == BUNDLE_PACKETS && m->type == OFPT_PACKET_OUT)
+		return refuse(r, BUNDLE_FULL, "message",
+			      "bundle %u holds %u packet-outs, as many as it may", b->id,
+			      b->n_packets);
 	if (c->bundle_octets + size > BUNDLE_OCTETS)
 		return refuse(r, BUNDLE_FULL, "message",
 			      "this connection's bundles hold %zu octets; %d are accepted",
@@ -182,22 +239,21 @@ int msg_bundle_add(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	struct ofmsg inner;
 	int error;
 
-	if (b && b->closed)
-		return refuse(r, BUNDLE_CLOSED, "bundle_id", "bundle %u is closed", id);
-	if (b && !bundle_get(c, id, flags, r))
+	if (b && !bundle_get(c, id, flags, false, r))
 		return -EINVAL;
 	error = pull_message(&m->body, m->xid, &inner, r);
 	if (!error)
-		error = check_message(c, &inner, r);
+		error = check_message(c, flags, &inner, r);
 	if (!error)
-		error = check_room(c, b, inner.size, r);
+		error = check_room(c, b, &inner, r);
 	if (!error && !b)
-		error = bundle_open(c, id, flags, r);
+		error = bundle_open(c, m, id, flags, r);
 	if (error)
 		return error;
 	b = *find(c, id);
 	buf_octets(&b->messages, inner.octets, inner.size);
 	b->n++;
+	b->n_packets += inner.type == OFPT_PACKET_OUT;
 	c->bundle_octets += inner.size;
 	c->server->bundle_octets += inner.size;
 	return 0;
@@ -224,30 +280,34 @@ void bundle_reply_send(struct ofconn *c, const struct bundle_reply *reply)
 /* Whatever becomes of it, it is gone then. */
 static int bundle_end(struct ofconn *c, const struct bundle_reply *like, struct refusal *r)
 {
-	struct bundle **at = find(c, like->id), *b = bundle_get(c, like->id, like->flags, r);
-
-	if (!b)
+	if (!bundle_get(c, like->id, like->flags, true, r))
 		return -EINVAL;
-	bundle_commit(c, bundle_take(c, at), like);
+	bundle_commit(c, bundle_take(c, find(c, like->id)), like);
 	return 0;
 }
 
 static int bundle_close(struct ofconn *c, const struct bundle_reply *like, struct refusal *r)
 {
-	struct bundle *b = bundle_get(c, like->id, like->flags, r);
+	struct bundle *b = bundle_get(c, like->id, like->flags, false, r);
 
-	if (!b)
-		return -EINVAL;
-	if (b->closed)
-		return refuse(r, BUNDLE_CLOSED, "bundle_id", "bundle %u is closed already", b->id);
-	b->closed = true;
+	if (b)
+		b->closed = true;
+	return b ? 0 : -EINVAL;
+}
+
+static int bundle_discard(struct ofconn *c, const struct bundle_reply *like, struct refusal *r)
+{
+	struct bundle **at = find(c, like->id);
+
+	if (!*at)
+		return refuse(r, BUNDLE_ID, "bundle_id", "there is no bundle %u", like->id);
+	bundle_lose(c, at);
 	return 0;
 }
 
 int msg_bundle_control(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
 	struct bundle_reply reply = {.size = MIN((size_t)m->size, sizeof reply.octets)};
-	struct bundle **at;
 	int error;
 
 	memcpy(reply.octets, m->octets, reply.size);
@@ -257,10 +317,9 @@ int msg_bundle_control(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	error = check_properties(&m->body, r);
 	if (error)
 		return error;
-	at = find(c, reply.id);
 	switch (reply.type) {
 	case OFPBCT_OPEN_REQUEST:
-		error = bundle_open(c, reply.id, reply.flags, r);
+		error = bundle_open(c, m, reply.id, reply.flags, r);
 		break;
 	case OFPBCT_CLOSE_REQUEST:
 		error = bundle_close(c, &reply, r);
@@ -268,9 +327,7 @@ int msg_bundle_control(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	case OFPBCT_COMMIT_REQUEST:
 		return bundle_end(c, &reply, r);
 	case OFPBCT_DISCARD_REQUEST:
-		if (!*at)
-			return refuse(r, BUNDLE_ID, "bundle_id", "there is no bundle %u", reply.id);
-		bundle_free(bundle_take(c, at));
+		error = bundle_discard(c, &reply, r);
 		break;
 	default:
 		return refuse(r, BUNDLE_TYPE, "type",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packet-out (TS-023, 7.3.7): of a frame that it brings, or of one that is held here. */
+/* Packet-out (TS-023, 7.3.7): of a frame that it brings, or of one that is held here; in a bundle,
+ * what can be refused is refused before all of it is in effect. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -25,6 +26,28 @@ static int send_out(struct ofconn *c, struct packet_out *po, uint32_t buffer_id,
 	return error;
 }
 
+/* In a bundle a buffer would be emptied by a commit that may fail. */
+static int check_bundled(uint32_t buffer_id, struct refusal *r)
+{
+	if (buffer_id == OFP_NO_BUFFER)
+		return 0;
+	return refuse(r, BUNDLE_MSG_TYPE, "buffer_id",
+		      "a packet-out of a buffer cannot be in a bundle; one with its frame can");
+}
+
+static int packet_out(struct ofconn *c, enum ofmsg_part part, struct packet_out *po,
+		      uint32_t buffer_id, struct refusal *r)
+{
+	switch (part) {
+	case OFMSG_CHECKED:
+		return check_bundled(buffer_id, r);
+	case OFMSG_STAGED:
+		return ofproto_packet_out_check(c->server->ofproto, po, r);
+	default:
+		return send_out(c, po, buffer_id, r);
+	}
+}
+
 int msg_packet_out(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
 	uint32_t buffer_id = pull_u32(&m->body), in_port = pull_u32(&m->body);
@@ -47,7 +70,7 @@ int msg_packet_out(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 					.ops = ops.data,
 					.ops_size = ops.size};
 
-		error = send_out(c, &po, buffer_id, r);
+		error = packet_out(c, m->part, &po, buffer_id, r);
 	}
 	buf_free(&ops);
 	return error;

@@ -158,6 +158,8 @@ int msg_port_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		return refuse(r, PORT_MOD_ADVERTISE, "advertise",
 			      "port %u advertises what its interface does; 0 leaves it so",
 			      pm.ofport);
+	if (m->part == OFMSG_CHECKED)
+		return 0;
 	w = of_waiter(c, m, NULL);
 	error = ofproto_port_mod(c->server->ofproto, &pm, w, r);
 	if (error)

@@ -55,6 +55,8 @@ void ofmsg_hello(struct ofconn *c); /* ours */
 
 /* The connection ends, and with it what its bundles hold. */
 void bundles_discard(struct ofconn *c);
+/* A second has passed: bundles that were left alone end. */
+void bundles_tick(struct ofconn *c);
 /* The server ends: commits that wait go with it.  Its connections have ended. */
 void commits_end(struct ofserver *s);
 

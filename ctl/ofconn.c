@@ -409,6 +409,7 @@ static void ofconn_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	bundles_tick(c);
 	c->silent_s++;
 	c->stuck_s = ofconn_output(c) ? c->stuck_s + 1 : 0;
 	if (c->stuck_s >= 2 * probe_s || ofconn_output(c) > OFCONN_OUTPUT_MAX) {

@@ -118,8 +118,9 @@ struct ofconn {
 	char last_error[160];
 };
 
-/* A message of a bundle is looked at when it is added, and staged with the others at the commit. */
-enum ofmsg_part { OFMSG_ALONE, OFMSG_CHECKED, OFMSG_STAGED };
+/* A message of a bundle is looked at when it is added, and staged with the others at the commit; a
+ * packet leaves when all of them are in effect. */
+enum ofmsg_part { OFMSG_ALONE, OFMSG_CHECKED, OFMSG_STAGED, OFMSG_IN_EFFECT };
 
 /* A whole message; octets live until the handler returns. */
 struct ofmsg {

@@ -258,6 +258,8 @@ struct packet_out {
 	size_t ops_size;
 };
 int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r);
+/* What of that can be refused, by what is staged now. */
+int ofproto_packet_out_check(struct ofproto *o, const struct packet_out *po, struct refusal *r);
 /* Packets whose TTL runs out are told of (OFPR_INVALID_TTL) instead of dropped; from the next batch
  * on. */
 void ofproto_tell_invalid_ttl(struct ofproto *o, bool wanted);

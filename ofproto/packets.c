@@ -54,22 +54,29 @@ static void run_out(struct worker *w, void *arg)
 	stage_tx(w);
 }
 
-int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r)
+int ofproto_packet_out_check(struct ofproto *o, const struct packet_out *po, struct refusal *r)
 {
-	struct instructions i = {.has_apply = true};
 	const struct switch_limits limits = {.group_exists = group_exists, .to_table = true};
-	struct out_call call = {.po = po, .in_port = PORT_NONE};
-	const struct port *in = port_by_ofport(&o->dp, po->in_port);
 
-	if (in)
-		call.in_port = in->id;
-	else if (po->in_port != OFPP_CONTROLLER && po->in_port != OFPP_ANY)
+	if (!port_by_ofport(&o->dp, po->in_port) && po->in_port != OFPP_CONTROLLER &&
+	    po->in_port != OFPP_ANY)
 		return refuse(r, BAD_PORT, "in_port", "there is no port %u", po->in_port);
 	if (po->size > OUT_MAX || po->size < ETH_HLEN_)
 		return refuse(r, BAD_PACKET, "data", "a frame of %zu octets; %d to %d are accepted",
 			      po->size, ETH_HLEN_, OUT_MAX);
-	if (actions_check_targets(po->ops, po->ops_size, &limits, r))
+	return actions_check_targets(po->ops, po->ops_size, &limits, r);
+}
+
+int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r)
+{
+	struct instructions i = {.has_apply = true};
+	struct out_call call = {.po = po, .in_port = PORT_NONE};
+	const struct port *in = port_by_ofport(&o->dp, po->in_port);
+
+	if (ofproto_packet_out_check(o, po, r))
 		return -EINVAL;
+	if (in)
+		call.in_port = in->id;
 	buf_octets(&i.apply, po->ops, po->ops_size);
 	call.program = program_compile(&i);
 	worker_call(o->dp.worker[0], run_out, &call);

@@ -117,25 +117,48 @@ class Peer:
         self.send(octets)
         return self.receive()
 
-    def error(self, octets):
-        """(type, code) of the one error that the message is answered with, or what came instead."""
-        kind, body = self.ask(octets + message(20))
-        if kind != 1:
-            return 'no error'
-        code = struct.unpack('!HH', body[:4])
-        if body[8 if code[0] == 0xffff else 4:][:64] != octets[:64]:
+    def errors(self, octets, n=1):
+        """(type, code) of the n errors that the message is answered with, of which the last quotes
+        it; or what came instead."""
+        codes = []
+        self.send(octets + message(20))
+        for i in range(n):
+            kind, body = self.receive()
+            if kind != 1:
+                return 'no error'
+            codes.append(struct.unpack('!HH', body[:4]))
+        if body[8 if codes[-1][0] == 0xffff else 4:][:64] != octets[:64]:
             return 'an error that quotes another message'
         if self.receive()[0] != 21:
             return 'no barrier reply'
-        return code
+        return codes
+
+    def error(self, octets):
+        codes = self.errors(octets)
+        return codes[0] if isinstance(codes, list) else codes
+
+    def dump(self, kind, body=b''):
+        """What a multipart request is answered with, of all its messages."""
+        octets, more = b'', True
+        self.send(multipart(kind, body))
+        while more:
+            kind, body = self.receive()
+            assert kind == 19, kind
+            octets += body[8:]
+            more = body[3] & 1
+        return octets
 
     def rules(self):
         """The flow dump without what time changes."""
-        _, body = self.ask(multipart(1, FLOW_REQUEST + match()))
-        return body[8:12] + body[20:]
+        octets, rules = self.dump(1, FLOW_REQUEST + match()), []
+        while octets:
+            size = struct.unpack('!H', octets[:2])[0]
+            rules.append(octets[:4] + octets[12:size])
+            octets = octets[size:]
+        return b''.join(sorted(rules))
 
     def state(self):
         """What messages can change: rules, groups, meters, ports, and what is the connection's."""
-        return [self.rules()] + [self.ask(octets) for octets in (
-            multipart(7), multipart(10, struct.pack('!II', 0xffffffff, 0)), multipart(13),
-            message(26), message(7), message(24, bytes(16)))]
+        return [self.rules()] + [self.dump(*request) for request in (
+            (7,), (10, struct.pack('!II', 0xffffffff, 0)), (12,), (13,))] + [
+                self.ask(octets) for octets in (message(26), message(7), message(24, bytes(16)))]

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/stub-ofproto.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -259,10 +260,17 @@ void ofproto_table_stats(const struct ofproto *o, unsigned table, struct table_s
 		.n_active = table + 1, .n_lookups = 0x1000 + table, .n_matches = 0x2000 + table};
 }
 
+int ofproto_packet_out_check(struct ofproto *o, const struct packet_out *po, struct refusal *r)
+{
+	(void)o;
+	return po->size < 14 ? refuse(r, BAD_PACKET, "frame", "%zu octets are no frame", po->size)
+			     : 0;
+}
+
 int ofproto_packet_out(struct ofproto *o, const struct packet_out *po, struct refusal *r)
 {
-	if (po->size < 14)
-		return refuse(r, BAD_PACKET, "frame", "%zu octets are no frame", po->size);
+	if (ofproto_packet_out_check(o, po, r))
+		return -EINVAL;
 	o->n_packet_outs++;
 	o->last_out = *po;
 	memcpy(o->last_frame, po->frame, MIN(po->size, sizeof o->last_frame));

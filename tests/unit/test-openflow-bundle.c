@@ -164,6 +164,13 @@ static void it_fails_late(void **state)
 	bench_end(t);
 }
 
+/* What did not fit its state or flags has ended bundle 1. */
+#define GONE(P, ONF)                                                                \
+	do {                                                                        \
+		assert_int_equal((P)->c->n_bundles, 0);                             \
+		REFUSED(P, control(ONF, 7, OFPBCT_DISCARD_REQUEST), OFPBFC_BAD_ID); \
+	} while (0)
+
 static void every_refusal(void **state)
 {
 	struct bench *t = bench_new();
@@ -177,6 +184,8 @@ static void every_refusal(void **state)
 		REFUSED(&p, control(onf, 1, 8), OFPBFC_BAD_TYPE);
 		ask(&p, onf, 1, OFPBCT_OPEN_REQUEST);
 		REFUSED(&p, control(onf, 1, OFPBCT_OPEN_REQUEST), OFPBFC_BUNDLE_EXIST);
+		GONE(&p, onf);
+		ask(&p, onf, 1, OFPBCT_OPEN_REQUEST);
 		/* What is inside has another xid, no header, a length of its own, a wrong type. */
 		REFUSED(&p,
 			onf ? "04 04 0028 00000009 4f4e4600 000008fd 00000001 0000 0003"
@@ -198,18 +207,38 @@ static void every_refusal(void **state)
 			OFPBFC_UNKNOWN);
 		ask(&p, onf, 2, OFPBCT_CLOSE_REQUEST);
 		REFUSED(&p, control(onf, 2, OFPBCT_CLOSE_REQUEST), OFPBFC_BUNDLE_CLOSED);
+		GONE(&p, onf);
+		ask(&p, onf, 1, OFPBCT_OPEN_REQUEST);
+		ask(&p, onf, 2, OFPBCT_CLOSE_REQUEST);
 		REFUSED(&p, add(DROP_IP, onf), OFPBFC_BUNDLE_CLOSED);
-		ask(&p, onf, 3, OFPBCT_DISCARD_REQUEST);
+		GONE(&p, onf);
 	}
-	/* Flags that nobody knows, and others than it was opened with. */
+	peer_end(&p);
+	bench_end(t);
+}
+
+/* Flags that nobody knows, and others than it was opened with; properties. */
+static void flags_and_properties(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
 	REFUSED(&p, "04 21 0010 00000001 00000001 0000 0004", OFPBFC_BAD_FLAGS);
-	ask(&p, false, 1, OFPBCT_OPEN_REQUEST);
-	REFUSED(&p, "04 21 0010 00000001 00000001 0002 0001", OFPBFC_BAD_FLAGS);
-	REFUSED(&p, "04 21 0010 00000001 00000001 0004 0001", OFPBFC_BAD_FLAGS);
-	REFUSED(&p,
-		"04 22 0020 00000009 00000001 0000 0000 04 0f 0010 00000009 0002 00 00 00000005",
-		OFPBFC_BAD_FLAGS);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const others[] = {
+			"04 21 0010 00000001 00000001 0002 0001",
+			"04 21 0010 00000001 00000001 0004 0001",
+			"04 22 0020 00000009 00000001 0000 0000"
+			"04 0f 0010 00000009 0002 00 00 00000005",
+		};
+
+		ask(&p, false, 1, OFPBCT_OPEN_REQUEST);
+		REFUSED(&p, others[i], OFPBFC_BAD_FLAGS);
+		GONE(&p, false);
+	}
 	REFUSED(&p, "04 21 0018 00000001 00000002 0000 0000 0001 0008 00000000", OFPBFC_UNKNOWN);
+	ask(&p, false, 1, OFPBCT_OPEN_REQUEST);
 	ask(&p, false, 1, OFPBCT_COMMIT_REQUEST); /* open as it is, and empty */
 	assert_int_equal(t->o->n_flow_mods + t->o->n_group_mods, 0);
 	peer_end(&p);
@@ -236,6 +265,151 @@ static void malformed_inside(void **state)
 	EXPECT(&p, "04 01 002c 00000020 0001 0000 04 22 0020 00000020 00000001 0000 0003"
 		   "05 0f 0010 00000020 0000 00 00 00000005");
 	assert_int_equal(p.c->n_bundles, 0);
+	peer_end(&p);
+	bench_end(t);
+}
+
+/* What was refused stays out; what was not is committed. */
+static void the_rest_is_committed(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	ask(&p, true, 1, OFPBCT_OPEN_REQUEST);
+	peer_send(&p, add(DROP_IP, true));
+	REFUSED(&p, add("04 14 0008 00000009", true), OFPBFC_MSG_UNSUP);
+	peer_send(&p, add("04 0f 000c 00000020 0000 00 00", true));
+	EXPECT(&p, "04 01 0030 00000020 0001 0006 04 04 0024 00000020 4f4e4600 000008fd"
+		   "00000001 0000 0003 04 0f 000c 00000020 0000 00 00");
+	assert_int_equal(p.c->bundle_octets, DROP_IP_SIZE);
+	ask(&p, true, 2, OFPBCT_COMMIT_REQUEST);
+	assert_int_equal(t->o->n_flow_mods, 1);
+	assert_int_equal(t->o->n_committed, 1);
+	assert_int_equal(p.c->bundle_octets, 0);
+	peer_end(&p);
+	bench_end(t);
+}
+
+#define OUT(BUFFER, SIZE, FRAME)                                      \
+	"04 0d " SIZE " 00000020" BUFFER "fffffffd 0010 000000000000" \
+	"0000 0010 00000001 0000 000000000000" FRAME
+#define OUT_FRAME "ffffffffffff 020000000001 88b5 0000"
+
+/* A packet leaves when all else is in effect, and before the reply; one that cannot leave fails
+ * the commit while nothing has happened. */
+static void packets_leave_behind_it(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	REFUSED(&p, add(OUT("00000001", "0028", ""), true), OFPBFC_MSG_UNSUP); /* of a buffer */
+	peer_send(&p, add(OUT("ffffffff", "0038", OUT_FRAME), true));
+	peer_send(&p, add(DROP_IP, true));
+	t->o->defer = true;
+	peer_send(&p, control(true, 2, OFPBCT_COMMIT_REQUEST));
+	assert_int_equal(t->o->n_flow_mods, 1);
+	assert_int_equal(t->o->n_packet_outs, 0);
+	assert_int_equal(t->server.bundle_octets, 0x38); /* the packet is still here */
+	stub_done(t->o, 0);
+	assert_int_equal(t->o->n_packet_outs, 1);
+	assert_int_equal(t->o->last_out.size, 16);
+	assert_int_equal(t->server.bundle_octets, 0);
+	EXPECT(&p, control(true, 2, OFPBCT_COMMIT_REPLY));
+	/* The disk is full: it stays here. */
+	peer_send(&p, add(OUT("ffffffff", "0038", OUT_FRAME), true));
+	peer_send(&p, control(true, 3, OFPBCT_COMMIT_REQUEST));
+	stub_done(t->o, -EIO);
+	assert_int_equal(t->o->n_packet_outs, 1);
+	EXPECT(&p, "04 01 0028 00000003 ffff 0909 4f4e4600"
+		   "04 04 0018 00000003 4f4e4600 000008fc 00000001 0004 0003");
+	t->o->defer = false;
+	/* No frame: seen at the commit, as what depends on the switch is. */
+	peer_send(&p, add(DROP_IP, true));
+	peer_send(&p, add(OUT("ffffffff", "0028", ""), true));
+	peer_send(&p, control(true, 4, OFPBCT_COMMIT_REQUEST));
+	EXPECT(&p, "04 01 0034 00000020 0001 000c" OUT(
+			   "ffffffff", "0028",
+			   "") "04 01 0028 00000004 ffff 0909 4f4e4600"
+			       "04 04 0018 00000004 4f4e4600 000008fc 00000001 0004 0003");
+	assert_int_equal(t->o->n_abandoned, 1);
+	assert_int_equal(t->o->n_packet_outs, 1);
+	assert_int_equal(t->server.bundle_octets, 0);
+	peer_end(&p);
+	bench_end(t);
+}
+
+/* Many packet-outs hold the control thread up: there are not many. */
+static void packets_are_few(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	for (unsigned i = 0; i < 256; i++)
+		peer_send(&p, add(OUT("ffffffff", "0038", OUT_FRAME), true));
+	EXPECT(&p, "");
+	REFUSED(&p, add(OUT("ffffffff", "0038", OUT_FRAME), true), OFPBFC_MSG_TOO_MANY);
+	peer_send(&p, add(DROP_IP, true));
+	ask(&p, true, 2, OFPBCT_COMMIT_REQUEST);
+	assert_int_equal(t->o->n_packet_outs, 256);
+	peer_end(&p);
+	bench_end(t);
+}
+
+#define PORT_MOD                                                                             \
+	"04 10 0028 00000020 00000001 00000000 020000000001 0000 00000001 00000001 00000000" \
+	"00000000"
+
+/* A port's configuration is beside the tables: with them, but not in one instant. */
+static void port_mods_where_nothing_is_atomic(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	stub_port(t->o, 1, "p1");
+	REFUSED(&p, add(PORT_MOD, false), OFPBFC_MSG_UNSUP); /* flags 3 */
+	peer_send(&p, "04 22 0038 00000020 00000001 0000 0002" PORT_MOD);
+	EXPECT(&p, "");
+	assert_int_equal(t->o->port_mod.ofport, 0);
+	peer_send(&p, "04 21 0010 00000002 00000001 0004 0002");
+	EXPECT(&p, "04 21 0010 00000002 00000001 0005 0002");
+	assert_int_equal(t->o->port_mod.ofport, 1);
+	peer_end(&p);
+	bench_end(t);
+}
+
+/* A bundle that nobody says anything of ends, and who opened it is told; one that is used stays. */
+static void left_alone(void **state)
+{
+	struct bench *t = bench_new();
+	struct peer p = peer_ready(t);
+
+	(void)state;
+	ask(&p, true, 1, OFPBCT_OPEN_REQUEST);
+	peer_send(&p, "04 22 0020 00000009 00000002 0000 0000"
+		      "04 0f 0010 00000009 0002 00 00 00000005");
+	for (unsigned i = 0; i < 10; i++) {
+		event_active(p.c->timer, EV_TIMEOUT, 0);
+		turn(t);
+	}
+	EXPECT(&p, "");
+	peer_send(&p, add(DROP_IP, true));
+	event_active(p.c->timer, EV_TIMEOUT, 0);
+	turn(t);
+	EXPECT(&p, "04 01 002c 00000009 0011 000e 04 22 0020 00000009 00000002 0000 0000"
+		   "04 0f 0010 00000009 0002 00 00 00000005");
+	assert_int_equal(p.c->n_bundles, 1);
+	for (unsigned i = 0; i < 10; i++) {
+		event_active(p.c->timer, EV_TIMEOUT, 0);
+		turn(t);
+	}
+	EXPECT(&p, "04 01 0028 00000001 ffff 090a 4f4e4600"
+		   "04 04 0018 00000001 4f4e4600 000008fc 00000001 0000 0003");
+	assert_int_equal(p.c->n_bundles, 0);
+	assert_int_equal(t->server.bundle_octets, 0);
 	peer_end(&p);
 	bench_end(t);
 }
@@ -385,7 +559,13 @@ int main(void)
 		cmocka_unit_test(one_fails),
 		cmocka_unit_test(it_fails_late),
 		cmocka_unit_test(every_refusal),
+		cmocka_unit_test(flags_and_properties),
 		cmocka_unit_test(malformed_inside),
+		cmocka_unit_test(the_rest_is_committed),
+		cmocka_unit_test(packets_leave_behind_it),
+		cmocka_unit_test(packets_are_few),
+		cmocka_unit_test(port_mods_where_nothing_is_atomic),
+		cmocka_unit_test(left_alone),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(large_ones_go_one_at_a_time),
 		cmocka_unit_test(large_ones_end_with_the_server),
