@@ -143,10 +143,19 @@ static void packet_in_match(const struct ofconn *c, const struct key *key, struc
 	buf_octets(b, (const uint8_t[8]){0}, ROUND_UP(size, 8) - size);
 }
 
+/* How much of it `c` wants: what the rule says or, of what no rule sends, the connection
+ * (TS-023, 7.3.2). */
+static uint16_t max_len(const struct ofconn *c, const struct event_packet_in *pi)
+{
+	return pi->reason == OFPR_INVALID_TTL ? c->miss_send_len : pi->max_len;
+}
+
+/* What is in no buffer comes whole; of a part of a packet, as much as is wanted. */
 static void send_packet_in(struct ofconn *c, const struct event_packet_in *pi, uint64_t cookie,
 			   uint32_t buffer_id)
 {
-	size_t size = buffer_id == OFP_NO_BUFFER ? pi->held : pi->size;
+	bool whole = buffer_id == OFP_NO_BUFFER && pi->held == pi->total_len;
+	size_t size = whole ? pi->held : MIN(pi->held, max_len(c, pi));
 	struct buf b;
 
 	of_begin(&b, OFPT_PACKET_IN, 0);
@@ -161,10 +170,10 @@ static void send_packet_in(struct ofconn *c, const struct event_packet_in *pi, u
 	ofconn_send(c, &b);
 }
 
-/* What a controller may leave here is held; a part of a packet never is. */
+/* What a controller may leave here is held, once for all of them; a part of a packet never is. */
 static uint32_t hold(struct ofserver *s, const struct event_packet_in *pi)
 {
-	if (pi->max_len == OFPCML_NO_BUFFER || pi->held < pi->total_len)
+	if (pi->held < pi->total_len)
 		return OFP_NO_BUFFER;
 	return packet_hold(&s->buffers, ofproto_now(s->ofproto), be32toh(pi->key.du.in_port),
 			   pi->octet, pi->held);
@@ -177,16 +186,19 @@ void async_packet_in(struct ofserver *s, const struct event_packet_in *pi, const
 
 	FOR_EACH_CONN(c, s)
 	{
+		bool all = max_len(c, pi) == OFPCML_NO_BUFFER;
+
 		if (!wants(c, c->async.packet_in, pi->reason))
 			continue;
 		if (ofconn_output(c) >= OFCONN_OUTPUT_REPLY) {
 			s->n_packet_in_dropped++;
 			continue;
 		}
-		if (!held)
+		if (!held && !all)
 			buffer_id = hold(s, pi);
-		held = true;
-		send_packet_in(c, pi, flow ? flow->cookie : UINT64_MAX, buffer_id);
+		held |= !all;
+		send_packet_in(c, pi, flow ? flow->cookie : UINT64_MAX,
+			       all ? OFP_NO_BUFFER : buffer_id);
 	}
 }
 

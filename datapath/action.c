@@ -99,7 +99,7 @@ void instructions_free(struct instructions *i)
 static bool any_effect(const struct buf *ops)
 {
 	OP_FOR_EACH(op, ops->data, ops->size)
-	if (classes[op->kind]->outputs || classes[op->kind]->effects)
+	if (classes[op->kind]->outputs || classes[op->kind]->effects || classes[op->kind]->tells)
 		return true;
 	return false;
 }

@@ -67,8 +67,9 @@ struct action_class {
 	uint16_t exp_type; /* of SLUICE_EXPERIMENTER */
 	enum set_order order;
 	bool outputs; /* it takes the packet somewhere: all but the last need a copy */
-	bool effects; /* it does what outlasts the packet: a program with it is no mere drop */
 	bool ends;    /* … and nothing is run behind it: the last of its list, no table follows */
+	/* A program with either is no mere drop: what outlasts the packet, or is heard of it. */
+	bool effects, tells;
 	enum op_form form;
 	uint16_t types[2];
 	/* Its effect on the key is in octets that the key does not tell of: tables behind it come

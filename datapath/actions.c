@@ -32,15 +32,28 @@ struct pkt *copy_for_output(struct worker *w, const struct pkt *p)
 	return NULL;
 }
 
+/* Controllers hear of TTLs that run out, and an action of the program's may find one. */
+static bool may_tell(const struct worker *w, const struct program *program)
+{
+	if (likely(!__atomic_load_n(&w->dp->packet_in_ttl, __ATOMIC_RELAXED)))
+		return false;
+	OP_FOR_EACH(op, program->ops, program->apply_size)
+	if (action_class(op->kind)->tells)
+		return true;
+	return false;
+}
+
 /* A path without output: its meters are met all the same (TS-023, 5.7), and what outlasts the
- * packet happens.  Takes p. */
+ * packet happens; everything, where it shows which TTL runs out (5.12).  Takes p. */
 static void drop_path(struct worker *w, struct pkt *p, const struct program *program)
 {
+	bool all = may_tell(w, program);
+
 	OP_FOR_EACH(op, program->ops, program->apply_size)
 	{
 		const struct action_class *class = action_class(op->kind);
 
-		if (op->kind != ACTION_METER && !class->effects)
+		if (!all && op->kind != ACTION_METER && !class->effects)
 			continue;
 		if (program->rules)
 			p->rule = program->rules[op->flags];
@@ -175,8 +188,7 @@ static void packet_in(struct worker *w, struct pkt *p, uint8_t reason, uint16_t 
 		.table = p->rule.table,
 		.flags = p->flags,
 	};
-	uint32_t size = max_len == OFPCML_NO_BUFFER ? p->len : MIN(p->len, max_len);
-	uint32_t held = p->len;
+	uint32_t held = MIN(p->len, (uint32_t)OFPCML_MAX);
 	const struct port *in = port_get(w->dp, p->in_port);
 	uint8_t octets[OFPCML_MAX];
 
@@ -185,10 +197,7 @@ static void packet_in(struct worker *w, struct pkt *p, uint8_t reason, uint16_t 
 		return;
 	}
 	if (w->dp->packet_in_headers)
-		held = size = MIN(size, p->payload);
-	size = MIN(size, sizeof octets);
-	held = MIN(held, sizeof octets);
-	event.size = (uint16_t)size;
+		held = MIN(held, MIN(p->payload, max_len));
 	event.held = (uint16_t)held;
 	event.event = (struct event){EVENT_PACKET_IN, (uint32_t)sizeof event + held};
 	event.key.du = p->key;

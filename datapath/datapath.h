@@ -117,8 +117,8 @@ struct event_packet_in {
 	struct event event;
 	uint32_t rule_id;
 	uint32_t total_len;
-	uint16_t max_len, size; /* octets for controllers, */
-	uint16_t held;          /* of so many that follow: all of a packet that may be held */
+	uint16_t max_len; /* octets for controllers, by the rule, */
+	uint16_t held;    /* of so many that follow: all of a packet that may be held */
 	uint8_t reason, table;
 	uint8_t flags;  /* PKT_VIRTUAL_ETH … */
 	struct key key; /* pipeline fields and the collected record */

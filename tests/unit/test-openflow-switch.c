@@ -289,7 +289,7 @@ static void packets_come_in(void **state)
 
 	(void)state;
 	pi->total_len = 60;
-	pi->size = pi->held = 16;
+	pi->max_len = pi->held = 16;
 	pi->reason = OFPR_ACTION;
 	pi->table = 1;
 	pi->key.du.in_port = htobe32(3);
@@ -322,6 +322,54 @@ static void packets_come_in(void **state)
 #define SET_ASYNC(MASTER, SLAVE) \
 	"04 1c 0020 00000001" MASTER SLAVE "00000000 00000000 00000000 00000000"
 
+/* Of what no rule sends, a connection says how much it wants; the rest stays in a buffer. */
+static void invalid_ttls_are_of_miss_send_len(void **state)
+{
+	static const struct {
+		const char *config, *want;
+	} t[] = {
+		{"04 09 000c 00000001 0000 0004",
+		 "04 0a 002e 00000000 00000001 0010 02 00 ffffffffffffffff"
+		 "0001 000c 80000004 00000003 00000000 0000 ffffffff"},
+		{"04 09 000c 00000001 0000 0000",
+		 "04 0a 002a 00000000 00000002 0010 02 00 ffffffffffffffff"
+		 "0001 000c 80000004 00000003 00000000 0000"},
+		{"04 09 000c 00000001 0000 ffff",
+		 "04 0a 003a 00000000 ffffffff 0010 02 00 ffffffffffffffff"
+		 "0001 000c 80000004 00000003 00000000 0000" FRAME},
+	};
+	struct bench *b = bench_new();
+	struct peer all = peer_ready(b), p = peer_ready(b);
+	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+
+	(void)state;
+	pi->total_len = pi->held = 16;
+	pi->max_len = OFPCML_NO_BUFFER;
+	pi->reason = OFPR_INVALID_TTL;
+	pi->key.du.in_port = htobe32(3);
+	octets_of(FRAME, pi->octet, 16);
+	peer_send(&p, SET_ASYNC("00000007", "00000000"));
+	peer_send(&all, SET_ASYNC("00000007", "00000000"));
+	peer_send(&all, t[2].config);
+	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
+		peer_send(&p, t[i].config);
+		async_packet_in(&b->server, pi, NULL);
+		EXPECT(&p, t[i].want);
+		EXPECT(&all, t[2].want);
+	}
+	/* A part of a packet is never held. */
+	pi->total_len = 60;
+	peer_send(&p, t[0].config);
+	async_packet_in(&b->server, pi, NULL);
+	EXPECT(&p, "04 0a 002e 00000000 ffffffff 003c 02 00 ffffffffffffffff"
+		   "0001 000c 80000004 00000003 00000000 0000 ffffffff");
+	packet_buffers_free(&b->server.buffers);
+	free(pi);
+	peer_end(&p);
+	peer_end(&all);
+	bench_end(b);
+}
+
 /* An invalid TTL is not among the defaults; the datapath tells of it while somebody hears it. */
 static void invalid_ttls_are_for_those_who_ask(void **state)
 {
@@ -331,7 +379,7 @@ static void invalid_ttls_are_for_those_who_ask(void **state)
 	struct ofproto *o = t->server.ofproto;
 
 	(void)state;
-	pi->total_len = pi->size = pi->held = 16;
+	pi->total_len = pi->held = 16;
 	pi->max_len = OFPCML_NO_BUFFER;
 	pi->reason = OFPR_INVALID_TTL;
 	pi->key.du.in_port = htobe32(3);
@@ -343,7 +391,7 @@ static void invalid_ttls_are_for_those_who_ask(void **state)
 	EXPECT(&p, "");
 	assert_true(o->tell_invalid_ttl);
 	async_packet_in(&t->server, pi, NULL);
-	EXPECT(&p, "04 0a 003a 00000000 ffffffff 0010 02 00 ffffffffffffffff"
+	EXPECT(&p, "04 0a 003a 00000000 00000001 0010 02 00 ffffffffffffffff"
 		   "0001 000c 80000004 00000003 00000000 0000" FRAME);
 	EXPECT(&other, "");
 	/* As a slave it does not want to hear it. */
@@ -370,7 +418,7 @@ static void packet_ins_are_dropped_before_memory_is_lost(void **state)
 	struct event_packet_in *pi = calloc(1, sizeof *pi + 9000);
 
 	(void)state;
-	pi->size = pi->held = 9000;
+	pi->max_len = pi->held = 9000;
 	pi->reason = OFPR_ACTION;
 	for (unsigned i = 0; i < 1000; i++)
 		async_packet_in(&t->server, pi, NULL);
@@ -388,7 +436,6 @@ static struct event_packet_in *packet_in(uint16_t max_len)
 
 	pi->total_len = pi->held = 16;
 	pi->max_len = max_len;
-	pi->size = MIN(max_len, (uint16_t)16);
 	pi->reason = OFPR_ACTION;
 	pi->key.du.in_port = htobe32(3);
 	octets_of(FRAME, pi->octet, 16);
@@ -486,7 +533,7 @@ static void buffers_are_bounded(void **state)
 	EXPECT(&p,
 	       "04 0a 003a 00000000 ffffffff 0010 01 00 ffffffffffffffff" IN_PORT_3 "0000" FRAME);
 	pi->max_len = 4;
-	pi->held = pi->size = 4; /* headers alone are for controllers */
+	pi->held = 4; /* headers alone are for controllers */
 	async_packet_in(&t->server, pi, NULL);
 	EXPECT(&p, "04 0a 002e 00000000 ffffffff 0010 01 00 ffffffffffffffff" IN_PORT_3
 		   "0000 ffffffff");
@@ -531,6 +578,7 @@ int main(void)
 		cmocka_unit_test(packets_go_out),
 		cmocka_unit_test(packets_come_in),
 		cmocka_unit_test(invalid_ttls_are_for_those_who_ask),
+		cmocka_unit_test(invalid_ttls_are_of_miss_send_len),
 		cmocka_unit_test(packet_ins_are_dropped_before_memory_is_lost),
 		cmocka_unit_test(packets_are_held),
 		cmocka_unit_test(a_rule_takes_what_is_held),
