@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Multipart requests (TS-023, 7.3.5): dispatch by type, and desc, the one without a subject.
  *
- * A request in several messages (OFPMPF_REQ_MORE) makes sense for table-features alone, which
- * cannot be set here: its octets are counted up to a bound, and the last one is answered. */
+ * A request in several messages (OFPMPF_REQ_MORE) makes sense for table-features alone.  Each
+ * message has whole tables and is looked at when it comes, up to a bound, and nothing of it is
+ * kept, for tables cannot be changed; the last one is answered.  When one is refused, that is the
+ * answer, and the others say nothing any more. */
 #include "config.h"
 #include "ctl/msg.h"
 
@@ -23,23 +25,44 @@ static const struct ofmsg_row *row_of(uint16_t type)
 	return type < ARRAY_SIZE(rows) - 1 ? &rows[type] : NULL;
 }
 
-/* A part of a request with more to come.  Parts of another request are a new beginning. */
-static int request_part(struct ofconn *c, const struct ofmsg *m, uint16_t type, struct refusal *r)
+/* With more to come. */
+static int check_part(struct ofconn *c, const struct ofmsg *m, struct refusal *r)
 {
-	if (type != OFPMP_TABLE_FEATURES)
-		return refuse(r, MULTIPART_OVERFLOW, "flags",
-			      "a request of type %u in several messages; it fits in one", type);
-	if (c->more_xid != m->xid)
-		c->more_octets = 0;
-	c->more_xid = m->xid;
-	c->more_octets += m->size;
-	if (c->more_octets > REQUEST_OCTETS) {
-		c->more_octets = 0;
+	if (c->more_octets > REQUEST_OCTETS)
 		return refuse(r, MULTIPART_OVERFLOW, "flags",
 			      "a request of more than %u octets in several messages",
 			      REQUEST_OCTETS);
+	return table_features_ask(c, &m->body, r);
+}
+
+/* Messages of another request are a new beginning. */
+static int request_part(struct ofconn *c, const struct ofmsg *m, uint16_t type, struct refusal *r)
+{
+	int error;
+
+	if (type != OFPMP_TABLE_FEATURES)
+		return refuse(r, MULTIPART_OVERFLOW, "flags",
+			      "a request of type %u in several messages; it fits in one", type);
+	if (c->more_xid != m->xid || !c->more_octets) {
+		c->more_octets = 0;
+		c->more_refused = false;
 	}
-	return 0;
+	c->more_xid = m->xid;
+	if (c->more_refused)
+		return 0;
+	c->more_octets += m->size;
+	error = check_part(c, m, r);
+	c->more_refused = error != 0;
+	return error;
+}
+
+/* The last message of one that was refused already. */
+static bool ends_refused(struct ofconn *c, const struct ofmsg *m)
+{
+	bool same = c->more_octets && c->more_xid == m->xid;
+
+	c->more_octets = 0;
+	return same && c->more_refused;
 }
 
 int msg_multipart_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
@@ -53,6 +76,8 @@ int msg_multipart_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 			      type);
 	if (flags & OFPMPF_REQ_MORE)
 		return request_part(c, m, type, r);
+	if (type == OFPMP_TABLE_FEATURES && ends_refused(c, m))
+		return 0;
 	if (!ofmsg_size_fits(row, reader_left(&m->body)))
 		return refuse(r, BAD_LEN, "length", "%s with a body of %zu octets; it has %u%s",
 			      row->name, reader_left(&m->body), row->size,

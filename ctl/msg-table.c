@@ -209,19 +209,24 @@ static bool asks_for_nothing(struct ofconn *c, const struct reader *body)
 	return same;
 }
 
-int multipart_table_features(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+int table_features_ask(struct ofconn *c, const struct reader *body, struct refusal *r)
 {
-	bool parts = c->more_octets && c->more_xid == m->xid;
-
-	c->more_octets = 0;
-	if (table_features_check(m->body, ofproto_n_tables(c->server->ofproto), r))
+	if (table_features_check(*body, ofproto_n_tables(c->server->ofproto), r))
 		return -EINVAL;
-	if (parts || !asks_for_nothing(c, &m->body))
+	if (!asks_for_nothing(c, body))
 		return refuse(
 			r, TABLE_FEATURES, "body",
 			"the tables' features cannot be changed; an empty body asks for them");
-	table_dump(c, m, OFPMP_TABLE_FEATURES, table_features_next);
 	return 0;
+}
+
+int multipart_table_features(struct ofconn *c, struct ofmsg *m, struct refusal *r)
+{
+	int error = table_features_ask(c, &m->body, r);
+
+	if (!error)
+		table_dump(c, m, OFPMP_TABLE_FEATURES, table_features_next);
+	return error;
 }
 
 int msg_table_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)

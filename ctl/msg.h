@@ -80,7 +80,9 @@ void of_put_port(struct buf *b, const struct port *port); /* struct ofp_port */
 /* The next OpenFlow port after number `*ofport` (begin with 0); NULL after LOCAL. */
 const struct port *of_next_port(struct ofserver *s, uint32_t *ofport);
 
-/* Whether a request for table features says what can be said (OFPTFFC_*). */
+/* One message of a request for table features: refused when it asks for what there is not. */
+int table_features_ask(struct ofconn *c, const struct reader *body, struct refusal *r);
+/* Whether it says what can be said (OFPTFFC_*). */
 int table_features_check(struct reader body, unsigned n_tables, struct refusal *r);
 
 /* Behind an error, to who wants it: struct sluice_refusal. */

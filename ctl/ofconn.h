@@ -102,7 +102,8 @@ struct ofconn {
 	bool reasons;             /* it wants sluice_refusal behind errors */
 	bool visitor; /* by a local listener: tools that come and go, not worth a line of the log */
 	unsigned n_waiters;
-	uint32_t more_xid, more_octets; /* a multipart request in several messages */
+	uint32_t more_xid, more_octets; /* a multipart request in several messages; 0: none */
+	bool more_refused;              /* what is still to come of it is not looked at */
 	struct ofreply *reply;
 	uint32_t xid; /* of our own messages */
 	struct bundle *bundles;

@@ -196,7 +196,8 @@ ROWS = [
     ('METER_MOD a short band', message(29, h('0000 0001 00000001') + h('0001 0008 00000001')), 1, 6),
     ('METER_STATS UNKNOWN_METER', multipart(9, h('00000005 00000000')), 12, 3),
     ('TABLE_FEATURES EPERM', multipart(12, features()), 13, 5),
-    ('TABLE_FEATURES EPERM in parts', multipart(12, features(h('0000 0008 0001 0004')), 0), 13, 5),
+    ('TABLE_FEATURES EPERM in parts',
+     multipart(12, features(h('0000 0008 0001 0004')), 1) + multipart(12, features()), 13, 5),
     ('TABLE_FEATURES BAD_TABLE', multipart(12, features(table=200)), 13, 0),
     ('TABLE_FEATURES BAD_TYPE', multipart(12, features(h('0009 0008 00000000'))), 13, 2),
     ('TABLE_FEATURES BAD_TYPE experimenter', multipart(12, features(h('ffff 0008 00002320'))), 13, 2),
@@ -304,9 +305,14 @@ def features_there_and_back(judge):
     ours = [h('ffff %02x04 534c5543' % (number << 1)) for number in range(60, 64)]
     for extended in False, True:
         there = peer.ask(multipart(12))
-        back = peer.ask(multipart(12, there[1][8:]))
+        tables, parts = there[1][8:], b''
+        back = peer.ask(multipart(12, tables))
+        while tables:
+            size = struct.unpack('!H', tables[:2])[0]
+            parts += multipart(12, tables[:size], flags=1)
+            tables = tables[size:]
         judge.check('table features differ%s' % (', extended' if extended else ''),
-                    there[0] == 19 and back == there
+                    there[0] == 19 and back == there == peer.ask(parts + multipart(12))
                     and all((o in there[1]) == extended for o in ours))
         peer.ask(multipart(1, FLOW_REQUEST + match(h('ffff3208 534c5543 00001001'))))
 

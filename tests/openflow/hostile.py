@@ -217,7 +217,7 @@ def small_bundles(ready):
 
 def multiparts(ready):
     """Requests with more to come, for ever."""
-    stuff(peers(16), multipart(12, bytes(4096), 1) * 16, ready, read=True)
+    stuff(peers(16), multipart(12, b'', 1) * 4096, ready, read=True)
 
 
 def management(octets, n=8, read=False):

@@ -175,7 +175,7 @@ static void table_features_add_up(void **state)
 	static const uint16_t wanted[] = {0, 2, 4, 6, 8, 10, 12, 14};
 	struct bench *t = bench_new();
 	struct peer p = peer_ready(t);
-	uint8_t octets[65536];
+	uint8_t octets[65536], again[sizeof octets];
 	struct reader r;
 	ssize_t n;
 
@@ -204,11 +204,20 @@ static void table_features_add_up(void **state)
 	}
 	assert_false(r.failed);
 	assert_int_equal(reader_left(&r), 0);
-	/* In two parts: refused once, when it is whole. */
+	/* In three parts, of which the second is malformed: refused once, and begun anew. */
+	peer_send(&p, "04 12 0010 00000002 000c 0001 00000000");
+	EXPECT(&p, "");
 	peer_send(&p, "04 12 0018 00000002 000c 0001 00000000 0000000000000000");
+	EXPECT(&p, "04 01 0024 00000002 000d 0003"
+		   "04 12 0018 00000002 000c 0001 00000000 0000000000000000");
+	peer_send(&p, "04 12 0018 00000002 000c 0001 00000000 0000000000000000");
+	peer_send(&p, REQUEST("00000002", "000c"));
+	EXPECT(&p, "");
+	peer_send(&p, "04 12 0010 00000002 000c 0001 00000000");
 	EXPECT(&p, "");
 	peer_send(&p, REQUEST("00000002", "000c"));
-	EXPECT(&p, "04 01 001c 00000002 000d 0005" REQUEST("00000002", "000c"));
+	assert_int_equal(peer_read(&p, again, sizeof again), n);
+	assert_memory_equal(again + 8, octets + 8, n - 8);
 	peer_end(&p);
 	bench_end(t);
 }
@@ -217,15 +226,19 @@ static void a_request_without_end_overflows(void **state)
 {
 	struct bench *t = bench_new();
 	struct peer p = peer_ready(t);
-	uint8_t part[32768] = {4, 0x12, 0x80, 0, 0, 0, 0, 1, 0, 12, 0, 1}, octets[256];
+	static const uint8_t part[16] = {4, 0x12, 0, 16, 0, 0, 0, 1, 0, 12, 0, 1};
+	uint8_t parts[256 * sizeof part];
 
 	(void)state;
-	for (unsigned i = 0; i < 8; i++)
-		peer_write(&p, part, sizeof part);
+	for (unsigned i = 0; i < 256; i++)
+		memcpy(parts + i * sizeof part, part, sizeof part);
+	for (unsigned i = 0; i < 64; i++)
+		peer_write(&p, parts, sizeof parts);
 	EXPECT(&p, "");
-	peer_write(&p, part, sizeof part);
-	assert_int_equal(peer_read(&p, octets, sizeof octets), 12 + 64);
-	assert_int_equal(get_be32(octets + 8), 0x0001000d);
+	peer_write(&p, parts, sizeof parts); /* one error, whatever more comes */
+	EXPECT(&p, "04 01 001c 00000001 0001 000d 04 12 0010 00000001 000c 0001 00000000");
+	peer_send(&p, REQUEST("00000001", "000c"));
+	EXPECT(&p, "");
 	peer_end(&p);
 	bench_end(t);
 }
