@@ -2,6 +2,7 @@ noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = \
 	ctl/bundle-commit.c \
 	ctl/bundle.h \
+	ctl/auxiliary.c \
 	ctl/collectors.c \
 	ctl/collectors.h \
 	ctl/config.c \

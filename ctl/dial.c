@@ -38,6 +38,10 @@ static void dialled_ended(struct ofconn *c, void *arg)
 {
 	struct of_method *m = arg;
 
+	if (m->main)
+		auxiliary_ended(m, c);
+	else
+		auxiliaries_stop(m);
 	m->conn = NULL;
 	if (c->last_error[0])
 		memcpy(m->last_error, c->last_error, sizeof m->last_error);
@@ -53,6 +57,11 @@ static void dialled_ready(struct ofconn *c, void *arg)
 	struct of_method *m = arg;
 
 	(void)c;
+	if (m->main) {
+		auxiliary_ready(m);
+		return;
+	}
+	auxiliaries_begin(m);
 	openflow_mind_fail_mode(m->of);
 }
 
@@ -87,6 +96,8 @@ static void dial_event(struct bufferevent *bev, short what, void *arg)
 		dial_later(m);
 		return;
 	}
+	m->conn->main = m->main ? m->main->conn : NULL;
+	m->conn->auxiliary_id = m->auxiliary_id;
 	m->conn->ended = dialled_ended;
 	m->conn->ready = dialled_ready;
 	m->conn->told_arg = m;
@@ -142,5 +153,6 @@ void method_dial(struct of_method *m)
 	m->deadline = event_new(m->of->server.base, -1, 0, dial_deadline, m);
 	if (!m->again || !m->deadline)
 		abort();
-	event_add(m->again, &now);
+	if (!m->main)
+		event_add(m->again, &now);
 }

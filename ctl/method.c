@@ -192,6 +192,19 @@ static int take_origin(struct method *m, struct options *opt, struct refusal *r)
 	return error;
 }
 
+static int take_aux(struct method *m, struct options *opt, struct refusal *r)
+{
+	uint64_t n = 0;
+	int error = option_u64(opt, "aux", (struct range){0, METHOD_AUX}, &n, r);
+
+	if (!error && n && m->passive)
+		return refuse(r, BAD_VALUE, "aux",
+			      "aux= is how many auxiliary connections the switch makes, which does "
+			      "not dial here; with tcp:, ssl: or unix: it would be accepted");
+	m->n_aux = (uint8_t)n;
+	return error;
+}
+
 int method_options(struct method *m, unsigned n, const char *const *words, struct refusal *r)
 {
 	struct options opt;
@@ -207,6 +220,8 @@ int method_options(struct method *m, unsigned n, const char *const *words, struc
 		error = take_origin(m, &opt, r);
 	if (!error)
 		error = option_bool(&opt, "plain", &m->plain, r);
+	if (!error)
+		error = take_aux(m, &opt, r);
 	if (!error)
 		error = options_finish(&opt, r);
 	options_free(&opt);

@@ -9,10 +9,13 @@
 
 #include "lib/refuse.h"
 
+enum { METHOD_AUX = 8 };
+
 struct method {
 	bool passive, local; /* it listens; it is a unix socket */
 	bool tls;            /* ssl: and pssl: (tls.h) */
 	bool plain;          /* plain=yes: TCP beyond this machine is meant */
+	uint8_t n_aux;       /* aux=N: auxiliary connections, of what dials; at most METHOD_AUX */
 	uint8_t origin;      /* origin=ORIGIN: of guard rules; ORIGIN_CONTROLLER: none */
 	char peer[64];       /* peer=NAME: what its certificate has to say; "": see tls.h */
 	socklen_t size;
@@ -26,8 +29,8 @@ struct method {
 /* Ports are 6653 unless told otherwise.  `ptcp:` listens on 127.0.0.1 then, `pssl:` on every
  * address of IPv4. */
 int method_parse(const char *text, struct method *m, struct refusal *r);
-/* What may stand behind it: `plain=yes`, `peer=NAME`, `origin=cli|bgp|watch|request`.  Refuses TCP
- * that listens beyond this machine without the former. */
+/* What may stand behind it: `plain=yes`, `peer=NAME`, `origin=cli|bgp|watch|request`, `aux=N`.
+ * Refuses TCP that listens beyond this machine without the former. */
 int method_options(struct method *m, unsigned n, const char *const *words, struct refusal *r);
 /* What it says stays on this machine. */
 bool method_is_near(const struct method *m);

@@ -2,6 +2,7 @@
 /* What the switch says unasked: packet-in, flow-removed, port-status (TS-023, 7.4), and who wants
  * to hear it (7.3.10). */
 #include "ctl/msg.h"
+#include "lib/hash.h"
 
 void async_defaults(struct ofconn_async *a)
 {
@@ -18,7 +19,7 @@ void async_defaults(struct ofconn_async *a)
 
 int msg_get_async_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
-	const struct ofconn_async *a = &c->async;
+	const struct ofconn_async *a = &ofconn_channel(c)->async;
 	struct buf b;
 
 	(void)r;
@@ -35,7 +36,7 @@ int msg_get_async_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 
 int msg_set_async(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
-	struct ofconn_async *a = &c->async;
+	struct ofconn_async *a = &ofconn_channel(c)->async;
 
 	(void)r;
 	for (unsigned i = 0; i < 2; i++)
@@ -48,11 +49,12 @@ int msg_set_async(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	return 0;
 }
 
+/* Asked of main connections: they stand for their channels. */
 static bool wants(const struct ofconn *c, const uint32_t mask[2], uint8_t reason)
 {
 	if (c->origin == ORIGIN_REQUEST)
 		return false;
-	return c->state == OFCONN_READY && !c->goodbye && reason < 32 &&
+	return c->state == OFCONN_READY && !c->main && !c->goodbye && reason < 32 &&
 	       mask[c->role == OFPCR_ROLE_SLAVE] >> reason & 1;
 }
 
@@ -150,6 +152,30 @@ static uint16_t max_len(const struct ofconn *c, const struct event_packet_in *pi
 	return pi->reason == OFPR_INVALID_TTL ? c->miss_send_len : pi->max_len;
 }
 
+/* What the packets of a flow have in common. */
+static uint32_t hash_flow(const struct du_key *k)
+{
+	struct du_key flow = {.ip_proto = k->ip_proto, .tp_src = k->tp_src, .tp_dst = k->tp_dst};
+
+	memcpy(flow.eth_src, k->eth_src, sizeof flow.eth_src);
+	memcpy(flow.eth_dst, k->eth_dst, sizeof flow.eth_dst);
+	memcpy(flow.ip_src, k->ip_src, sizeof flow.ip_src);
+	memcpy(flow.ip_dst, k->ip_dst, sizeof flow.ip_dst);
+	return hash_bytes(&flow, sizeof flow);
+}
+
+/* By an auxiliary connection where there are some, a flow's by one of them. */
+static struct ofconn *way(struct ofconn *c, const struct du_key *k)
+{
+	struct ofconn *ready[OFCONN_AUX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < OFCONN_AUX; i++)
+		if (c->aux[i])
+			ready[n++] = c->aux[i];
+	return n ? ready[hash_flow(k) % n] : c;
+}
+
 /* What is in no buffer comes whole; of a part of a packet, as much as is wanted. */
 static void send_packet_in(struct ofconn *c, const struct event_packet_in *pi, uint64_t cookie,
 			   uint32_t buffer_id)
@@ -167,7 +193,7 @@ static void send_packet_in(struct ofconn *c, const struct event_packet_in *pi, u
 	packet_in_match(c, &pi->key, &b);
 	buf_put(&b, 2);
 	buf_octets(&b, pi->octet, MIN(size, UINT16_MAX - b.size));
-	ofconn_send(c, &b);
+	ofconn_send(way(c, &pi->key.du), &b);
 }
 
 /* What a controller may leave here is held, once for all of them; a part of a packet never is. */
@@ -190,7 +216,7 @@ void async_packet_in(struct ofserver *s, const struct event_packet_in *pi, const
 
 		if (!wants(c, c->async.packet_in, pi->reason))
 			continue;
-		if (ofconn_output(c) >= OFCONN_OUTPUT_REPLY) {
+		if (ofconn_output(way(c, &pi->key.du)) >= OFCONN_OUTPUT_REPLY) {
 			s->n_packet_in_dropped++;
 			continue;
 		}

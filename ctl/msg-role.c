@@ -13,6 +13,7 @@ static void others_become_slaves(struct ofconn *master)
 int msg_role_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
 	struct ofserver *s = c->server;
+	struct ofconn *channel = ofconn_channel(c);
 	uint32_t role = pull_u32(&m->body);
 	uint64_t generation;
 	struct buf b;
@@ -33,12 +34,12 @@ int msg_role_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		s->generation = generation;
 	}
 	if (role == OFPCR_ROLE_MASTER)
-		others_become_slaves(c);
+		others_become_slaves(channel);
 	if (role != OFPCR_ROLE_NOCHANGE)
-		c->role = role;
+		channel->role = role;
 	async_changed(s);
 	of_begin(&b, OFPT_ROLE_REPLY, m->xid);
-	buf_u32(&b, c->role);
+	buf_u32(&b, channel->role);
 	buf_u32(&b, 0);
 	buf_u64(&b, s->has_generation ? s->generation : UINT64_MAX);
 	ofconn_send(c, &b);

@@ -64,7 +64,7 @@ int ofmsg_handle_row(struct ofconn *c, const struct ofmsg_row *row, struct ofmsg
 	if (!ofmsg_size_fits(row, m->size))
 		return refuse(r, BAD_LEN, "length", "%s of %u octets; it has %u%s", row->name,
 			      m->size, row->size, row->more ? " or more" : "");
-	if (row->writes && c->role == OFPCR_ROLE_SLAVE)
+	if (row->writes && ofconn_channel(c)->role == OFPCR_ROLE_SLAVE)
 		return refuse(r, IS_SLAVE, "role",
 			      "%s from a slave; ask for role equal or master first", row->name);
 	if (c->origin == ORIGIN_REQUEST && !is_for_askers(row))

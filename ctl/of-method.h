@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A method as it was added, between the files that run it: openflow.c keeps them, listen.c waits
- * for peers, dial.c dials one.  A listener has any number of connections; of those dialled there is
- * one at a time, and another try after each end.  Nobody else includes this. */
+ * for peers, dial.c dials one, auxiliary.c more of the same.  A listener has any number of
+ * connections; of those dialled there is one at a time, and another try after each end.  Nobody
+ * else includes this. */
 #ifndef SLUICE_CTL_OF_METHOD_H
 #define SLUICE_CTL_OF_METHOD_H
 
@@ -27,6 +28,9 @@ struct of_method {
 	unsigned n_accepted;          /* this turn */
 	uint64_t n_accept_failed;     /* the queue had to wait: no descriptor was left */
 	char last_error[160];
+	struct of_method *main;            /* whose auxiliary connection it is; NULL: nobody's */
+	struct of_method *aux[OFCONN_AUX]; /* its own, by auxiliary id less 1 */
+	uint8_t auxiliary_id;
 	char *options; /* behind the text */
 	char text[];
 };
@@ -42,9 +46,17 @@ struct openflow {
 	struct event *tick;
 };
 
-/* Begin; dialling cannot fail at once. */
+/* Begin; dialling cannot fail at once, and auxiliary connections wait for auxiliaries_begin(). */
 int method_listen(struct of_method *m, struct refusal *r);
 void method_dial(struct of_method *m);
+
+/* auxiliary.c: those of a method that dials; they begin when it is connected, and stop with it. */
+void auxiliaries_make(struct of_method *m);
+void auxiliaries_begin(struct of_method *m);
+void auxiliaries_stop(struct of_method *m);
+/* One has exchanged hellos; its connection is gone. */
+void auxiliary_ready(struct of_method *a);
+void auxiliary_ended(struct of_method *a, struct ofconn *c);
 
 /* One more connection, if there is room: at the bound, the oldest that has not said hello gives
  * way. The bufferevent is taken; NULL: no room, or no more trust. */

@@ -22,6 +22,7 @@
 
 #include <event2/bufferevent.h>
 
+#include "ctl/method.h"
 #include "ctl/openflow.h"
 #include "ctl/packet-buffers.h"
 #include "ctl/turn.h"
@@ -39,6 +40,7 @@ enum {
 	OFCONN_HANDSHAKE_S = 5,
 	OFCONN_ERROR_DATA = 64,
 	OFCONN_BUNDLES = 16,
+	OFCONN_AUX = METHOD_AUX, /* auxiliary connections */
 };
 
 enum ofconn_state { OFCONN_HELLO, OFCONN_READY, OFCONN_ENDED };
@@ -88,7 +90,10 @@ struct ofconn {
 	struct turn turn;
 	unsigned refs;
 	enum ofconn_state state;
-	const char *method; /* it came by; lives as long as the socket */
+	struct ofconn *main; /* it is an auxiliary connection of this one; NULL: it is none */
+	struct ofconn *aux[OFCONN_AUX]; /* its own that are READY, by auxiliary id less 1 */
+	uint8_t auxiliary_id;           /* 0: a main one */
+	const char *method;             /* it came by; lives as long as the socket */
 	char remote[240];
 	char subject[96]; /* of its certificate; empty: none */
 	/* Told once each: hellos are exchanged; the connection ends. */
@@ -110,6 +115,7 @@ struct ofconn {
 	unsigned n_bundles;
 	size_t bundle_octets;
 
+	/* Of the main connection, for all of them: ofconn_channel(). */
 	uint32_t role; /* OFPCR_ROLE_* */
 	struct ofconn_async async;
 	uint16_t miss_send_len;
@@ -118,6 +124,11 @@ struct ofconn {
 	unsigned handshake_s, silent_s, stuck_s; /* seconds by ofconn_tick() */
 	char last_error[160];
 };
+
+static inline struct ofconn *ofconn_channel(struct ofconn *c)
+{
+	return c->main ? c->main : c;
+}
 
 /* A message of a bundle is looked at when it is added, and staged with the others at the commit; a
  * packet leaves when all of them are in effect. */

@@ -124,7 +124,7 @@ struct ofconn *method_conn(struct of_method *m, struct bufferevent *bev, const c
 		bufferevent_free(bev);
 		return NULL;
 	}
-	c = ofconn_create(s, bev, m->text, remote);
+	c = ofconn_create(s, bev, (m->main ? m->main : m)->text, remote);
 	tls_subject(bev, c->subject, sizeof c->subject);
 	if (c->subject[0]) /* logs and the journal say who it is */
 		snprintf(c->remote, sizeof c->remote, "%s %s", remote, c->subject);
@@ -157,6 +157,9 @@ static void end_conns(struct ofserver *s, const char *method)
 
 static void method_free(struct of_method *m)
 {
+	auxiliaries_stop(m);
+	for (unsigned i = 0; i < m->method.n_aux && m->aux[i]; i++)
+		method_free(m->aux[i]);
 	if (m->conn)
 		m->conn->ended = m->conn->ready = NULL;
 	handshakes_forget(&m->of->handshakes, m);
@@ -237,10 +240,12 @@ int openflow_add(struct openflow *of, const char *text, const char *options, str
 	strcpy(m->text, text);
 	m->options = m->text + strlen(text) + 1;
 	strcpy(m->options, options);
-	if (method.passive)
+	if (method.passive) {
 		error = method_listen(m, r);
-	else
+	} else {
 		method_dial(m);
+		auxiliaries_make(m);
+	}
 	if (error) {
 		free(m);
 		return error;

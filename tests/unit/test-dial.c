@@ -216,12 +216,167 @@ static void a_switch_is_alone_without_the_one_it_dials(void **state)
 	place_end(&pl);
 }
 
+/* The switch says hello, and gets one. */
+static int says_hello(struct place *pl, int listener)
+{
+	uint8_t octets[64];
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+
+	assert_true(fd >= 0);
+	turn(pl->t);
+	assert_int_equal(recv(fd, octets, sizeof octets, 0), 16);
+	assert_int_equal(write(fd, "\4\0\0\10\0\0\0\1", 8), 8);
+	turn(pl->t);
+	return fd;
+}
+
+/* What came, at most so much of it. */
+static ssize_t heard(struct place *pl, int fd, uint8_t *octets, size_t room)
+{
+	turn(pl->t);
+	return recv(fd, octets, room, 0);
+}
+
+static void ask(struct place *pl, int fd, const char *hex, const char *want)
+{
+	uint8_t octets[256], wanted[256];
+	size_t size = octets_of(hex, octets, sizeof octets);
+
+	assert_int_equal(write(fd, octets, size), size);
+	assert_int_equal(heard(pl, fd, octets, sizeof octets),
+			 octets_of(want, wanted, sizeof wanted));
+	assert_memory_equal(octets, wanted, octets_of(want, wanted, sizeof wanted));
+}
+
+static struct place place_with_auxiliaries(int *listener, int fd[3])
+{
+	struct place pl = place_new();
+	struct refusal r;
+	char method[80];
+
+	snprintf(method, sizeof method, "%s", pl.m->text);
+	assert_int_equal(openflow_del(pl.of, method, &r), 0);
+	*listener = place_listen(&pl);
+	assert_int_equal(openflow_add(pl.of, method, "aux=2", &r), 0);
+	pl.m = pl.of->methods;
+	turn(pl.t);
+	turn(pl.t);
+	assert_null(pl.m->aux[0]->conn); /* not before the main one is there */
+	assert_null(pl.m->aux[0]->dialling);
+	for (unsigned i = 0; i < 3; i++)
+		fd[i] = says_hello(&pl, *listener);
+	assert_int_equal(accept4(*listener, NULL, NULL, SOCK_NONBLOCK), -1);
+	return pl;
+}
+
+static void auxiliaries_are_one_channel(void **state)
+{
+	int listener, fd[3];
+	struct place pl = place_with_auxiliaries(&listener, fd);
+	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+	unsigned n[3] = {0}, before;
+	uint8_t octets[4096];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) { /* which of them it is, and a barrier of its own */
+		ask(&pl, fd[i], "04 14 0008 00000007", "04 15 0008 00000007");
+		assert_int_equal(write(fd[i], "\4\5\0\10\0\0\0\2", 8), 8);
+		assert_int_equal(heard(&pl, fd[i], octets, sizeof octets), 32);
+		assert_int_equal(octets[8 + 13], i);
+	}
+	/* The role, and what is heard, are the channel's. */
+	ask(&pl, fd[1], "04 18 0018 00000001 00000003 00000000 0000000000000005",
+	    "04 19 0018 00000001 00000003 00000000 0000000000000005");
+	assert_int_equal(pl.m->conn->role, OFPCR_ROLE_SLAVE);
+	ask(&pl, fd[2], "04 0f 0010 00000005 0000 00 00 00000007",
+	    "04 01 001c 00000005 0001 000a 04 0f 0010 00000005 0000 00 00 00000007");
+	ask(&pl, fd[0], "04 18 0018 00000001 00000002 00000000 0000000000000005",
+	    "04 19 0018 00000001 00000002 00000000 0000000000000005");
+	assert_int_equal(write(fd[2],
+			       "\4\x1c\0\x20\0\0\0\1\0\0\0\7\0\0\0\0\0\0\0\7\0\0\0\7"
+			       "\0\0\0\0\0\0\0\0",
+			       32),
+			 32);
+	turn(pl.t);
+	assert_true(pl.t->o->tell_invalid_ttl);
+	/* Packet-ins go by the others, those of a flow by one; each once. */
+	pi->total_len = pi->held = pi->max_len = 16;
+	pi->reason = OFPR_ACTION;
+	for (unsigned i = 0; i < 64; i++) {
+		pi->key.du.tp_src = htobe16((uint16_t)i);
+		before = n[2];
+		for (unsigned k = 0; k < 2; k++) {
+			pi->key.du.ip_ttl = (uint8_t)(k + 1);
+			async_packet_in(&pl.of->server, pi, NULL);
+			for (unsigned f = 0; f < 3; f++)
+				n[f] += heard(&pl, fd[f], octets, sizeof octets) > 0;
+		}
+		assert_true(n[2] - before != 1);
+	}
+	assert_int_equal(n[0], 0);
+	assert_int_equal(n[1] + n[2], 128);
+	assert_true(n[1] && n[2]);
+	/* Without them, by the main one. */
+	close(fd[1]);
+	close(fd[2]);
+	turn(pl.t);
+	async_packet_in(&pl.of->server, pi, NULL);
+	assert_true(heard(&pl, fd[0], octets, sizeof octets) > 16);
+	free(pi);
+	close(fd[0]);
+	close(listener);
+	place_end(&pl);
+}
+
+static void auxiliaries_live_with_their_main(void **state)
+{
+	int listener, fd[3];
+	struct place pl = place_with_auxiliaries(&listener, fd);
+	uint8_t octets[64];
+	struct refusal r;
+
+	(void)state;
+	/* One that ends is dialled again. */
+	close(fd[2]);
+	turn(pl.t);
+	assert_null(pl.m->aux[1]->conn);
+	assert_null(pl.m->conn->aux[1]);
+	assert_true(event_pending(pl.m->aux[1]->again, EV_TIMEOUT, NULL));
+	fire(&pl, pl.m->aux[1]->again);
+	fd[2] = says_hello(&pl, listener);
+	assert_ptr_equal(pl.m->conn->aux[1], pl.m->aux[1]->conn);
+	/* With the main one all end, also who was about to come back. */
+	close(fd[2]);
+	turn(pl.t);
+	close(fd[0]);
+	turn(pl.t);
+	assert_int_equal(recv(fd[1], octets, sizeof octets, 0), 0);
+	assert_null(pl.m->aux[0]->conn);
+	assert_int_equal(pl.of->server.n_conns, 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_false(event_pending(pl.m->aux[i]->again, EV_TIMEOUT, NULL));
+	/* And with their method, whatever they do. */
+	close(fd[1]);
+	fire(&pl, pl.m->again);
+	fd[0] = says_hello(&pl, listener);
+	fd[1] = says_hello(&pl, listener);
+	assert_int_equal(pl.of->server.n_conns, 3);
+	assert_int_equal(openflow_del(pl.of, pl.m->text, &r), 0);
+	assert_int_equal(pl.of->server.n_conns, 0);
+	close(fd[0]);
+	close(fd[1]);
+	close(listener);
+	place_end(&pl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pauses_double_until_there_was_a_hello),
 		cmocka_unit_test(dialling_has_a_deadline),
 		cmocka_unit_test(a_switch_is_alone_without_the_one_it_dials),
+		cmocka_unit_test(auxiliaries_are_one_channel),
+		cmocka_unit_test(auxiliaries_live_with_their_main),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,10 @@ static void options_say_what_is_meant(void **state)
 		{"ssl:192.0.2.1", "peer=controller", REFUSED_NOTHING},
 		{"ssl:192.0.2.1", "peer=", REFUSED_BAD_VALUE},
 		{"tcp:192.0.2.1", "peer=controller", REFUSED_BAD_VALUE},
+		{"tcp:192.0.2.1", "aux=8", REFUSED_NOTHING},
+		{"tcp:192.0.2.1", "aux=9", REFUSED_BAD_VALUE},
+		{"ptcp:6653", "aux=0", REFUSED_NOTHING},
+		{"ptcp:6653", "aux=1", REFUSED_BAD_VALUE},
 	};
 
 	(void)state;
