@@ -143,7 +143,11 @@ size_t trace_compose(const struct du_key *key, uint8_t frame[TRACE_FRAME])
 		return n + put_ip(key, frame + n, TRACE_FRAME - n);
 	case ETH_P_ARP:
 		return n + put_arp(key, frame + n);
+	case ETH_P_8021AH: /* and the frame inside, of which FLOW says nothing */
+		memcpy(frame + n + 1, key->pbb_isid, 3);
+		return MAX(n + 4 + ETH_HLEN_, MIN(be32toh(key->pkt_len), TRACE_FRAME));
 	case ETH_P_MPLS_UC:
+	case ETH_P_MPLS_MC:
 		put_be32(frame + n, be32toh(key->mpls_label) << 12 | (uint32_t)key->mpls_tc << 9 |
 					    (uint32_t)key->mpls_bos << 8 | 64);
 		return n + 4;
