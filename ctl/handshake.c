@@ -153,17 +153,18 @@ static void step(struct handshake *hs)
 static void on_next(evutil_socket_t fd, short what, void *arg)
 {
 	struct handshakes *h = arg;
-	struct handshake *hs = h->first;
-	uint64_t began = busy_ns(), rest = 0;
+	struct handshake *hs = h->first, *next;
+	uint64_t began = busy_ns(), before = h->busy_ns, rest = 0;
 
 	(void)fd;
 	(void)what;
-	while (hs && !hs->ready)
-		hs = hs->next;
-	if (!hs)
-		return;
-	step(hs);
-	h->busy_ns += busy_ns() - began;
+	for (; hs && h->busy_ns < HANDSHAKES_BUSY_NS; hs = next) {
+		next = hs->next;
+		if (!hs->ready)
+			continue;
+		step(hs);
+		h->busy_ns = before + busy_ns() - began;
+	}
 	if (h->busy_ns >= HANDSHAKES_BUSY_NS) {
 		rest = h->busy_ns;
 		h->busy_ns = 0;

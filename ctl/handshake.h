@@ -4,10 +4,9 @@
  * Until a handshake is done nobody knows who is there, and each costs memory and arithmetic.  So
  * there are HANDSHAKES_MAX at one time, where the oldest that does not wait for us gives way, and
  * each has HANDSHAKE_S seconds from its first octet to its last.  What has come is worked on in
- * steps, the oldest handshake first, one step a round of the loop; after HANDSHAKES_BUSY_NS of the
- * thread's own time comes a rest as long, whoever knocks: that is everybody else's.  While
- * HANDSHAKES_READY wait for a step, nobody else should be accepted.  No octet of OpenFlow is read
- * before its end. */
+ * steps, the oldest handshake first; after HANDSHAKES_BUSY_NS of the thread's own time comes a rest
+ * as long, whoever knocks: that is everybody else's.  While HANDSHAKES_READY wait for a step,
+ * nobody else should be accepted.  No octet of OpenFlow is read before its end. */
 #ifndef SLUICE_CTL_HANDSHAKE_H
 #define SLUICE_CTL_HANDSHAKE_H
 

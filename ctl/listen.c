@@ -13,7 +13,7 @@
 
 /* So many are let in before those who were are looked at: a hello that has come already counts
  * before the next ones need room.  With TLS none is while handshakes wait for us. */
-enum { BACKLOG = 128, ACCEPTS_A_TURN = 16, HANDSHAKES_WAIT_US = 1000 };
+enum { BACKLOG = 1024, ACCEPTS_A_TURN = 16, HANDSHAKES_WAIT_US = 1000 };
 
 static void remote_text(const struct of_method *m, const struct sockaddr *address, char *text,
 			size_t room)
