@@ -418,6 +418,7 @@ static void invalid_ttls_are_for_those_who_ask(void **state)
 	assert_true(o->tell_invalid_ttl);
 	peer_end(&p);
 	assert_false(o->tell_invalid_ttl);
+	packet_buffers_free(&t->server.buffers);
 	free(pi);
 	peer_end(&other);
 	bench_end(t);
