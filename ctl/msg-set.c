@@ -54,6 +54,29 @@ static int add_set(struct ofconn *c, const struct set_mod *sm, struct waiter *w,
 	return ofproto_add_set(c->server->ofproto, (struct words){n, word}, NULL, w, r);
 }
 
+/* Whether `name` would have nobody in it, and had, while a rule asks it: a list that was not filled
+ * is the same to rules as nobody. */
+static bool empties(struct ofproto *o, const char *name, const char *other)
+{
+	struct set_state to, from;
+
+	return ofproto_set_state(o, name, &to) && ofproto_set_state(o, other, &from) && to.n &&
+	       !from.n && ofproto_set_is_asked(o, name);
+}
+
+static int swap_sets(struct ofproto *o, const struct set_mod *sm, struct waiter *w,
+		     struct refusal *r)
+{
+	bool one = empties(o, sm->name, sm->other);
+
+	if (!(sm->flags & SLUICE_SET_EMPTY) && (one || empties(o, sm->other, sm->name)))
+		return refuse(r, NEEDS_FORCE, "flags",
+			      "it would empty set %.40s, which a rule asks; flag %u says that it "
+			      "is meant",
+			      one ? sm->name : sm->other, SLUICE_SET_EMPTY);
+	return ofproto_set_swap(o, sm->name, sm->other, w, r);
+}
+
 static int change_set(struct ofconn *c, const struct set_mod *sm, struct waiter *w,
 		      struct refusal *r)
 {
@@ -63,7 +86,7 @@ static int change_set(struct ofconn *c, const struct set_mod *sm, struct waiter 
 	case SLUICE_SET_DELETE:
 		return ofproto_del_set(c->server->ofproto, sm->name, w, r);
 	case SLUICE_SET_SWAP:
-		return ofproto_set_swap(c->server->ofproto, sm->name, sm->other, w, r);
+		return swap_sets(c->server->ofproto, sm, w, r);
 	default:
 		return refuse(r, EXT_VALUE, "command", "command %u of sets; there are 0 to %d",
 			      sm->command, SLUICE_SET_SWAP);

@@ -168,9 +168,11 @@ enum sluice_set_flags {
 	SLUICE_SET_TIMEOUTS = 1 << 0,
 	SLUICE_SET_COUNTERS = 1 << 1,
 	SLUICE_SET_PROTECTED = 1 << 2,
+	SLUICE_SET_EMPTY = 1 << 3, /* of a swap: that it empties what a rule asks is meant */
 };
 
-/* What follows `command` is looked at by what needs it: `other` by a swap, the rest by an add. */
+/* What follows `command` is looked at by what needs it: `other` and SLUICE_SET_EMPTY by a swap,
+ * the rest by an add. */
 struct sluice_set_mod {
 	struct ofp_experimenter_header header;
 	uint8_t command, type;

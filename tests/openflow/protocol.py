@@ -4,9 +4,10 @@ sets bad (ipv4) and pairs (ipv4+port), limiter slow and connection limit few."""
 import struct
 import sys
 
-from extension import (ADD, BPF, COUNTERS, DELETE, ETH_SET, IPV4_PORT_SET, IPV4_SET, IPV6_SET, MEMBERS,
-                       PAIR, PORT_SET, PROTECTED, RANGE, SET, SWAP, TIMEOUTS, Client, action, collected,
-                       condition, ext, member, members_mod, name, oxm_headers, rule_mod, set_mod,
+from extension import (ADD, BPF, COUNTERS, DELETE, EMPTY, ETH_SET, IPV4_PORT_SET, IPV4_SET,
+                       IPV6_SET, MEMBERS, PAIR, PORT_SET, PROTECTED, RANGE, SET, SWAP, TIMEOUTS,
+                       Client, action, collected, condition, ext, member, members_mod, name,
+                       oxm_headers, rule_mod, set_mod,
                        CONFIRM, FOREVER, IN_GUARD, SLOW, limiter_mod, request)
 from wire import IPV4, TCP, apply_actions, flow_mod, h, match, message, output, packet_out
 
@@ -111,6 +112,13 @@ def sets(client):
                    set_mod(SWAP, 'g', other='bad')):
         print('swap:', client.change(octets))
     print('bad:', len(client.members('bad')), 'g:', len(client.members('g')))
+    asks = match(IPV4 + condition(SET, 11, b'bad'))
+    client.change(flow_mod(asks, apply_actions(OUT)))
+    for one, other in (('bad', 'g'), ('g', 'bad')):
+        print('empty:', client.change(set_mod(SWAP, one, other=other))[0], len(client.members('bad')))
+    print('meant:', client.change(set_mod(SWAP, 'g', flags=EMPTY, other='bad')), len(client.members('bad')))
+    print('filled:', client.change(set_mod(SWAP, 'g', other='bad')), len(client.members('bad')))
+    client.change(flow_mod(command=3))
     print('gone:', client.change(set_mod(DELETE, 'g')), client.entries(MEMBERS, name('g')))
 
 

@@ -345,6 +345,12 @@ int ofproto_del_set(struct ofproto *o, const char *name, struct waiter *w, struc
 	return no_set(name, r);
 }
 
+bool ofproto_set_is_asked(struct ofproto *o, const char *name)
+{
+	(void)o, (void)name;
+	return false;
+}
+
 int ofproto_set_swap(struct ofproto *o, const char *name, const char *other, struct waiter *w,
 		     struct refusal *r)
 {
