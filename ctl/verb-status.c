@@ -291,7 +291,7 @@ static bool nearly(uint64_t n, uint64_t of)
 static void limit_rules(struct daemon *d, uint64_t rules, json_t *limits)
 {
 	struct guard_count count = {.visit = {count_guard}};
-	unsigned waiting = watcher_waiting(d);
+	unsigned waiting = watcher_waiting(d), most = ofproto_settings(d->ofproto)->guard_max;
 	struct flow_filter filter;
 
 	flow_filter_init(&filter);
@@ -299,9 +299,9 @@ static void limit_rules(struct daemon *d, uint64_t rules, json_t *limits)
 	filter.plain = true;
 	ofproto_flows(d->ofproto, &filter, &count.visit);
 	for (unsigned i = 0; i < N_ORIGINS; i++)
-		if (nearly(count.n[i], GUARD_QUOTA))
+		if (nearly(count.n[i], most))
 			add_limit(limits, "%s has %u of %u rules in the guard", origin_names[i],
-				  count.n[i], GUARD_QUOTA);
+				  count.n[i], most);
 	if (nearly(rules, FLOWS_MAX))
 		add_limit(limits, "there are %" PRIu64 " of %u rules", rules, FLOWS_MAX);
 	if (nearly(waiting, PROPOSALS_MAX))

@@ -54,7 +54,7 @@ void do_add_neigh(struct verb_call *call)
 static void undo_settings(struct verb_call *call)
 {
 	const struct switch_settings *s = ofproto_settings(call->daemon->ofproto);
-	char words[9][32];
+	char words[10][32];
 
 	snprintf(words[0], sizeof words[0], "dpid=%016" PRIx64, s->dpid);
 	snprintf(words[1], sizeof words[1], "fail-mode=%s",
@@ -68,6 +68,7 @@ static void undo_settings(struct verb_call *call)
 	snprintf(words[6], sizeof words[6], "wide-drop=%s", wide_drop_names[s->wide_drop]);
 	snprintf(words[7], sizeof words[7], "probe=%u", s->probe_s);
 	snprintf(words[8], sizeof words[8], "fail-after=%u", s->fail_after_s);
+	snprintf(words[9], sizeof words[9], "guard-max=%u", s->guard_max);
 	for (unsigned i = 0; i < call->args.n; i++)
 		for (unsigned k = 0; k < ARRAY_SIZE(words); k++)
 			if (!strncmp(call->args.word[i], words[k], strcspn(words[k], "=") + 1))
@@ -97,6 +98,7 @@ static json_t *show_settings(struct daemon *d, struct buf *text)
 	json_put_u64(row, "sample_max", s->sample_max);
 	json_put_u64(row, "reject_max", s->reject_max);
 	json_put(row, "wide_drop", json_string(wide_drop_names[s->wide_drop]));
+	json_put_u64(row, "guard_max", s->guard_max);
 	json_put_u64(row, "probe_s", s->probe_s);
 	json_put_u64(row, "fail_after_s", s->fail_after_s);
 	json_put(row, "standalone", json_boolean(ofproto_is_standalone(d->ofproto)));
@@ -104,10 +106,10 @@ static json_t *show_settings(struct daemon *d, struct buf *text)
 	snprintf(sample, sizeof sample, s->sample_every ? "%u" : "off", s->sample_every);
 	buf_printf(text,
 		   "dpid=%s fail-mode=%s packet-in=%s sample=%s sample-max=%u reject-max=%u "
-		   "wide-drop=%s probe=%u fail-after=%u n_tables=%u\n",
+		   "wide-drop=%s guard-max=%u probe=%u fail-after=%u n_tables=%u\n",
 		   dpid, s->fail_secure ? "secure" : "standalone",
 		   s->packet_in_headers ? "headers" : "full", sample, s->sample_max, s->reject_max,
-		   wide_drop_names[s->wide_drop], s->probe_s, s->fail_after_s,
+		   wide_drop_names[s->wide_drop], s->guard_max, s->probe_s, s->fail_after_s,
 		   ofproto_n_tables(d->ofproto));
 	if (ofproto_is_standalone(d->ofproto))
 		buf_printf(text, "standalone: no controller is there, and the rules of OpenFlow's "

@@ -208,11 +208,13 @@ static int check_guard(struct ofproto *o, const struct flow_mod *fm, struct refu
 	if (fm->expire_ns > GUARD_EXPIRE_MAX_NS)
 		return refuse(r, LIMIT, "expire",
 			      "a guard rule lasts at most 7 days; then renew it");
-	if (o->flows.n_guard[fm->origin] >= GUARD_QUOTA &&
+	if (o->flows.n_guard[fm->origin] >= o->settings.guard_max &&
 	    !entry_find(o, TABLE_GUARD, fm->origin, fm->priority, &fm->match))
 		return refuse(r, LIMIT, "origin",
-			      "%s has %u rules in the guard, as many as it may have",
-			      origin_names[fm->origin], GUARD_QUOTA);
+			      "%s has %u rules in the guard, and may have %u; set-switch "
+			      "guard-max=N says how many, %d at the most",
+			      origin_names[fm->origin], o->flows.n_guard[fm->origin],
+			      o->settings.guard_max, GUARD_RULES_MAX);
 	return 0;
 }
 

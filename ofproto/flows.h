@@ -34,7 +34,8 @@ struct entry {
 
 enum {
 	FLOWS_MAX = RULE_IDS / 2,
-	GUARD_QUOTA = 4096,
+	GUARD_RULES = 4096, /* of an origin, unless guard-max= says otherwise */
+	GUARD_RULES_MAX = 65536,
 	RULE_STANDALONE = RULE_IDS - 1, /* the id of no entry: standalone.c's */
 };
 

@@ -226,6 +226,7 @@ struct switch_settings {
 	uint32_t sample_max;    /* sample-max=N: a second and worker, at most */
 	uint32_t reject_max;    /* reject-max=N: answers a second, at most; 0: none */
 	enum wide_drop wide_drop;
+	uint32_t guard_max;    /* guard-max=N: rules of an origin in the guard */
 	uint32_t probe_s;      /* probe=SECONDS: a controller's silence before it is asked */
 	uint32_t fail_after_s; /* fail-after=SECONDS: without a controller, before fail-mode */
 };

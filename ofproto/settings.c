@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* set-switch: the datapath id, fail-mode, how long controllers may be silent or missing, how much
- * of a packet they see, how many packets are sampled, how many rejected ones are answered, and who
- * may drop nearly everything. */
+ * of a packet they see, how many packets are sampled, how many rejected ones are answered, who may
+ * drop nearly everything, and how many rules an origin has in the guard. */
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -84,6 +84,16 @@ static int read_reject(struct options *opt, struct switch_settings *s, struct re
 	return 0;
 }
 
+static int read_guard(struct options *opt, struct switch_settings *s, struct refusal *r)
+{
+	uint64_t max = s->guard_max;
+
+	if (option_u64(opt, "guard-max", (struct range){1, GUARD_RULES_MAX}, &max, r))
+		return -EINVAL;
+	s->guard_max = (uint32_t)max;
+	return 0;
+}
+
 const char *const wide_drop_names[] = {"never", "asked", "any", NULL};
 
 static int read_patience(struct options *opt, struct switch_settings *s, struct refusal *r)
@@ -120,6 +130,8 @@ static int read_settings(struct switch_settings *s, struct words words, struct r
 	if (!error)
 		error = option_word(&opt, "wide-drop", wide_drop_names, &wide, r);
 	if (!error)
+		error = read_guard(&opt, s, r);
+	if (!error)
 		error = read_patience(&opt, s, r);
 	if (!error)
 		error = options_finish(&opt, r);
@@ -149,6 +161,8 @@ static void remember(struct ofproto *o)
 	change_store(o, store_op_object("setting", "reject-max", text));
 	change_store(
 		o, store_op_object("setting", "wide-drop", wide_drop_names[o->settings.wide_drop]));
+	snprintf(text, sizeof text, "%u", o->settings.guard_max);
+	change_store(o, store_op_object("setting", "guard-max", text));
 	snprintf(text, sizeof text, "%u", o->settings.probe_s);
 	change_store(o, store_op_object("setting", "probe", text));
 	snprintf(text, sizeof text, "%u", o->settings.fail_after_s);
@@ -214,6 +228,7 @@ void settings_defaults(struct ofproto *o)
 	o->settings.sample_max = SAMPLE_MAX_PER_S;
 	o->settings.reject_max = REJECT_MAX_PER_S;
 	o->settings.wide_drop = WIDE_DROP_ASKED;
+	o->settings.guard_max = GUARD_RULES;
 	o->settings.probe_s = PROBE_S;
 	o->settings.fail_after_s = FAIL_AFTER_S;
 }

@@ -309,7 +309,7 @@ static void test_refused_half_way(void **state)
 	guard_add(o, "tcp", 1);
 	guard_add(o, "udp", 1);
 	change_as(o, "a", OFPFC_DELETE, "table=guard");
-	for (unsigned i = 0; i < GUARD_QUOTA - 1; i++)
+	for (unsigned i = 0; i < GUARD_RULES - 1; i++)
 		guard_add(o, "icmp", i + 2);
 	sync_it(o);
 	assert_int_equal(undo(o, 1), REFUSED_LIMIT);
