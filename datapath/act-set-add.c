@@ -43,6 +43,15 @@ uint64_t op_set(const struct op *op)
 	return op->kind == ACTION_SET_ADD ? set_add_of(op).set : 0;
 }
 
+void op_set_fields(const struct op *op, uint16_t field[2])
+{
+	field[0] = field[1] = N_FIELDS;
+	if (op->kind == ACTION_SET_ADD) {
+		field[0] = set_add_of(op).field;
+		field[1] = set_add_of(op).field2;
+	}
+}
+
 /* ---- Running ------------------------------------------------------------------------------ */
 
 /* It was asked for a moment ago, or is asked for now as far as others can tell. */

@@ -144,6 +144,8 @@ void set_field_key(struct du_key *key, const struct field_value *v);
 
 /* act-set-add.c: the set that an op adds to; 0: none. */
 uint64_t op_set(const struct op *op);
+/* The packet's fields that it puts there; N_FIELDS: none. */
+void op_set_fields(const struct op *op, uint16_t field[2]);
 
 /* What a flow-mod says beside its match. */
 struct instructions {

@@ -4,6 +4,7 @@
 #include <linux/if_ether.h>
 
 #include "datapath/bpf.h"
+#include "ofproto/forged.h"
 #include "ofproto/protect.h"
 #include "ofproto/state.h"
 
@@ -293,6 +294,8 @@ int admit(struct ofproto *o, const struct flow *f, struct refusal *r)
 
 	if (f->wide && f->origin != ORIGIN_CLI)
 		return refuse(r, NOT_PERMITTED, "wide", "wide=yes is for the operator to say");
+	if (forged_admit(o, f, r))
+		return -EINVAL;
 	if (!admit_denies(o, f))
 		return 0;
 	wide = match_narrowing(o, &f->match, false) < ADMIT_BITS && !may_be_wide(o, f);

@@ -11,6 +11,8 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/flow-text.c \
 	ofproto/flows.c \
 	ofproto/flows.h \
+	ofproto/forged.c \
+	ofproto/forged.h \
 	ofproto/group-entry.h \
 	ofproto/group-mod.c \
 	ofproto/group-text.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The five commands of a flow-mod (TS-023, 6.4 and 7.3.4.2), on the stage. */
 #include "ofproto/admit.h"
+#include "ofproto/forged.h"
 #include "ofproto/guard.h"
 #include "ofproto/memory.h"
 #include "ofproto/state.h"
@@ -328,12 +329,13 @@ static int add(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 	return 0;
 }
 
-/* Modified, a rule keeps its word as long as it has an aggregate meter. */
+/* Modified, a rule keeps its word as long as it has an aggregate meter, or adds to sets. */
 static bool unverified_after(const struct ofproto *o, const struct flow_mod *fm,
 			     const struct entry *old)
 {
 	return fm->unverified ||
-	       (old->flow.unverified && meter_is_aggregate(o, fm->instructions.meter));
+	       (old->flow.unverified &&
+		(meter_is_aggregate(o, fm->instructions.meter) || forged_feeds(&fm->instructions)));
 }
 
 static void modify_one(struct ofproto *o, const struct flow_mod *fm, struct entry *old)

@@ -2,6 +2,7 @@
 #include "ofproto/flows.h"
 
 #include "lib/hash.h"
+#include "ofproto/forged.h"
 #include "ofproto/memory.h"
 #include "ofproto/shadow.h"
 #include "ofproto/state.h"
@@ -170,6 +171,7 @@ static void index_add(struct ofproto *o, struct entry *e)
 	rmap_insert(&o->flows.index, &e->flow.node,
 		    index_hash(f->table, rule_priority(f), &f->match));
 	o->flows.n_staged++;
+	o->flows.n_feeders += forged_feeds(&f->instructions);
 	meters_used(o, f->instructions.meter, 1);
 	if (f->table == TABLE_GUARD)
 		o->flows.n_guard[f->origin]++;
@@ -179,6 +181,7 @@ static void index_remove(struct ofproto *o, struct entry *e)
 {
 	rmap_remove(&o->flows.index, &e->flow.node);
 	o->flows.n_staged--;
+	o->flows.n_feeders -= forged_feeds(&e->flow.instructions);
 	meters_used(o, e->flow.instructions.meter, -1);
 	if (e->flow.table == TABLE_GUARD)
 		o->flows.n_guard[e->flow.origin]--;

@@ -44,6 +44,7 @@ struct flows {
 	struct rmap index;
 	uint32_t n_staged; /* in the stage, over all tables */
 	uint32_t n_guard[N_ORIGINS];
+	uint32_t n_feeders; /* that add to sets what senders wrote */
 	int64_t next_key;
 	uint32_t *free_id, n_free_id, room_free_id, next_id;
 	struct rule_slot {

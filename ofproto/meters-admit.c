@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "datapath/conn.h"
+#include "ofproto/forged.h"
 #include "ofproto/memory.h"
 #include "ofproto/meters.h"
 #include "ofproto/state.h"
@@ -128,9 +129,10 @@ int meters_admit(struct ofproto *o, const struct flow *f, struct refusal *r)
 			      "there is no meter %" PRIu32 "; add-meter makes one", meter);
 	if (meter_is_aggregate(o, meter))
 		return admit_aggregate(o, f, r);
-	if (f->unverified)
+	if (f->unverified && !forged_feeds(&f->instructions))
 		return refuse(r, BAD_VALUE, "unverified",
-			      "unverified=yes is for a rule with an aggregate meter");
+			      "unverified=yes is for a rule with an aggregate meter, or with "
+			      "set_add of what packets say");
 	return 0;
 }
 

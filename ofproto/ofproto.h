@@ -95,7 +95,7 @@ struct flow {
 	uint16_t priority;
 	uint64_t cookie;
 	uint16_t idle_timeout, hard_timeout, flags; /* seconds, 0: none; OFPFF_* */
-	bool unverified; /* its aggregate meter may be spent by forgeries (meters.h) */
+	bool unverified; /* forgeries may spend its aggregate meter, fill its sets (forged.h) */
 	bool wide;       /* wide=yes: that it drops nearly everything is meant (admit.h) */
 	uint64_t created_ns;
 	uint64_t expires_ns; /* --expire: TIMER_NEVER; guard rules always have one unless forever */

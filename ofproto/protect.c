@@ -513,16 +513,20 @@ int protect_admits(struct ofproto *o, const struct flow *f, struct refusal *r)
 /* ---- Members -----------------------------------------------------------------------------------
  */
 
-/* A rule that denies and asks for addresses in the set. */
-static const struct flow *denier_of(struct ofproto *o, uint64_t set)
+bool cond_asks_set(const struct cond *c)
+{
+	return is_set(c) && !(c->flags & COND_NEGATED);
+}
+
+const struct flow *set_denier(struct ofproto *o, uint64_t set)
 {
 	for (unsigned t = 0; t < N_TABLES; t++)
 		for (const struct entry *e = o->flows.table[t]; e; e = e->next) {
 			const struct match *m = &e->flow.match;
 
 			for (unsigned i = 0; !e->leaving && i < m->n_conds; i++)
-				if (is_set(&m->cond[i]) && m->cond[i].set == set &&
-				    !(m->cond[i].flags & COND_NEGATED) && admit_denies(o, &e->flow))
+				if (cond_asks_set(&m->cond[i]) && m->cond[i].set == set &&
+				    admit_denies(o, &e->flow))
 					return &e->flow;
 		}
 	return NULL;
@@ -582,7 +586,7 @@ static int admits_protected(struct ofproto *o, const struct set_entry *e, const 
 int protect_admits_members(struct ofproto *o, struct set_entry *e, const struct set_table *t,
 			   struct refusal *r)
 {
-	const struct flow *denier = denier_of(o, e->set->id);
+	const struct flow *denier = set_denier(o, e->set->id);
 	struct set_cursor c = {0};
 	struct set_member m;
 	struct prefix p;

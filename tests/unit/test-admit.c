@@ -249,6 +249,57 @@ static void a_proposal_is_checked_as_a_rule_is(void **state)
 	refuses(&d, WATCH, "add-guard|ip actions=drop|--reason|x", "too-wide");
 }
 
+#define FORGED(LINE) assert_int_equal(tries(CLI, OFPFC_ADD, LINE), REFUSED_NEEDS_FORCE)
+
+/* A forged packet would choose what is dropped: the two rules do not come together. */
+static void a_forger_chooses_no_drop(void **state)
+{
+	(void)state;
+	says(&d, CLI, "add-set|trap|type=ipv4|timeout=60");
+	says(&d, CLI, "add-set|marks|type=number|timeout=60");
+	ADMITS(CLI, "priority=5,ip,nw_src=@trap,actions=drop");
+	ADMITS(CLI, "priority=5,pkt_mark=@marks,actions=drop");
+	FORGED("tcp,tcp_dst=22,actions=set_add(trap,ipv4_src),NORMAL");
+	FORGED("tcp,tcp_flags=+ack-syn,actions=set_add(trap,ipv4_dst)");
+	FORGED("ip,conn_auth=0,actions=set_add(trap,ipv4_src),NORMAL");
+	FORGED("ip,nw_dst=@trap,actions=set_add(trap,ipv4_src),NORMAL");
+	ADMITS(CONTROLLER, "table=1,ip,nw_dst=10.0.0.1,actions=NORMAL");
+	assert_int_equal(
+		tries(CONTROLLER, OFPFC_MODIFY, "table=1,ip,actions=set_add(trap,ipv4_src),NORMAL"),
+		REFUSED_NEEDS_FORCE);
+	/* Who is in there stays; what came out of a connection; what nobody sends; what is meant.
+	 */
+	ADMITS(CLI, "priority=6,ip,nw_src=@trap,actions=set_add(trap,ipv4_src)");
+	ADMITS(CLI, "priority=6,ip,nw_src=@trap,actions=set_add(trap,ipv4_src)");
+	ADMITS(CLI, "ip,conn_auth=1,actions=set_add(trap,ipv4_src),NORMAL");
+	ADMITS(CLI, "ip,nw_dst=10.0.0.2,actions=set_add(marks,pkt_mark),NORMAL");
+	ADMITS(CLI, "unverified=yes,tcp,tcp_dst=22,actions=set_add(trap,ipv4_src),NORMAL");
+	assert_non_null(strstr(switch_dump(d.ofproto, NULL, false), "table=0,unverified=yes,"));
+	assert_int_equal(
+		tries(CLI, OFPFC_MODIFY, "tcp,tcp_dst=22,actions=set_add(trap,ipv4_src),output:1"),
+		0);
+	ADMITS(CLI, "priority=7,ip,nw_src=@trap,actions=drop");
+	assert_int_equal(tries(CLI, OFPFC_ADD, "unverified=yes,udp,actions=NORMAL"),
+			 REFUSED_BAD_VALUE);
+}
+
+static void nor_does_one_that_was_there_before(void **state)
+{
+	(void)state;
+	says(&d, CLI, "add-set|seen|type=ipv4|timeout=60");
+	ADMITS(CLI, "tcp,tcp_dst=22,actions=set_add(seen,ipv4_src),NORMAL");
+	FORGED("priority=5,ip,nw_src=@seen,actions=drop");
+	refuses(&d, CLI, "block|ip,nw_src=@seen", "needs-force");
+	assert_int_equal(tries(WATCH, OFPFC_ADD, "table=guard,ip,nw_dst=@seen,actions=drop"),
+			 REFUSED_NEEDS_FORCE);
+	ADMITS(CLI, "priority=5,ip,nw_src=!@seen,nw_dst=10.0.0.0/8,actions=drop");
+	ADMITS(CLI, "priority=5,ip,nw_src=@seen,actions=NORMAL");
+	assert_int_equal(tries(CLI, OFPFC_MODIFY_STRICT, "priority=5,ip,nw_src=@seen,actions=drop"),
+			 REFUSED_NEEDS_FORCE);
+	assert_int_equal(tries(CLI, OFPFC_DELETE, "tcp,tcp_dst=22"), 0);
+	ADMITS(CLI, "priority=5,ip,nw_src=@seen,actions=drop");
+}
+
 static void the_setting_is_undone(void **state)
 {
 	struct said s;
@@ -274,6 +325,8 @@ int main(void)
 		TEST(a_controller_modifies),
 		TEST(all_rules_at_once),
 		TEST(a_proposal_is_checked_as_a_rule_is),
+		TEST(a_forger_chooses_no_drop),
+		TEST(nor_does_one_that_was_there_before),
 		TEST(the_setting_is_undone),
 	};
 
