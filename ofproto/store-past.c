@@ -57,7 +57,11 @@ static void copy_all(struct store *s, struct store_aside *aside)
 	aside->copy[0] = '\0';
 }
 
-/* All of them first: undoing writes down, too. */
+static void triggers(struct store *s, bool on)
+{
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, (int)on, NULL);
+}
+
 static int undo_all(struct store *s, struct store_aside *aside)
 {
 	sqlite3_stmt *q = NULL;
@@ -72,9 +76,11 @@ static int undo_all(struct store *s, struct store_aside *aside)
 			buf_octets(&all, undo, strlen(undo) + 1);
 		}
 	sqlite3_finalize(q);
+	triggers(s, false); /* nobody undoes this */
 	for (size_t at = 0; step == SQLITE_DONE && !error && at < all.size;
 	     at += strlen((const char *)all.data + at) + 1)
 		error = store_run(s, (const char *)all.data + at);
+	triggers(s, true);
 	if (all.data)
 		explicit_bzero(all.data, all.size);
 	buf_free(&all);

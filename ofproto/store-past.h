@@ -10,10 +10,12 @@
  * of the store is copied to FILE-aside, and the rules that go and come are an entry of the journal,
  * which `undo` takes back like any other.
  *
- * Not undone: members of sets; that a connection went (its keys would have to stay); the dpid that
- * a new switch gave itself.  No more is kept than PAST_MAX statements, as whole flushes, and what
- * many changes leave between two is cut into several: where more is changed in a minute, less than
- * a minute of it can be set aside. */
+ * What a set held before another content took its place is kept beside its statement, as it was.
+ *
+ * Not undone: that a connection went (its keys would have to stay); the dpid that a new switch gave
+ * itself.  No more is kept than PAST_MAX statements, as whole flushes, and what many changes leave
+ * between two is cut into several; and contents of sets of 64 MiB and one more.  Where more is
+ * changed in a minute, less than a minute of it can be set aside. */
 #ifndef SLUICE_OFPROTO_STORE_PAST_H
 #define SLUICE_OFPROTO_STORE_PAST_H
 
@@ -49,6 +51,29 @@ struct past {
 	" WHEN old.kind <> 'conn' AND old.text <> new.text BEGIN"                                 \
 	" INSERT INTO past(undo) VALUES('UPDATE object SET text = '||quote(old.text)||"           \
 	"' WHERE seq = '||old.seq); END;"
+
+/* Of sets: changes of members, and contents.  A statement and its content have one number. */
+#define PAST_CONTENT                                                                      \
+	" BEGIN DELETE FROM past WHERE seq <= (SELECT max(seq) FROM past_set)"            \
+	" AND (SELECT sum(length(members)) FROM past_set) > 67108864;"                    \
+	"INSERT INTO past(undo) VALUES('');"                                              \
+	"INSERT INTO past_set VALUES(last_insert_rowid(), old.name, old.members);"        \
+	"UPDATE past SET undo = 'INSERT OR REPLACE INTO set_content SELECT name, members" \
+	" FROM past_set WHERE seq = '||seq WHERE seq = last_insert_rowid(); END;"
+#define PAST_SETS_SCHEMA                                                                       \
+	"CREATE TABLE past_set(seq INTEGER PRIMARY KEY, name TEXT NOT NULL,"                   \
+	" members BLOB NOT NULL);"                                                             \
+	"CREATE TRIGGER past_went AFTER DELETE ON past BEGIN"                                  \
+	" DELETE FROM past_set WHERE seq = old.seq; END;"                                      \
+	"CREATE TRIGGER members_came AFTER INSERT ON set_log BEGIN INSERT INTO past(undo)"     \
+	" VALUES('DELETE FROM set_log WHERE seq = '||new.seq); END;"                           \
+	"CREATE TRIGGER members_went AFTER DELETE ON set_log BEGIN INSERT INTO past(undo)"     \
+	" VALUES('INSERT INTO set_log(seq, name, members) VALUES('||old.seq||','||"            \
+	"quote(old.name)||','||quote(old.members)||')'); END;"                                 \
+	"CREATE TRIGGER content_came AFTER INSERT ON set_content BEGIN INSERT INTO past(undo)" \
+	" VALUES('DELETE FROM set_content WHERE name = '||quote(new.name)); END;"              \
+	"CREATE TRIGGER content_changed AFTER UPDATE ON set_content" PAST_CONTENT              \
+	"CREATE TRIGGER content_went AFTER DELETE ON set_content" PAST_CONTENT
 
 /* Another flush is there: the last statement that is a minute old.  The store thread's. */
 int64_t past_proven(struct store *s);

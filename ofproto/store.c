@@ -16,7 +16,7 @@
 #include "ofproto/store-file.h"
 #include "ofproto/store-past.h"
 
-enum { SCHEMA = 5 };
+enum { SCHEMA = 6 };
 
 /* ---- The file ---------------------------------------------------------------------------- */
 
@@ -33,7 +33,8 @@ static const char *const statements[] = {
 	[STORE_PROVEN] = "DELETE FROM past",
 	[STORE_JOURNAL_PUT] = "INSERT INTO journal VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[STORE_JOURNAL_TRIM] = "DELETE FROM journal WHERE id < ?4",
-	[STORE_SET_PUT] = "INSERT OR REPLACE INTO set_content(name, members) VALUES(?1, ?2)",
+	[STORE_SET_PUT] = "INSERT INTO set_content(name, members) VALUES(?1, ?2) "
+			  "ON CONFLICT(name) DO UPDATE SET members = excluded.members",
 	[STORE_SET_DEL] = "DELETE FROM set_content WHERE name = ?1",
 	[STORE_SET_LOG] = "INSERT INTO set_log(name, members) VALUES(?1, ?2)",
 	[STORE_SET_TRIM] = "DELETE FROM set_log WHERE name = ?1",
@@ -122,6 +123,7 @@ static const char *const schemas[SCHEMA] = {
 	("ALTER TABLE flow ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
 	 "PRAGMA user_version = 4;"),
 	(PAST_SCHEMA "PRAGMA user_version = 5;"),
+	(PAST_SETS_SCHEMA "PRAGMA user_version = 6;"),
 };
 
 static int upgrade(struct store *s, int version)
@@ -266,7 +268,7 @@ static int write_op(struct store *s, const struct store_op *op)
 	if (op->what == STORE_LIVES)
 		numbers[0] = past_proven(s);
 	else
-		s->past.n += op->what <= STORE_FLOW_DEL;
+		s->past.n += op->what <= STORE_FLOW_DEL || op->what >= STORE_SET_PUT;
 	if (op->what == STORE_JOURNAL_PUT)
 		return op->journal.who ? write_journal(q, &op->journal) : 0;
 	if (op->what >= STORE_SET_PUT)

@@ -4,6 +4,7 @@
 #include "faulty-disk.h"
 #include "ofproto/journal.h"
 #include "ofproto/meters.h"
+#include "ofproto/sets.h"
 #include "ofproto/state.h"
 #include "ofproto/store-file.h"
 #include "ofproto/store-past.h"
@@ -156,6 +157,119 @@ static const struct journal_entry *newest(struct ofproto *o)
 	for (int64_t id = 1; ofproto_journal_entry(o, id); id++)
 		e = ofproto_journal_entry(o, id);
 	return e;
+}
+
+static void set_is(struct ofproto *o, const char *name, const char *members)
+{
+	struct set_member m;
+	struct set_state s;
+	unsigned n = 0;
+	char word[40];
+
+	assert_int_equal(ofproto_set_state(o, name, &s), 1);
+	for (const char *at = members; *at; at += strcspn(at, " "), at += *at == ' ', n++) {
+		snprintf(word, sizeof word, "%.*s", (int)strcspn(at, " "), at);
+		if (!ofproto_set_member(o, name, word, &m))
+			fail_msg("%s is not in %s", word, name);
+	}
+	assert_int_equal(s.n, n);
+}
+
+static void set_holds(struct ofproto *o, const char *name, const char *content)
+{
+	struct refusal r = {0};
+
+	if (ofproto_set_load(o, name, content, NULL, &r))
+		fail_msg("%s", r.text);
+	sync_it(o);
+}
+
+static void set_begins(struct ofproto *o, const char *name, const char *content)
+{
+	const char *const word[] = {name, "type=ipv4"};
+	struct refusal r = {0};
+
+	if (ofproto_add_set(o, (struct words){2, (const char **)(uintptr_t)word}, content, NULL,
+			    &r))
+		fail_msg("%s", r.text);
+	sync_it(o);
+}
+
+static void set_gets(struct ofproto *o, const char *name, const char *member)
+{
+	struct refusal r = {0};
+
+	assert_int_equal(ofproto_set_add(o, name, (struct words){1, &member}, NULL, &r), 0);
+	sync_it(o);
+}
+
+/* Members and contents, of sets that stay, go and come: whatever was done to them since. */
+static void test_sets(void **state)
+{
+	static const char *const gone = "10.0.0.1";
+	struct refusal r = {0};
+	struct ofproto *o;
+
+	(void)state;
+	o = up(file, false);
+	set_begins(o, "a", "10.0.0.1\n10.0.0.2\n");
+	set_gets(o, "a", "10.0.0.3");
+	set_begins(o, "b", NULL);
+	set_gets(o, "b", "10.1.0.1");
+	live(o);
+	set_gets(o, "a", "10.0.0.4");
+	assert_int_equal(ofproto_set_del(o, "a", (struct words){1, (const char **)&gone}, NULL, &r),
+			 0);
+	set_holds(o, "a", "10.0.0.9\n");
+	flush(o);
+	set_gets(o, "a", "10.0.0.8");
+	set_holds(o, "a", "10.0.0.7\n");
+	set_gets(o, "b", "10.1.0.2");
+	assert_int_equal(ofproto_del_set(o, "b", NULL, &r), 0);
+	set_begins(o, "c", "10.2.0.1\n");
+	set_gets(o, "c", "10.2.0.2");
+	ofproto_destroy(o);
+	o = up(file, true);
+	set_is(o, "a", "10.0.0.1 10.0.0.2 10.0.0.3");
+	set_is(o, "b", "10.1.0.1");
+	assert_null(set_entry_find(o, "c"));
+	/* Nothing of what went is left for one of its name. */
+	set_begins(o, "c", NULL);
+	ofproto_destroy(o);
+	o = up(file, false);
+	set_is(o, "c", "");
+	ofproto_destroy(o);
+	assert_int_equal(rename(aside, file), 0);
+	o = up(file, false);
+	set_is(o, "a", "10.0.0.7");
+	set_is(o, "c", "10.2.0.1 10.2.0.2");
+	assert_null(set_entry_find(o, "b"));
+	ofproto_destroy(o);
+}
+
+/* Of contents no more is kept than there is room for, the latest. */
+static void test_large_sets(void **state)
+{
+	struct ofproto *o = begin();
+
+	(void)state;
+	set_begins(o, "a", "10.0.0.1\n");
+	live(o);
+	switch_flow(o, OFPFC_ADD, "priority=11,tcp actions=drop");
+	for (unsigned i = 0; i < 4; i++) {
+		struct buf blob = {0};
+
+		memset(buf_put(&blob, 40 << 20), (int)i, 40 << 20);
+		change_store(o, store_op_set("a", &blob));
+		change_staged(o, NULL);
+		sync_it(o);
+	}
+	assert_true(store_number(o->store, "SELECT sum(length(members)) FROM past_set") <
+		    (64 + 40) << 20);
+	set_holds(o, "a", "10.0.0.2\n");
+	live(o);
+	assert_int_equal(store_number(o->store, "SELECT count(*) FROM past_set"), 0);
+	ofproto_destroy(o);
 }
 
 static void test_set_aside(void **state)
@@ -351,9 +465,10 @@ static void test_bounded_between(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_set_aside), TEST(test_proven),          TEST(test_nothing),
-		TEST(test_new),       TEST(test_connections),     TEST(test_full),
-		TEST(test_bounded),   TEST(test_bounded_between),
+		TEST(test_set_aside),  TEST(test_proven),          TEST(test_nothing),
+		TEST(test_new),        TEST(test_connections),     TEST(test_full),
+		TEST(test_bounded),    TEST(test_bounded_between), TEST(test_sets),
+		TEST(test_large_sets),
 	};
 
 	disk_install();

@@ -451,7 +451,8 @@ static void test_older_file(void **state)
 	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,
 				      "DROP TABLE journal; DROP TABLE set_content; DROP TABLE "
-				      "set_log; DROP TABLE past; DROP TRIGGER flow_came; DROP "
+				      "set_log; DROP TABLE past; DROP TABLE past_set; DROP TRIGGER "
+				      "flow_came; DROP "
 				      "TRIGGER flow_went; DROP TRIGGER object_came; DROP TRIGGER "
 				      "object_went; DROP TRIGGER object_changed; "
 				      "ALTER TABLE flow DROP COLUMN used; "
