@@ -29,7 +29,7 @@ static void add_publish(struct ofproto *o, struct step *s)
 {
 	struct entry *e = container_of(s, struct flow_step, step)->entry;
 
-	if (has_early(o, e))
+	if (has_early(o, e) && !e->ended)
 		early_insert(o->dp.early, &e->flow.match, e->flow.rule, e->flow.rule->early);
 }
 
@@ -138,6 +138,13 @@ void flow_stage_out(struct ofproto *o, struct entry *e, uint8_t reason)
 	change_store(o, store_op_flow_del(e->key));
 }
 
+void flow_end(struct ofproto *o, struct entry *e)
+{
+	if (has_early(o, e))
+		early_remove(o->dp.early, &e->flow.match, e->flow.rule, o->dp.version);
+	entry_over(o, e);
+}
+
 void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason)
 {
 	const struct actor expiry = {
@@ -146,6 +153,7 @@ void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason)
 	/* The end of what somebody put in for a while is news; controllers hear of theirs. */
 	if (e->flow.expires_ns != TIMER_NEVER && !o->changes.unwritten)
 		ofproto_actor(o, &expiry);
+	flow_end(o, e);
 	flow_stage_out(o, e, reason);
 	change_staged(o, NULL);
 	ofproto_actor(o, NULL);

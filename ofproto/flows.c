@@ -252,13 +252,25 @@ void entry_leave(struct ofproto *o, struct entry *e)
 	index_remove(o, e);
 	groups_count_rule(o, &e->flow.instructions, -1);
 	timeout_cancel(o, e);
-	rcu_set(e->flow.rule->remove_version, change_version(o));
+	if (!e->ended)
+		rcu_set(e->flow.rule->remove_version, change_version(o));
+}
+
+void entry_over(struct ofproto *o, struct entry *e)
+{
+	if (e->ended)
+		return;
+	e->ended = true;
+	rcu_set(e->flow.rule->remove_version, o->dp.version);
+	/* No version is published: this makes workers' caches begin anew. */
+	sets_changed(&o->dp);
 }
 
 void entry_stay(struct ofproto *o, struct entry *e)
 {
 	e->leaving = false;
-	rcu_set(e->flow.rule->remove_version, VERSION_NEVER);
+	if (!e->ended)
+		rcu_set(e->flow.rule->remove_version, VERSION_NEVER);
 	index_add(o, e);
 	groups_count_rule(o, &e->flow.instructions, 1);
 	timeout_set(o, e);

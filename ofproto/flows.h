@@ -30,6 +30,7 @@ struct entry {
 	uint64_t deadline_ns;  /* timeouts.c */
 	size_t heap_at;        /* 1 and up; 0: no timeout */
 	bool leaving;          /* staged to go */
+	bool ended; /* its time is over: in force no more, whatever becomes of its step */
 };
 
 enum {
@@ -71,6 +72,7 @@ void entry_unstage(struct ofproto *o, struct entry *e); /* the opposite: frees i
 /* The entry goes with the open group. */
 void entry_leave(struct ofproto *o, struct entry *e);
 void entry_stay(struct ofproto *o, struct entry *e); /* the opposite */
+void entry_over(struct ofproto *o, struct entry *e); /* its time is over: seen by no lookup */
 /* Nobody can see it any more: out of the table, memory after a grace period. */
 void entry_bury(struct ofproto *o, struct entry *e);
 

@@ -87,6 +87,8 @@ uint8_t origin_by_name(const char *name);
 void flow_remove(struct ofproto *o, struct entry *e, uint8_t reason);
 /* The same, to join a change that is being made: without change_staged(). */
 void flow_stage_out(struct ofproto *o, struct entry *e, uint8_t reason);
+/* What of an end needs no disk: no packet meets the rule from the next batch on. */
+void flow_end(struct ofproto *o, struct entry *e);
 /* The same for every rule that names a group (OFPG_ANY: any group). */
 void flows_leave_group(struct ofproto *o, uint32_t group);
 /* A rule from the store. */

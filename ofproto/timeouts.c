@@ -4,6 +4,9 @@
 #include "ofproto/memory.h"
 #include "ofproto/state.h"
 
+/* What ended, and cannot be taken out yet. */
+#define AGAIN_NS (100 * NSEC_PER_MSEC)
+
 static void put(struct timeouts *t, struct entry *e, size_t at)
 {
 	t->heap[at] = e;
@@ -72,13 +75,12 @@ static struct ends ends_of(struct ofproto *o, struct entry *e, uint64_t now)
 	return ends;
 }
 
-void timeout_set(struct ofproto *o, struct entry *e)
+static void look_at(struct ofproto *o, struct entry *e, uint64_t deadline_ns)
 {
 	struct timeouts *t = &o->timeouts;
-	struct ends ends = ends_of(o, e, ofproto_now(o));
 
 	timeout_cancel(o, e);
-	e->deadline_ns = MIN(ends.hard, ends.idle);
+	e->deadline_ns = deadline_ns;
 	if (e->deadline_ns == TIMER_NEVER)
 		return;
 	if (t->n + 1 >= t->room) {
@@ -86,6 +88,13 @@ void timeout_set(struct ofproto *o, struct entry *e)
 		t->heap = mem_grow(t->heap, t->room * sizeof(struct entry *));
 	}
 	sift_up(t, e, ++t->n);
+}
+
+void timeout_set(struct ofproto *o, struct entry *e)
+{
+	struct ends ends = ends_of(o, e, ofproto_now(o));
+
+	look_at(o, e, MIN(ends.hard, ends.idle));
 }
 
 /* Groups fail: ends are none of theirs, but one of their own that is not written. */
@@ -98,29 +107,31 @@ void timeouts_run(struct ofproto *o)
 {
 	struct timeouts *t = &o->timeouts;
 	uint64_t now = ofproto_now(o);
+	bool waits = must_wait(o);
 
-	if (must_wait(o))
-		return;
 	o->changes.unwritten = o->changes.failing;
 	while (t->n && t->heap[1]->deadline_ns <= now) {
 		struct entry *e = t->heap[1];
 		struct ends ends = ends_of(o, e, now);
 
-		if (ends.hard <= now)
-			flow_remove(o, e, OFPRR_HARD_TIMEOUT);
-		else if (ends.idle <= now)
-			flow_remove(o, e, OFPRR_IDLE_TIMEOUT);
-		else
+		if (MIN(ends.hard, ends.idle) > now) {
 			timeout_set(o, e); /* packets came meanwhile */
+		} else if (waits) {
+			flow_end(o, e);
+			look_at(o, e, now + AGAIN_NS);
+		} else {
+			flow_remove(o, e,
+				    ends.hard <= now ? OFPRR_HARD_TIMEOUT : OFPRR_IDLE_TIMEOUT);
+		}
 	}
 	o->changes.unwritten = false;
-	if (o->changes.failing)
+	if (o->changes.failing && !waits)
 		change_publish(o);
 }
 
 uint64_t timeouts_deadline(const struct ofproto *o)
 {
-	return o->timeouts.n && !must_wait(o) ? o->timeouts.heap[1]->deadline_ns : TIMER_NEVER;
+	return o->timeouts.n ? o->timeouts.heap[1]->deadline_ns : TIMER_NEVER;
 }
 
 void timeouts_destroy(struct ofproto *o)

@@ -7,9 +7,9 @@
  * last packet that the store knows of (counts.h), and up to one flush later, since there may have
  * been more.
  *
- * What the store does not take (its disk is full) ends all the same, in time: when it ends is
- * written already, so a restart ends it again.  Only where a disk does not answer at all, ends
- * wait for it, as everything does. */
+ * A rule whose time is over is in force no more at once, before that is written: when it ends is
+ * written already, so a restart ends it again.  It is taken out, and told of, by a change like any
+ * other, when the disk answers; without the store where the disk is full. */
 #ifndef SLUICE_OFPROTO_TIMEOUTS_H
 #define SLUICE_OFPROTO_TIMEOUTS_H
 

@@ -432,6 +432,82 @@ static void test_stalled(void **state)
 	ofproto_destroy(o);
 }
 
+/* Drops all that comes in: by the guard, early, and by table 0. */
+static void drops_for_a_while(struct ofproto *o, bool guard)
+{
+	struct refusal r = {0};
+	struct flow_mod fm;
+
+	must(flow_parse(guard ? "table=guard,in_port=in actions=drop"
+			      : "priority=9,in_port=in actions=drop",
+			OFPFC_ADD, &fm, &r),
+	     &r);
+	fm.origin = guard ? ORIGIN_WATCH : ORIGIN_CLI;
+	fm.reason = guard ? "a flood" : NULL;
+	fm.expire_ns = 50 * NSEC_PER_MSEC;
+	must(ofproto_flow_mod(o, &fm, NULL, &r), &r);
+	must(ofproto_sync(o, &r), &r);
+	flow_mod_free(&fm);
+}
+
+enum stall { BEFORE_THE_END, BY_THE_END, WHILE_IT_FAILS };
+
+/* What expires stops when its time comes, whatever the disk does not answer: the change of others,
+ * the end itself, or another try when the last one failed. */
+static void ends_on_time(enum stall stall, bool guard)
+{
+	static const uint8_t frame[60] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x88, 0xb5};
+	time_t end = time(NULL) + 60;
+	struct port *in, *out;
+	struct ofproto *o = bed(&in, &out);
+	struct answer a;
+
+	drops_for_a_while(o, guard);
+	if (stall == WHILE_IT_FAILS) {
+		disk_begin(DISK_FULL, 1);
+		ask(o, "cookie=1,priority=1,udp actions=drop", &a);
+		assert_int_not_equal(ofproto_sync(o, NULL), 0);
+	}
+	disk_begin(DISK_STALLED, 1);
+	if (stall != BY_THE_END) {
+		ask(o, "cookie=1,priority=1,udp actions=drop", &a);
+		while (!disk.stalls)
+			ofproto_run(o);
+	}
+	for (bool passed = false; !passed;) {
+		struct pollfd p = {.fd = ofproto_fd(o), .events = POLLIN};
+
+		for (unsigned i = 0; i < 8; i++) /* it is in workers' caches, too */
+			assert_int_equal(dummy_inject(in, frame, sizeof frame), 0);
+		poll(&p, 1, 5);
+		passed = switch_taken(out);
+		ofproto_run(o);
+		assert_true(time(NULL) < end);
+	}
+	assert_true(early_is_idle(ofproto_datapath(o)->early));
+	while (!disk.stalls) /* the end is on its way, too */
+		ofproto_run(o);
+	assert_string_equal(dump(o), HELD);
+	disk_release();
+	ofproto_sync(o, NULL);
+	assert_forwards(in, out);
+	ofproto_destroy(o);
+	o = switch_up(file);
+	switch_flow(o, OFPFC_DELETE, "udp");
+	ofproto_sync(o, NULL);
+	assert_string_equal(dump(o), HELD);
+	ofproto_destroy(o);
+	unlink(file);
+}
+
+static void test_ends_on_time(void **state)
+{
+	(void)state;
+	for (enum stall stall = BEFORE_THE_END; stall <= WHILE_IT_FAILS; stall++)
+		for (unsigned guard = 0; guard < 2; guard++)
+			ends_on_time(stall, guard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +518,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sync_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_starts_on_a_full_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stalled, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ends_on_time, set_up, tear_down),
 	};
 
 	disk_install();
