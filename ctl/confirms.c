@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/confirms.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ofproto/undo-later.h"
+
 struct confirm {
 	struct confirm *next;
+	int64_t change;             /* what it took away comes back; 0: it is a rule that came: */
 	struct flow_mod mod;        /* as it was meant */
 	uint64_t added_ns, ends_ns; /* unless confirmed */
 };
@@ -54,6 +58,43 @@ void confirm_add(struct confirm **list, struct ofproto *o, struct flow_mod *mod,
 	mod->expire_ns = mod->expire_ns ? MIN(mod->expire_ns, ns) : ns;
 }
 
+int confirm_change(struct confirm **list, struct ofproto *o, uint64_t ends_ns, struct refusal *r)
+{
+	struct confirm *c;
+	int64_t change;
+
+	if (ofproto_undo_later(o, ends_ns, &change, r))
+		return -EINVAL;
+	if (!change)
+		return 0;
+	c = calloc(1, sizeof *c);
+	if (!c)
+		abort();
+	c->change = change;
+	c->ends_ns = ends_ns;
+	c->next = *list;
+	*list = c;
+	return 0;
+}
+
+int confirm_install(struct confirm **list, struct ofproto *o, const struct flow_mod *mod,
+		    struct waiter *w, struct refusal *r)
+{
+	int error;
+
+	ofproto_begin(o);
+	error = ofproto_flow_mod(o, mod, NULL, r);
+	if (!error)
+		error = confirm_change(list, o, (*list)->ends_ns, r);
+	if (!error) {
+		ofproto_commit(o, w);
+		return 0;
+	}
+	ofproto_abandon(o);
+	confirm_forget(list);
+	return error;
+}
+
 void confirm_forget(struct confirm **list)
 {
 	struct confirm *c = *list;
@@ -67,7 +108,7 @@ unsigned confirms_n(const struct confirm *list)
 	unsigned n = 0;
 
 	for (; list; list = list->next)
-		n++;
+		n += !list->change;
 	return n;
 }
 
@@ -83,6 +124,10 @@ static int confirm_one(struct ofproto *o, const struct confirm *c, struct refusa
 	uint64_t age = ofproto_now(o) - c->added_ns;
 	struct flow_mod mod = c->mod;
 
+	if (c->change) {
+		ofproto_undo_never(o, c->change);
+		return 0;
+	}
 	if (!ofproto_flow_stands(o, &mod) || (mod.expire_ns && mod.expire_ns <= age))
 		return 0;
 	if (mod.expire_ns)

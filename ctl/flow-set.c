@@ -226,14 +226,23 @@ static int change_one(struct ofproto *o, const struct flow_change *c, struct ref
 	return ofproto_flow_mod(o, &gone, NULL, r);
 }
 
-int flow_changes_apply(struct ofproto *o, const struct flow_change *changes, size_t n,
-		       struct waiter *w, struct refusal *r)
+int flow_changes_make(struct ofproto *o, const struct flow_change *changes, size_t n,
+		      struct refusal *r)
 {
 	int error = 0;
 
-	ofproto_begin(o);
 	for (size_t i = 0; i < n && !error; i++)
 		error = change_one(o, &changes[i], r);
+	return error;
+}
+
+int flow_changes_apply(struct ofproto *o, const struct flow_change *changes, size_t n,
+		       struct waiter *w, struct refusal *r)
+{
+	int error;
+
+	ofproto_begin(o);
+	error = flow_changes_make(o, changes, n, r);
 	if (error)
 		ofproto_abandon(o);
 	else

@@ -40,6 +40,9 @@ struct flow_change {
 size_t flow_set_diff(const struct flow_set *now, const struct flow_set *then, bool keep,
 		     struct flow_change **changes);
 
+/* Between begin and commit; the first that is refused ends it. */
+int flow_changes_make(struct ofproto *o, const struct flow_change *changes, size_t n,
+		      struct refusal *r);
 /* All in one group; `w` waits for the last.  When one is refused, those before are taken back and
  * nobody is called.  n is not 0. */
 int flow_changes_apply(struct ofproto *o, const struct flow_change *changes, size_t n,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/guard.h"
+#include "ctl/install.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -173,6 +174,8 @@ int guard_install(struct verb_call *call, const struct flow_mod *mod, struct buf
 	struct ofproto *o = call->daemon->ofproto;
 	const struct flow *old = ofproto_guard_flow(o, mod->origin, mod->priority, &mod->match);
 	bool at_once = call->daemon->offline; /* answered when flow_mod returns */
+	struct flow_mod meant = *mod;
+	struct install install;
 	struct buf key = {0};
 	struct refusal r = {0};
 	struct waiter *w;
@@ -189,7 +192,9 @@ int guard_install(struct verb_call *call, const struct flow_mod *mod, struct buf
 	w = verb_waiter_says(call, text, value);
 	if (at_once)
 		say_undo(0, mod, verb_waiter_text(w), value);
-	error = ofproto_flow_mod(o, mod, w, &r);
+	error = install_options(call, &install, &r);
+	if (!error)
+		error = install_rule(call->daemon, &meant, install.confirm_ns, w, &r);
 	if (!error && !at_once)
 		say_undo(ofproto_actor_entry(o), mod, verb_waiter_text(w), value);
 	verb_waits(call, w, error, &r);

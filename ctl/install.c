@@ -23,6 +23,15 @@ int install_options(const struct verb_call *call, struct install *i, struct refu
 		       : time_option(call, "--confirm", &i->confirm_ns, r);
 }
 
+int install_rule(struct daemon *d, struct flow_mod *mod, uint64_t confirm_ns, struct waiter *w,
+		 struct refusal *r)
+{
+	if (!confirm_ns)
+		return ofproto_flow_mod(d->ofproto, mod, w, r);
+	confirm_add(&d->confirms, d->ofproto, mod, confirm_ns);
+	return confirm_install(&d->confirms, d->ofproto, mod, w, r);
+}
+
 void install_dry_run(struct verb_call *call, struct flow_mod *mod)
 {
 	struct refusal r = {0};

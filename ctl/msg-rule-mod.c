@@ -6,6 +6,7 @@
 #include "ctl/confirms.h"
 #include "ctl/guard-words.h"
 #include "ctl/msg.h"
+#include "ofproto/journal.h"
 #include "ofproto/samples.h"
 
 enum { CONFIRMS_MAX = 1024 }; /* of a connection */
@@ -124,15 +125,21 @@ static int dry_run(struct ofconn *c, const struct ofmsg *m, const struct flow_mo
 
 static int install(struct ofconn *c, const struct ofmsg *m, struct rule_mod *rm, struct refusal *r)
 {
+	/* An entry of its own in the journal: it may be taken back. */
+	const struct actor actor = {
+		.origin = c->origin, .whole = true, .who = c->remote, .what = "rule-mod"};
+	struct ofproto *o = c->server->ofproto;
 	struct waiter *w = of_waiter(c, m, NULL);
 	int error;
 
-	if (rm->confirm_ms)
-		confirm_add(&c->confirms, c->server->ofproto, &rm->fm,
-			    rm->confirm_ms * NSEC_PER_MSEC);
-	error = ofproto_flow_mod(c->server->ofproto, &rm->fm, w, r);
-	if (error && rm->confirm_ms)
-		confirm_forget(&c->confirms);
+	if (rm->confirm_ms) {
+		ofproto_actor(o, &actor);
+		confirm_add(&c->confirms, o, &rm->fm, rm->confirm_ms * NSEC_PER_MSEC);
+		error = confirm_install(&c->confirms, o, &rm->fm, w, r);
+		ofproto_actor(o, NULL);
+	} else {
+		error = ofproto_flow_mod(o, &rm->fm, w, r);
+	}
 	if (error)
 		of_waiter_end(w);
 	return error;

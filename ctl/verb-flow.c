@@ -24,20 +24,18 @@ static int call_flow(struct verb_call *call, uint8_t command, struct flow_mod *m
 	return error;
 }
 
-static int run_mod(struct verb_call *call, struct flow_mod *mod)
+static void run_mod(struct verb_call *call, struct flow_mod *mod, uint64_t confirm_ns)
 {
 	struct waiter *w = verb_waiter(call);
 	struct refusal r = {0};
-	int error = ofproto_flow_mod(call->daemon->ofproto, mod, w, &r);
+	int error = install_rule(call->daemon, mod, confirm_ns, w, &r);
 
 	flow_mod_free(mod);
 	verb_waits(call, w, error, &r);
-	return error;
 }
 
 void do_add_flow(struct verb_call *call)
 {
-	struct daemon *d = call->daemon;
 	struct install install;
 	struct flow_mod mod;
 	struct refusal r = {0};
@@ -51,24 +49,25 @@ void do_add_flow(struct verb_call *call)
 		install_dry_run(call, &mod);
 		return;
 	}
-	if (install.confirm_ns)
-		confirm_add(&d->confirms, d->ofproto, &mod, install.confirm_ns);
-	if (run_mod(call, &mod) && install.confirm_ns)
-		confirm_forget(&d->confirms);
+	run_mod(call, &mod, install.confirm_ns);
 }
 
 void do_mod_flows(struct verb_call *call)
 {
 	bool strict = args_option(&call->args, "--strict");
+	struct install install;
 	struct flow_mod mod;
 	struct refusal r = {0};
 
-	if (call_flow(call, strict ? OFPFC_MODIFY_STRICT : OFPFC_MODIFY, &mod, &r))
+	if (install_options(call, &install, &r) ||
+	    call_flow(call, strict ? OFPFC_MODIFY_STRICT : OFPFC_MODIFY, &mod, &r))
 		verb_refuse(call, &r);
-	else if (args_option(&call->args, "--dry-run"))
+	else if (install.dry_run)
 		install_dry_run(call, &mod);
+	else if (install.confirm_ns)
+		install_modified(call, &install, &mod);
 	else
-		run_mod(call, &mod);
+		run_mod(call, &mod, 0);
 }
 
 void do_del_flows(struct verb_call *call)
@@ -82,7 +81,7 @@ void do_del_flows(struct verb_call *call)
 		       "deleting every rule stops all traffic; say --all when you mean it, or a "
 		       "FLOW");
 	else if (!call_flow(call, strict ? OFPFC_DELETE_STRICT : OFPFC_DELETE, &mod, &r)) {
-		run_mod(call, &mod);
+		run_mod(call, &mod, 0);
 		return;
 	}
 	verb_refuse(call, &r);

@@ -6,6 +6,7 @@
 #include "ctl/dry-run.h"
 #include "ctl/flow-set.h"
 #include "ctl/install.h"
+#include "lib/openflow.h"
 
 /* What each rule that would come would have met; the first that would be refused is. */
 static int dry_run(struct verb_call *call, const struct flow_change *changes, size_t n,
@@ -36,12 +37,13 @@ static int dry_run(struct verb_call *call, const struct flow_change *changes, si
 	return 0;
 }
 
-/* All rules that come, to expire as was said. */
-static int install(struct verb_call *call, const struct install *i,
-		   const struct flow_change *changes, size_t n)
+/* All rules that come, to expire as was said, and what they replace, to come back. */
+static void install(struct verb_call *call, const struct install *i,
+		    const struct flow_change *changes, size_t n)
 {
 	struct daemon *d = call->daemon;
 	struct waiter *w = verb_waiter(call);
+	uint64_t ends_ns = ofproto_now(d->ofproto) + i->confirm_ns;
 	struct refusal r = {0};
 	unsigned waiting = 0;
 	int error;
@@ -53,11 +55,71 @@ static int install(struct verb_call *call, const struct install *i,
 				    i->confirm_ns);
 			waiting++;
 		}
-	error = flow_changes_apply(d->ofproto, changes, n, w, &r);
+	ofproto_begin(d->ofproto);
+	error = flow_changes_make(d->ofproto, changes, n, &r);
+	if (!error && i->confirm_ns)
+		error = confirm_change(&d->confirms, d->ofproto, ends_ns, &r);
+	if (error)
+		ofproto_abandon(d->ofproto);
+	else
+		ofproto_commit(d->ofproto, w);
 	while (error && waiting--)
 		confirm_forget(&d->confirms);
 	verb_waits(call, w, error, &r);
-	return error;
+}
+
+static bool covers(const struct flow_mod *mod, const struct flow_mod *f)
+{
+	bool strict = mod->command == OFPFC_MODIFY_STRICT;
+
+	return f->table == mod->table && !((f->cookie ^ mod->cookie) & mod->cookie_mask) &&
+	       (strict ? f->priority == mod->priority && match_equal(&mod->match, &f->match)
+		       : match_covers(&mod->match, &f->match));
+}
+
+/* Borrows the actions. */
+static struct flow_mod modified(const struct flow_mod *f, const struct flow_mod *by)
+{
+	struct flow_mod mod = *f;
+
+	mod.instructions = by->instructions;
+	mod.unverified = by->unverified;
+	mod.wide |= by->wide;
+	mod.flags |= by->flags & OFPFF_RESET_COUNTS;
+	if (by->wide)
+		mod.origin = by->origin;
+	return mod;
+}
+
+void install_modified(struct verb_call *call, const struct install *i, struct flow_mod *mod)
+{
+	struct flow_change *changes;
+	struct flow_entry *comes;
+	struct refusal r = {0};
+	struct flow_set now;
+	size_t n = 0;
+
+	flow_set_current(&now, call->daemon->ofproto);
+	changes = calloc(now.n + 1, sizeof *changes);
+	comes = calloc(now.n + 1, sizeof *comes);
+	if (!changes || !comes)
+		abort();
+	for (size_t k = 0; k < now.n; k++)
+		if (covers(mod, &now.entry[k].mod)) {
+			comes[n].mod = modified(&now.entry[k].mod, mod);
+			changes[n] = (struct flow_change){&now.entry[k], &comes[n]};
+			n++;
+		}
+	if (ofproto_flow_try(call->daemon->ofproto, mod, &r))
+		verb_refuse(call, &r);
+	else if (n)
+		install(call, i, changes, n);
+	else
+		verb_done(call, NULL, NULL);
+	free(changes);
+	free(comes);
+	flow_set_free(&now);
+	flow_mod_free(mod);
 }
 
 static int read_file(struct verb_call *call, bool keep, struct flow_set *file, struct install *i,

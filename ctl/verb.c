@@ -87,7 +87,8 @@ static void run_change(const struct verb *v, struct verb_call *call)
 {
 	struct buf what = {0};
 	char who[sizeof call->who];
-	struct actor actor = {.origin = call->origin, .who = who};
+	struct actor actor = {
+		.origin = call->origin, .whole = args_option(&call->args, "--confirm"), .who = who};
 
 	memcpy(who, call->who, sizeof who);
 	verb_shown(v, call, &what);

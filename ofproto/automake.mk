@@ -69,6 +69,8 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/store.h \
 	ofproto/timeouts.c \
 	ofproto/timeouts.h \
+	ofproto/undo-later.c \
+	ofproto/undo-later.h \
 	ofproto/trace-packet.c \
 	ofproto/trace.c \
 	ofproto/trace.h

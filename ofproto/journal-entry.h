@@ -26,8 +26,13 @@ struct journal {
 void journal_touch(struct ofproto *o);
 /* A rule comes ('+') or goes ('-'), staged. */
 void journal_flow(struct ofproto *o, char sign, const struct entry *e);
+/* What is in the open entry so far; NULL: there is none. */
+const struct journal_entry *journal_open(struct ofproto *o);
 /* The open group is sealed: its entry is complete. */
 void journal_close(struct ofproto *o);
+/* Takes a diff back as far as nobody else has changed its places; between begin and commit. `late`:
+ * what came may have expired meanwhile. */
+void undo_what_stands(struct ofproto *o, const char *diff, int64_t at_ns, bool late);
 int journal_restore(struct ofproto *o, struct refusal *r);
 void journal_destroy(struct ofproto *o);
 

@@ -2,6 +2,7 @@
 /* Taking an entry of the journal back. */
 #include <inttypes.h>
 
+#include "lib/log.h"
 #include "ofproto/memory.h"
 #include "ofproto/state.h"
 
@@ -38,10 +39,9 @@ static void take_time(struct ofproto *o, struct undo_line *l, int64_t at_ns)
 	l->mod.expire_ns = (uint64_t)MAX(left, 1);
 }
 
-static int undo_read(struct ofproto *o, struct undo *u, const struct journal_entry *e,
+static int undo_read(struct ofproto *o, struct undo *u, const char *diff, int64_t at_ns,
 		     struct refusal *r)
 {
-	const char *diff = e->diff;
 	struct journal_line line;
 
 	u->line = mem_new(DIFF_LINES * sizeof *u->line);
@@ -54,7 +54,7 @@ static int undo_read(struct ofproto *o, struct undo *u, const struct journal_ent
 			return -EINVAL;
 		}
 		l->mod.origin = line.origin;
-		take_time(o, l, e->at_ns);
+		take_time(o, l, at_ns);
 		l->now =
 			entry_find(o, l->mod.table, l->line.origin, l->mod.priority, &l->mod.match);
 		u->n++;
@@ -142,7 +142,7 @@ int ofproto_undo(struct ofproto *o, int64_t id, struct waiter *w, struct refusal
 			      "change %" PRId64 " took %u rules away and added %u: more than the "
 			      "journal holds (%u), so it cannot be undone",
 			      id, e->n_out, e->n_in, DIFF_LINES);
-	error = undo_read(o, &u, e, r);
+	error = undo_read(o, &u, e->diff, e->at_ns, r);
 	if (!error)
 		error = undo_check(&u, id, r);
 	ofproto_begin(o);
@@ -157,4 +157,52 @@ int ofproto_undo(struct ofproto *o, int64_t id, struct waiter *w, struct refusal
 	else
 		ofproto_commit(o, w);
 	return error;
+}
+
+/* The line behind it that put another rule into the same place; NULL: none did. */
+static const struct undo_line *successor(const struct undo *u, unsigned i)
+{
+	const struct flow_mod *gone = &u->line[i].mod;
+
+	for (unsigned k = i + 1; k < u->n; k++) {
+		const struct undo_line *l = &u->line[k];
+
+		if (l->line.sign == '+' && l->mod.table == gone->table &&
+		    l->mod.origin == gone->origin && l->mod.priority == gone->priority &&
+		    match_equal(&l->mod.match, &gone->match))
+			return l;
+	}
+	return NULL;
+}
+
+/* Its place is as the change left it; `late`: or what the change put there has ended by itself. */
+static bool stands(const struct undo *u, unsigned i, bool late)
+{
+	const struct undo_line *l = &u->line[i], *next = l;
+
+	if (l->line.sign == '-')
+		next = successor(u, i);
+	if (!next)
+		return !l->now;
+	return next->now ? same_rule(next->now, next) : late && next->over;
+}
+
+void undo_what_stands(struct ofproto *o, const char *diff, int64_t at_ns, bool late)
+{
+	struct undo u = {0};
+	struct refusal r = {0};
+	int error = undo_read(o, &u, diff, at_ns, &r);
+	bool *stood = mem_new((u.n + 1) * sizeof *stood);
+
+	for (unsigned i = 0; i < u.n; i++)
+		stood[i] = stands(&u, i, late);
+	for (unsigned i = u.n; i-- > 0;) {
+		if (stood[i])
+			undo_line(o, &u.line[i], &error, &r);
+		if (error)
+			LOG(WARN, "not taken back: %.200s: %s", u.line[i].line.flow, r.text);
+		error = 0;
+	}
+	free(stood);
+	undo_free(&u);
 }

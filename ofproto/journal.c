@@ -149,6 +149,15 @@ void journal_touch(struct ofproto *o)
 	}
 }
 
+const struct journal_entry *journal_open(struct ofproto *o)
+{
+	struct kept_entry *k = o->journal.open;
+
+	if (k)
+		k->e.diff = buf_text(&k->lines);
+	return k ? &k->e : NULL;
+}
+
 void journal_close(struct ofproto *o)
 {
 	struct journal *j = &o->journal;
@@ -222,6 +231,7 @@ static bool takes_back(const struct kept_entry *k, const struct buf *line)
 
 void journal_flow(struct ofproto *o, char sign, const struct entry *e)
 {
+	bool whole = o->journal.actor && o->journal.actor->whole;
 	struct kept_entry *k;
 	struct buf line = {0};
 
@@ -238,7 +248,7 @@ void journal_flow(struct ofproto *o, char sign, const struct entry *e)
 		return;
 	}
 	put_line(o, &line, sign, &e->flow);
-	if (k->lines.size > k->last_line && takes_back(k, &line)) {
+	if (k->lines.size > k->last_line && !whole && takes_back(k, &line)) {
 		k->lines.size = k->last_line;
 		k->n_lines--;
 		k->e.n_in--;

@@ -25,6 +25,7 @@ enum { JOURNAL_MAX = 1000, JOURNAL_OCTETS = 16 << 20, DIFF_LINES = 1000 };
 struct actor {
 	uint8_t origin;
 	bool gathers;     /* the changes of one commit are one entry */
+	bool whole;       /* a rule that is renewed is news, too: it may be taken back */
 	const char *who;  /* `uid 0, pid 71`, `tcp:127.0.0.1:6653` */
 	const char *what; /* the words, without keys */
 	const char *undo; /* what else takes it back: opaque to us; NULL: the diff alone */

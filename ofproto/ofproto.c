@@ -52,6 +52,7 @@ uint64_t ofproto_deadline(const struct ofproto *o)
 {
 	uint64_t deadline = MIN(changes_deadline(o), timeouts_deadline(o));
 
+	deadline = MIN(deadline, undo_laters_deadline(o));
 	deadline = MIN(deadline, o->objects.confirm_ns);
 	deadline = MIN(deadline, limiters_deadline(o));
 	deadline = MIN(deadline, trace_deadline(o));
@@ -67,6 +68,7 @@ void ofproto_run(struct ofproto *o)
 	events_run(o);
 	samples_run(o);
 	kernel_run(o);
+	undo_laters_run(o);
 	timeouts_run(o);
 	objects_run(o);
 	limiters_run(o);
@@ -231,6 +233,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 			error = store_load_flows(o->store, &restore.visit, r);
 		if (!error)
 			error = journal_restore(o, r);
+		if (!error)
+			error = undo_laters_restore(o, r);
 		if (!error) {
 			change_staged(o, NULL);
 			error = ofproto_sync(o, r);
@@ -242,7 +246,8 @@ static int restore(struct ofproto *o, struct refusal *r)
 	settings_init(o);
 	if (!restore.begun)
 		change_store(o, store_op_proven()); /* there is nothing before it */
-	timeouts_run(o);                            /* what ended while we were away */
+	undo_laters_run(o);                         /* what ended while we were away */
+	timeouts_run(o);
 	if (error)
 		return error;
 	error = ofproto_sync(o, r);
@@ -360,6 +365,7 @@ void ofproto_destroy(struct ofproto *o)
 	groups_destroy(o);
 	journal_destroy(o);
 	timeouts_destroy(o);
+	undo_laters_destroy(o);
 	if (o->has_datapath)
 		datapath_destroy(&o->dp);
 	limiters_destroy(o);

@@ -21,6 +21,7 @@
 #include "ofproto/sets.h"
 #include "ofproto/store.h"
 #include "ofproto/timeouts.h"
+#include "ofproto/undo-later.h"
 
 struct kernel;
 
@@ -39,6 +40,7 @@ struct ofproto {
 	struct timeouts timeouts;
 	struct counts counts;
 	struct journal journal;
+	struct undo_laters undo_laters;
 	struct objects objects;
 	struct limiters limiters;
 	struct sets sets;

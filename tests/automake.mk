@@ -45,6 +45,7 @@ UNITS = \
 	tests/unit/test-iptfs-frames \
 	tests/unit/test-iptfs-send \
 	tests/unit/test-journal \
+	tests/unit/test-undo-later \
 	tests/unit/test-kernel \
 	tests/unit/test-keyed \
 	tests/unit/test-lib \

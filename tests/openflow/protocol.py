@@ -135,6 +135,12 @@ def rules(client):
     print('confirmed:', client.change(ext(CONFIRM)))
     print([left for _, left, _, _ in client.listed()])
     print('nothing waits:', client.change(ext(CONFIRM))[0])
+    old = client.rules()
+    other = flow_mod(match(IPV4), apply_actions(output(1, max_len=0)))
+    print('not confirmed:', client.change(rule_mod(other, confirm=300)), client.rules() == old)
+    while client.rules() != old:
+        pass
+    print('nothing waits:', client.change(ext(CONFIRM))[0])
     waiting = [rule_mod(flow_mod(match(IPV4), apply_actions(OUT), priority=n), confirm=60000)
                for n in range(1025)]
     print('as many as may wait:', client.change(b''.join(waiting[:1024])))

@@ -12,6 +12,7 @@
 #include "ofproto/meters.h"
 #include "ofproto/samples.h"
 #include "ofproto/sets.h"
+#include "ofproto/undo-later.h"
 
 struct ofproto *stub_create(void)
 {
@@ -223,6 +224,18 @@ int ofproto_flow_mod(struct ofproto *o, const struct flow_mod *fm, struct waiter
 	}
 	wait_for(o, w);
 	return 0;
+}
+
+int ofproto_undo_later(struct ofproto *o, uint64_t ends_ns, int64_t *id, struct refusal *r)
+{
+	(void)o, (void)ends_ns, (void)r;
+	*id = 0;
+	return 0;
+}
+
+void ofproto_undo_never(struct ofproto *o, int64_t id)
+{
+	(void)o, (void)id;
 }
 
 void ofproto_actor(struct ofproto *o, const struct actor *a)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verbs for units: an offline switch in warped time, calls as text, answers as values. */
+/* Verbs for units: a switch, offline in warped time or with a store, calls as text, answers as
+ * values. */
 #ifndef SLUICE_TESTS_VERB_BED_H
 #define SLUICE_TESTS_VERB_BED_H
 
@@ -51,7 +52,9 @@ static inline void say(struct said *s, struct daemon *d, uint8_t origin, const c
 	s->call.words.word = s->word;
 	assert_non_null(verb_find(verb));
 	verb_run(verb_find(verb), &s->call);
-	assert_true(s->answered); /* offline a commit is at once */
+	if (!s->answered) /* offline a commit is at once */
+		ofproto_sync(d->ofproto, NULL);
+	assert_true(s->answered);
 }
 
 static inline void said_free(struct said *s)
