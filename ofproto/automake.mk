@@ -9,6 +9,8 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/protect.c \
 	ofproto/flow-mod.c \
 	ofproto/flow-text.c \
+	ofproto/flow-kinds.c \
+	ofproto/flow-kinds.h \
 	ofproto/flows.c \
 	ofproto/flows.h \
 	ofproto/forged.c \

@@ -405,8 +405,9 @@ static int admit_one(struct ofproto *o, const struct flow_mod *fm, const struct 
 /* The same for all that a command selects: before the first one is changed. */
 static int admit_all(struct ofproto *o, const struct flow_mod *fm, struct refusal *r)
 {
-	struct entry *e;
+	struct entry *e, **hit;
 	int error = 0;
+	size_t n;
 
 	if (is_delete(fm))
 		return 0;
@@ -418,9 +419,9 @@ static int admit_all(struct ofproto *o, const struct flow_mod *fm, struct refusa
 	}
 	if (admit_covered(o, fm, r))
 		return -EINVAL;
-	for (e = o->flows.table[fm->table]; e && !error; e = e->next)
-		if (match_covers(&fm->match, &e->flow.match))
-			error = admit_one(o, fm, e, r);
+	hit = flow_kinds_covered(o, fm->table, &fm->match, &n);
+	for (size_t i = 0; i < n && !error; i++)
+		error = admit_one(o, fm, hit[i], r);
 	return error;
 }
 
@@ -435,7 +436,8 @@ static void apply_to(struct ofproto *o, const struct flow_mod *fm, struct entry 
 /* Modify and delete of one table; new entries come to the front of the list, behind us. */
 static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t table)
 {
-	struct entry *next;
+	struct entry **hit;
+	size_t n;
 
 	if (fm->command == OFPFC_MODIFY_STRICT || fm->command == OFPFC_DELETE_STRICT) {
 		struct entry *e = entry_find(o, table, fm->origin, fm->priority, &fm->match);
@@ -444,11 +446,10 @@ static void change_table(struct ofproto *o, const struct flow_mod *fm, uint8_t t
 			apply_to(o, fm, e);
 		return;
 	}
-	for (struct entry *e = o->flows.table[table]; e; e = next) {
-		next = e->next;
-		if (selected(fm, e) && match_covers(&fm->match, &e->flow.match))
-			apply_to(o, fm, e);
-	}
+	hit = flow_kinds_covered(o, table, &fm->match, &n);
+	for (size_t i = 0; i < n; i++)
+		if (selected(fm, hit[i]))
+			apply_to(o, fm, hit[i]);
 }
 
 /* Twice what may be on its way before, and all rules twice out and in: more is one rule changed

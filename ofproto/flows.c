@@ -12,6 +12,7 @@ void flows_init(struct ofproto *o)
 	struct flows *f = &o->flows;
 
 	rmap_init(&f->index);
+	flow_kinds_init(o);
 	f->next_key = 1;
 	f->slot = mem_new(RULE_IDS * sizeof *f->slot); /* touched as used */
 }
@@ -23,12 +24,15 @@ void flows_destroy(struct ofproto *o)
 	for (unsigned t = 0; t < N_TABLES; t++) {
 		for (struct entry *e = f->table[t], *next; e; e = next) {
 			next = e->next;
-			if (!e->leaving)
+			if (!e->leaving) {
 				rmap_remove(&f->index, &e->flow.node);
+				flow_kind_remove(o, e);
+			}
 			entry_free(o, e); /* its rule ends with the datapath's table */
 		}
 		f->table[t] = NULL;
 	}
+	flow_kinds_destroy(o);
 	rmap_destroy(&f->index);
 	free(f->slot);
 	free(f->free_id);
@@ -170,6 +174,7 @@ static void index_add(struct ofproto *o, struct entry *e)
 
 	rmap_insert(&o->flows.index, &e->flow.node,
 		    index_hash(f->table, rule_priority(f), &f->match));
+	flow_kind_add(o, e);
 	o->flows.n_staged++;
 	o->flows.n_feeders += forged_feeds(&f->instructions);
 	meters_used(o, f->instructions.meter, 1);
@@ -180,6 +185,7 @@ static void index_add(struct ofproto *o, struct entry *e)
 static void index_remove(struct ofproto *o, struct entry *e)
 {
 	rmap_remove(&o->flows.index, &e->flow.node);
+	flow_kind_remove(o, e);
 	o->flows.n_staged--;
 	o->flows.n_feeders -= forged_feeds(&e->flow.instructions);
 	meters_used(o, e->flow.instructions.meter, -1);

@@ -13,6 +13,7 @@
 #ifndef SLUICE_OFPROTO_FLOWS_H
 #define SLUICE_OFPROTO_FLOWS_H
 
+#include "ofproto/flow-kinds.h"
 #include "ofproto/ofproto.h"
 
 struct entry {
@@ -26,11 +27,14 @@ struct entry {
 	uint64_t older_ns; /* from the store: its age when created_ns was, at the clock's zero */
 	uint64_t quiet_ns; /* from the store: how long no packet had met it at the start */
 	bool restored;     /* it is from the store: quiet_ns says something */
-	uint64_t kept_packets; /* as the store knows; counts.c */
-	uint64_t deadline_ns;  /* timeouts.c */
-	size_t heap_at;        /* 1 and up; 0: no timeout */
-	bool leaving;          /* staged to go */
-	bool ended; /* its time is over: in force no more, whatever becomes of its step */
+	uint64_t kept_packets;  /* as the store knows; counts.c */
+	uint64_t deadline_ns;   /* timeouts.c */
+	size_t heap_at;         /* 1 and up; 0: no timeout */
+	struct flow_kind *kind; /* flow-kinds.c: of those with its mask */
+	struct entry *kind_next, **kind_link;
+	struct rmap_node value_node;
+	bool leaving; /* staged to go */
+	bool ended;   /* its time is over: in force no more, whatever becomes of its step */
 };
 
 enum {
@@ -43,6 +47,7 @@ enum {
 struct flows {
 	struct entry *table[N_TABLES];
 	struct rmap index;
+	struct flow_kinds kinds;
 	uint32_t n_staged; /* in the stage, over all tables */
 	uint32_t n_guard[N_ORIGINS];
 	uint32_t n_feeders; /* that add to sets what senders wrote */

@@ -34,6 +34,7 @@ UNITS = \
 	tests/unit/test-flow-json \
 	tests/unit/test-flow-text \
 	tests/unit/test-forger \
+	tests/unit/test-flow-kinds \
 	tests/unit/test-flows \
 	tests/unit/test-guard-verbs \
 	tests/unit/test-group \
