@@ -1,8 +1,8 @@
 noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = \
+	ctl/auxiliary.c \
 	ctl/bundle-commit.c \
 	ctl/bundle.h \
-	ctl/auxiliary.c \
 	ctl/collectors.c \
 	ctl/collectors.h \
 	ctl/config.c \

@@ -53,6 +53,8 @@ ofproto_libofproto_a_SOURCES = \
 	ofproto/samples.c \
 	ofproto/samples.h \
 	ofproto/set-members.c \
+	ofproto/set-rules.c \
+	ofproto/set-rules.h \
 	ofproto/set-show.c \
 	ofproto/set-store.c \
 	ofproto/set-text.c \

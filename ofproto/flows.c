@@ -2,8 +2,8 @@
 #include "ofproto/flows.h"
 
 #include "lib/hash.h"
-#include "ofproto/forged.h"
 #include "ofproto/memory.h"
+#include "ofproto/set-rules.h"
 #include "ofproto/shadow.h"
 #include "ofproto/state.h"
 
@@ -176,7 +176,7 @@ static void index_add(struct ofproto *o, struct entry *e)
 		    index_hash(f->table, rule_priority(f), &f->match));
 	flow_kind_add(o, e);
 	o->flows.n_staged++;
-	o->flows.n_feeders += forged_feeds(&f->instructions);
+	set_rules_add(o, e);
 	meters_used(o, f->instructions.meter, 1);
 	if (f->table == TABLE_GUARD)
 		o->flows.n_guard[f->origin]++;
@@ -187,7 +187,7 @@ static void index_remove(struct ofproto *o, struct entry *e)
 	rmap_remove(&o->flows.index, &e->flow.node);
 	flow_kind_remove(o, e);
 	o->flows.n_staged--;
-	o->flows.n_feeders -= forged_feeds(&e->flow.instructions);
+	set_rules_remove(e);
 	meters_used(o, e->flow.instructions.meter, -1);
 	if (e->flow.table == TABLE_GUARD)
 		o->flows.n_guard[e->flow.origin]--;

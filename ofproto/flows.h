@@ -16,6 +16,11 @@
 #include "ofproto/flow-kinds.h"
 #include "ofproto/ofproto.h"
 
+/* A place in a list of entries. */
+struct entry_node {
+	struct entry_node *next, **link;
+};
+
 struct entry {
 	struct flow flow;
 	struct entry *next, **link; /* of its table, the newest first */
@@ -33,8 +38,9 @@ struct entry {
 	struct flow_kind *kind; /* flow-kinds.c: of those with its mask */
 	struct entry *kind_next, **kind_link;
 	struct rmap_node value_node;
-	bool leaving; /* staged to go */
-	bool ended;   /* its time is over: in force no more, whatever becomes of its step */
+	struct entry_node asks, feeds; /* set-rules.h */
+	bool leaving;                  /* staged to go */
+	bool ended; /* its time is over: in force no more, whatever becomes of its step */
 };
 
 enum {
@@ -50,7 +56,7 @@ struct flows {
 	struct flow_kinds kinds;
 	uint32_t n_staged; /* in the stage, over all tables */
 	uint32_t n_guard[N_ORIGINS];
-	uint32_t n_feeders; /* that add to sets what senders wrote */
+	struct entry_node *askers, *feeders; /* set-rules.h */
 	int64_t next_key;
 	uint32_t *free_id, n_free_id, room_free_id, next_id;
 	struct rule_slot {

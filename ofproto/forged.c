@@ -2,7 +2,7 @@
 #include "ofproto/forged.h"
 
 #include "ofproto/admit.h"
-#include "ofproto/protect.h"
+#include "ofproto/set-rules.h"
 #include "ofproto/state.h"
 
 /* What no sender writes. */
@@ -91,10 +91,12 @@ static bool feeds(const struct ofproto *o, const struct flow *f, uint64_t set)
 
 static const struct flow *feeder_of(const struct ofproto *o, uint64_t set)
 {
-	for (unsigned t = 0; t < TABLE_MAX && o->flows.n_feeders; t++)
-		for (const struct entry *e = o->flows.table[t]; e; e = e->next)
-			if (!e->leaving && feeds(o, &e->flow, set))
-				return &e->flow;
+	for (const struct entry_node *n = o->flows.feeders; n; n = n->next) {
+		const struct entry *e = container_of(n, struct entry, feeds);
+
+		if (feeds(o, &e->flow, set))
+			return &e->flow;
+	}
 	return NULL;
 }
 
@@ -122,7 +124,7 @@ int forged_admit(struct ofproto *o, const struct flow *f, struct refusal *r)
 	for (unsigned i = 0; i < f->match.n_conds; i++) {
 		const struct cond *c = &f->match.cond[i];
 
-		if (cond_asks_set(c) && (other = feeder_of(o, c->set)) && admit_denies(o, f))
+		if (cond_asks_set(c) && admit_denies(o, f) && (other = feeder_of(o, c->set)))
 			return refuse_with(o, c->set, other, "this adds", r);
 	}
 	return 0;

@@ -7,6 +7,7 @@
 #include "datapath/range.h"
 #include "ofproto/admit.h"
 #include "ofproto/memory.h"
+#include "ofproto/set-rules.h"
 #include "ofproto/state.h"
 
 /* ---- Prefixes ------------------------------------------------------------------------------- */
@@ -512,25 +513,6 @@ int protect_admits(struct ofproto *o, const struct flow *f, struct refusal *r)
 
 /* ---- Members -----------------------------------------------------------------------------------
  */
-
-bool cond_asks_set(const struct cond *c)
-{
-	return is_set(c) && !(c->flags & COND_NEGATED);
-}
-
-const struct flow *set_denier(struct ofproto *o, uint64_t set)
-{
-	for (unsigned t = 0; t < N_TABLES; t++)
-		for (const struct entry *e = o->flows.table[t]; e; e = e->next) {
-			const struct match *m = &e->flow.match;
-
-			for (unsigned i = 0; !e->leaving && i < m->n_conds; i++)
-				if (cond_asks_set(&m->cond[i]) && m->cond[i].set == set &&
-				    admit_denies(o, &e->flow))
-					return &e->flow;
-		}
-	return NULL;
-}
 
 static int refuse_member(const struct set_entry *e, const struct set_member *m,
 			 const struct flow *by, struct refusal *r)

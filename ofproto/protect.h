@@ -34,10 +34,6 @@ int protect_admits(struct ofproto *o, const struct flow *f, struct refusal *r);
  * content, or the members of a step. */
 int protect_admits_members(struct ofproto *o, struct set_entry *e, const struct set_table *t,
 			   struct refusal *r);
-/* A rule that denies and asks for what is in the set; NULL: none does. */
-const struct flow *set_denier(struct ofproto *o, uint64_t set);
-/* The condition asks whether a value is in a set. */
-bool cond_asks_set(const struct cond *c);
 /* A member that packets would add overlaps a protected one. */
 bool protect_keeps_out(struct ofproto *o, const struct set *s, const struct set_key *key);
 /* One more into a table of the caller's, or into a larger one in its place; -ENOMEM. */
