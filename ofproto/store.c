@@ -285,6 +285,7 @@ static int write_op(struct store *s, const struct store_op *op)
 
 static int transact(struct store *s, const struct store_op *ops)
 {
+	const struct past past = s->past;
 	int error = store_run(s, "BEGIN"), system_error;
 
 	for (; ops && !error; ops = ops->next)
@@ -302,6 +303,7 @@ static int transact(struct store *s, const struct store_op *ops)
 			 ? "; make room and say it again"
 			 : "");
 	store_run(s, "ROLLBACK");
+	s->past = past; /* what was not written was no flush */
 	return -EIO;
 }
 

@@ -414,6 +414,29 @@ static void test_full(void **state)
 	ofproto_destroy(o);
 }
 
+/* What could not be written was no flush: that minute is still to come. */
+static void test_failing(void **state)
+{
+	struct ofproto *o = begin();
+	struct refusal r = {0};
+
+	(void)state;
+	change(o);
+	for (unsigned i = 0; i < 2 * PAST_FLUSHES; i++) {
+		disk_begin(DISK_FULL, 1);
+		switch_flow(o, OFPFC_ADD, "priority=12,udp actions=drop");
+		o->counts.next_ns = ofproto_now(o);
+		ofproto_run(o);
+		assert_int_not_equal(ofproto_sync(o, &r), 0);
+		disk_begin(DISK_SOUND, 0);
+	}
+	flush(o);
+	ofproto_destroy(o);
+	o = up(file, true);
+	assert_old(o);
+	ofproto_destroy(o);
+}
+
 /* More than a minute may hold: whole flushes go, the oldest first, and what is left is undone. */
 static void test_bounded(void **state)
 {
@@ -465,10 +488,10 @@ static void test_bounded_between(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_set_aside),  TEST(test_proven),          TEST(test_nothing),
-		TEST(test_new),        TEST(test_connections),     TEST(test_full),
-		TEST(test_bounded),    TEST(test_bounded_between), TEST(test_sets),
-		TEST(test_large_sets),
+		TEST(test_set_aside), TEST(test_proven),          TEST(test_nothing),
+		TEST(test_new),       TEST(test_connections),     TEST(test_full),
+		TEST(test_bounded),   TEST(test_bounded_between), TEST(test_sets),
+		TEST(test_failing),   TEST(test_large_sets),
 	};
 
 	disk_install();
