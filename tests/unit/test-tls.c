@@ -523,6 +523,15 @@ static void handshakes_have_a_deadline(void **state)
 	lab_end(&l);
 }
 
+/* Some are ready, and for now none gets its step. */
+static bool rests(struct event_base *base, const struct handshakes *all)
+{
+	unsigned n = all->n_ready;
+
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	return n && all->n_ready == n;
+}
+
 /* A whole ClientHello of each has come: a round answers some, and then there is a rest. */
 static void handshakes_go_step_by_step(void **state)
 {
@@ -552,7 +561,7 @@ static void handshakes_go_step_by_step(void **state)
 	assert_true(handshakes_busy(&all));
 	while (all.n_ready) {
 		event_base_loop(l.t->base, EVLOOP_ONCE);
-		rested |= all.n_ready && !all.busy_ns && event_pending(all.next, EV_TIMEOUT, NULL);
+		rested |= rests(l.t->base, &all);
 	}
 	assert_true(rested);
 	for (unsigned i = 0; i < N; i++) {
