@@ -45,11 +45,21 @@ static struct bench *bench_new(void)
 	return t;
 }
 
-/* Lets the loop do what is ready, never waiting. */
+static bool somebody_rests(const struct bench *t)
+{
+	for (const struct ofconn *c = t->server.conns; c; c = c->next)
+		if (turn_waits(&c->turn))
+			return true;
+	return false;
+}
+
+/* Lets the loop do what is ready, waiting only for who had so large a piece that he rests. */
 static void turn(struct bench *t)
 {
-	for (unsigned i = 0; i < 8; i++)
-		event_base_loop(t->base, EVLOOP_NONBLOCK);
+	do {
+		for (unsigned i = 0; i < 8; i++)
+			event_base_loop(t->base, EVLOOP_NONBLOCK);
+	} while (somebody_rests(t) && !event_base_loop(t->base, EVLOOP_ONCE));
 }
 
 static void bench_end(struct bench *t)
