@@ -6,10 +6,10 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ctl/tls.h"
+#include "ctl/turn.h"
 
 struct handshake {
 	struct handshakes *all;
@@ -93,22 +93,6 @@ static void handshake_done(struct handshake *hs)
 
 /* ---- Steps ------------------------------------------------------------------------------- */
 
-static uint64_t busy_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
-static void next_step(struct handshakes *h, uint64_t rest_ns)
-{
-	const struct timeval rest = {(time_t)(rest_ns / NSEC_PER_SEC),
-				     (suseconds_t)(rest_ns % NSEC_PER_SEC / NSEC_PER_USEC)};
-
-	event_add(h->next, &rest);
-}
-
 static void on_io(evutil_socket_t fd, short what, void *arg)
 {
 	struct handshake *hs = arg;
@@ -117,7 +101,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	set_ready(hs, true);
 	if (!event_pending(hs->all->next, EV_TIMEOUT, NULL))
-		next_step(hs->all, 0);
+		turn_rest(hs->all->next, 0);
 }
 
 static void wait_for(struct handshake *hs, short what)
@@ -154,7 +138,7 @@ static void on_next(evutil_socket_t fd, short what, void *arg)
 {
 	struct handshakes *h = arg;
 	struct handshake *hs = h->first, *next;
-	uint64_t began = busy_ns(), before = h->busy_ns, rest = 0;
+	uint64_t began = turn_busy_ns(), before = h->busy_ns, rest = 0;
 
 	(void)fd;
 	(void)what;
@@ -163,14 +147,14 @@ static void on_next(evutil_socket_t fd, short what, void *arg)
 		if (!hs->ready)
 			continue;
 		step(hs);
-		h->busy_ns = before + busy_ns() - began;
+		h->busy_ns = before + turn_busy_ns() - began;
 	}
 	if (h->busy_ns >= HANDSHAKES_BUSY_NS) {
 		rest = h->busy_ns;
 		h->busy_ns = 0;
 	}
 	if (rest || h->n_ready)
-		next_step(h, rest);
+		turn_rest(h->next, rest);
 }
 
 /* ---- Who comes --------------------------------------------------------------------------- */

@@ -82,12 +82,9 @@ static int change(struct ofconn *c, const struct ofmsg *m, const struct flow_mod
 			return -EINVAL;
 	}
 	w = of_waiter(c, m, held);
-	error = ofproto_flow_mod(c->server->ofproto, fm, w, r);
-	if (error) {
-		of_waiter_end(w);
-		if (held)
-			packet_put_back(&c->server->buffers, buffer_id, held);
-	}
+	error = of_waits(w, ofproto_flow_mod(c->server->ofproto, fm, w, r));
+	if (error && held)
+		packet_put_back(&c->server->buffers, buffer_id, held);
 	return error;
 }
 

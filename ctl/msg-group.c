@@ -69,9 +69,7 @@ int msg_group_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 
 	if (!error && m->part != OFMSG_CHECKED) {
 		w = of_waiter(c, m, NULL);
-		error = ofproto_group_mod(c->server->ofproto, &gm, w, r);
-		if (error)
-			of_waiter_end(w);
+		error = of_waits(w, ofproto_group_mod(c->server->ofproto, &gm, w, r));
 	}
 	group_spec_free(&gm.spec);
 	return error;

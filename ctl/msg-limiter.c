@@ -122,9 +122,7 @@ int msg_limiter_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		error = ofproto_mod_limiter(o, lm.kind, words_of(&s, &lm), w, r);
 	else
 		error = ofproto_del_limiter(o, lm.kind, lm.name, w, r);
-	if (error)
-		of_waiter_end(w);
-	return error;
+	return of_waits(w, error);
 }
 
 /* ---- Seeing ------------------------------------------------------------------------------ */

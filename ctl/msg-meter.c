@@ -54,10 +54,7 @@ int msg_meter_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 		return error;
 	c->extended |= !!(config.flags & SLUICE_METER_AGGREGATE);
 	w = of_waiter(c, m, NULL);
-	error = ofproto_meter_mod(c->server->ofproto, command, &config, w, r);
-	if (error)
-		of_waiter_end(w);
-	return error;
+	return of_waits(w, ofproto_meter_mod(c->server->ofproto, command, &config, w, r));
 }
 
 /* ---- Statistics and configuration ------------------------------------------------------- */

@@ -141,7 +141,6 @@ int msg_port_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	const uint8_t *hw_addr;
 	uint32_t advertise;
 	struct waiter *w;
-	int error;
 
 	pull(&m->body, 4);
 	hw_addr = pull(&m->body, 6);
@@ -161,10 +160,7 @@ int msg_port_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	if (m->part == OFMSG_CHECKED)
 		return 0;
 	w = of_waiter(c, m, NULL);
-	error = ofproto_port_mod(c->server->ofproto, &pm, w, r);
-	if (error)
-		of_waiter_end(w);
-	return error;
+	return of_waits(w, ofproto_port_mod(c->server->ofproto, &pm, w, r));
 }
 
 /* ---- Queues: there are none (TS-023, 7.3.5.8 and 7.3.6) --------------------------------- */

@@ -62,7 +62,7 @@ static int get_rule(struct ofconn *c, struct ofmsg *m, struct request *q, struct
 		return refuse(
 			r, NOT_PERMITTED, "origin",
 			"this connection may not ask; one of a method with origin=request may");
-	if (get_request(&m->body, q, r) || guard_permits(c->server->ofproto, c->origin, r))
+	if (get_request(&m->body, q, r))
 		return -EINVAL;
 	of_note_extension(c, &q->fm.match);
 	q->fm.table = TABLE_GUARD;
@@ -82,9 +82,7 @@ int msg_request(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	error = get_rule(c, m, &q, r);
 	if (!error) {
 		w = of_waiter(c, m, NULL);
-		error = ofproto_flow_mod(c->server->ofproto, &q.fm, w, r);
-		if (error)
-			of_waiter_end(w);
+		error = of_waits(w, ofproto_flow_mod(c->server->ofproto, &q.fm, w, r));
 	}
 	flow_mod_free(&q.fm);
 	return error;

@@ -140,9 +140,7 @@ static int install(struct ofconn *c, const struct ofmsg *m, struct rule_mod *rm,
 	} else {
 		error = ofproto_flow_mod(o, &rm->fm, w, r);
 	}
-	if (error)
-		of_waiter_end(w);
-	return error;
+	return of_waits(w, error);
 }
 
 int msg_rule_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
@@ -164,11 +162,8 @@ int msg_rule_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 int msg_confirm(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 {
 	struct waiter *w = of_waiter(c, m, NULL);
-	int error = confirms_run(&c->confirms, c->server->ofproto, w, r);
 
-	if (error)
-		of_waiter_end(w);
-	return error;
+	return of_waits(w, confirms_run(&c->confirms, c->server->ofproto, w, r));
 }
 
 /* ---- Seeing ------------------------------------------------------------------------------ */

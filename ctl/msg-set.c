@@ -9,14 +9,6 @@
 #include "ctl/msg.h"
 #include "ofproto/sets.h"
 
-/* The change answers by `w`, or was refused. */
-static int waits(struct waiter *w, int error)
-{
-	if (error)
-		of_waiter_end(w);
-	return error;
-}
-
 /* ---- Sets -------------------------------------------------------------------------------- */
 
 struct set_mod {
@@ -107,7 +99,7 @@ int msg_set_mod(struct ofconn *c, struct ofmsg *m, struct refusal *r)
 	    ext_get_name(&m->body, sm.other, sizeof sm.other, r))
 		return -EINVAL;
 	w = of_waiter(c, m, NULL);
-	return waits(w, change_set(c, &sm, w, r));
+	return of_waits(w, change_set(c, &sm, w, r));
 }
 
 /* ---- Members ----------------------------------------------------------------------------- */
@@ -143,8 +135,8 @@ static int change_members(struct ofconn *c, const struct ofmsg *m, const char *n
 	struct ofproto *o = c->server->ofproto;
 	struct waiter *w = of_waiter(c, m, NULL);
 
-	return waits(w, add ? ofproto_set_add(o, name, words, w, r)
-			    : ofproto_set_del(o, name, words, w, r));
+	return of_waits(w, add ? ofproto_set_add(o, name, words, w, r)
+			       : ofproto_set_del(o, name, words, w, r));
 }
 
 static int check_members(uint8_t command, size_t n, struct refusal *r)

@@ -114,6 +114,13 @@ void of_waiter_end(struct waiter *waiter)
 	ofconn_unref(c);
 }
 
+int of_waits(struct waiter *waiter, int error)
+{
+	if (error)
+		of_waiter_end(waiter);
+	return error;
+}
+
 /* As by a packet-out to OFPP_TABLE.  Its port may have gone meanwhile: then so has the packet. */
 static void run_held(struct ofproto *o, struct held_packet *held)
 {

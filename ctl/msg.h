@@ -48,6 +48,9 @@ bool ofmsg_waits(struct ofconn *c, uint8_t type);
  * the change, and is freed then; it is left alone when the message is refused at once. */
 struct waiter *of_waiter(struct ofconn *c, const struct ofmsg *m, struct held_packet *held);
 void of_waiter_end(struct waiter *waiter);
+/* Of a change that was asked for with it: ends it when that was refused; the change's own return.
+ */
+int of_waits(struct waiter *waiter, int error);
 
 /* The first message of a peer: agrees on a version, or refuses in words and says goodbye. */
 void ofmsg_first(struct ofconn *c, const uint8_t *octets, size_t size);

@@ -14,13 +14,23 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
+uint64_t turn_busy_ns(void)
+{
+	return now_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void turn_rest(struct event *then, uint64_t ns)
+{
+	const struct timeval rest = {(time_t)(ns / NSEC_PER_SEC),
+				     (suseconds_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC)};
+
+	event_add(then, &rest);
+}
+
 static void come_later(struct turn *t, enum turn_state state, uint64_t rest_ns)
 {
-	const struct timeval rest = {(time_t)(rest_ns / NSEC_PER_SEC),
-				     (suseconds_t)(rest_ns % NSEC_PER_SEC / NSEC_PER_USEC)};
-
 	t->state = state;
-	event_add(t->event, &rest);
+	turn_rest(t->event, rest_ns);
 }
 
 static void call_next(struct turns *all)
@@ -90,8 +100,7 @@ static uint64_t large_ns(const struct turn *t)
 {
 	uint64_t ns = now_ns(CLOCK_MONOTONIC) - t->began_ns;
 
-	if (ns < TURN_LARGE_NS ||
-	    now_ns(CLOCK_THREAD_CPUTIME_ID) - t->began_busy_ns < TURN_LARGE_NS)
+	if (ns < TURN_LARGE_NS || turn_busy_ns() - t->began_busy_ns < TURN_LARGE_NS)
 		return 0;
 	return ns;
 }
@@ -132,7 +141,7 @@ bool turn_goes_on(struct turn *t)
 	if (t->is_large)
 		all->large = t;
 	t->began_ns = now_ns(CLOCK_MONOTONIC);
-	t->began_busy_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	t->began_busy_ns = turn_busy_ns();
 	t->n = 1;
 	return true;
 }

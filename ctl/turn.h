@@ -61,4 +61,8 @@ void turn_end(struct turn *t);
 /* Waits, without a turn, until the others had theirs; not of who waits. */
 void turn_later(struct turn *t);
 
+/* For pieces of other kinds (handshake.h): the thread's own time, and a rest until an event. */
+uint64_t turn_busy_ns(void);
+void turn_rest(struct event *then, uint64_t ns);
+
 #endif

@@ -335,6 +335,19 @@ static void packets_come_in(void **state)
 #define SET_ASYNC(MASTER, SLAVE) \
 	"04 1c 0020 00000001" MASTER SLAVE "00000000 00000000 00000000 00000000"
 
+/* FRAME, whole, from port 3. */
+static struct event_packet_in *with_invalid_ttl(void)
+{
+	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+
+	pi->total_len = pi->held = 16;
+	pi->max_len = OFPCML_NO_BUFFER;
+	pi->reason = OFPR_INVALID_TTL;
+	pi->key.du.in_port = htobe32(3);
+	octets_of(FRAME, pi->octet, 16);
+	return pi;
+}
+
 /* Of what no rule sends, a connection says how much it wants; the rest stays in a buffer. */
 static void invalid_ttls_are_of_miss_send_len(void **state)
 {
@@ -353,14 +366,9 @@ static void invalid_ttls_are_of_miss_send_len(void **state)
 	};
 	struct bench *b = bench_new();
 	struct peer all = peer_ready(b), p = peer_ready(b);
-	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+	struct event_packet_in *pi = with_invalid_ttl();
 
 	(void)state;
-	pi->total_len = pi->held = 16;
-	pi->max_len = OFPCML_NO_BUFFER;
-	pi->reason = OFPR_INVALID_TTL;
-	pi->key.du.in_port = htobe32(3);
-	octets_of(FRAME, pi->octet, 16);
 	peer_send(&p, SET_ASYNC("00000007", "00000000"));
 	peer_send(&all, SET_ASYNC("00000007", "00000000"));
 	peer_send(&all, t[2].config);
@@ -388,15 +396,10 @@ static void invalid_ttls_are_for_those_who_ask(void **state)
 {
 	struct bench *t = bench_new();
 	struct peer other = peer_ready(t), p = peer_ready(t);
-	struct event_packet_in *pi = calloc(1, sizeof *pi + 16);
+	struct event_packet_in *pi = with_invalid_ttl();
 	struct ofproto *o = t->server.ofproto;
 
 	(void)state;
-	pi->total_len = pi->held = 16;
-	pi->max_len = OFPCML_NO_BUFFER;
-	pi->reason = OFPR_INVALID_TTL;
-	pi->key.du.in_port = htobe32(3);
-	octets_of(FRAME, pi->octet, 16);
 	assert_false(o->tell_invalid_ttl);
 	async_packet_in(&t->server, pi, NULL);
 	EXPECT(&p, "");
