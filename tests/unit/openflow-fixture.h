@@ -175,6 +175,7 @@ static inline void peer_end(struct peer *p)
 	close(p->fd);
 	turn(p->bench);
 	assert_int_equal(p->c->state, OFCONN_ENDED);
+	assert_int_equal(p->c->n_waiters, 0); /* what was refused left none */
 	ofconn_unref(p->c);
 }
 
